@@ -1,0 +1,1 @@
+"""Implementations of the `Classifier` port, one module each."""
