@@ -1,0 +1,1 @@
+"""Connectors: what Otklik knows about each platform, and nothing of Otklik itself."""

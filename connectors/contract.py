@@ -1,0 +1,454 @@
+"""The port between Otklik and a platform: standard library only, imported by both sides.
+
+A connector turns what a platform tells into `Batch` values and publishes `Outgoing` answers. It keeps no state
+that a restart would miss: cursors, counters and the outbox live in Otklik's database and are handed in.
+
+Moments are aware datetimes, and every value here refuses a naive one with ValueError. Ids are the platform's own, as
+strings. Texts are exactly what the platform gave: NUL and lone surrogates included (a byte that was not UTF-8 arrives
+as a lone surrogate U+DC80..U+DCFF).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+
+CONTRACT_VERSION = 1
+
+
+def utc_now() -> datetime:
+    """The wall clock: what a connector uses when nobody hands it another one."""
+    return datetime.now(UTC)  # noqa: TID251 - the connectors' only reading of the clock; Otklik passes its own in
+
+
+def _aware(*moments: datetime | None) -> None:
+    """Refuse a moment without an offset: it would be stored hours away from the truth."""
+    for moment in moments:
+        if moment is not None and moment.utcoffset() is None:
+            msg = f"A moment without a time zone: {moment!r}"
+            raise ValueError(msg)
+
+
+AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link", "other"]
+
+
+# --- what is watched -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """One token. `kind` is the platform's own word: user, service, community (VK), bot (Telegram)."""
+
+    key: str
+    kind: str
+    secret: str = field(repr=False)
+    page_external_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageRef:
+    """A page we watch. `options` is what `describe_page` found and the connector wants back (strings only)."""
+
+    external_id: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostRef:
+    """A post of a page. `thread_ref` is the connector's own address of its comments, where it differs from the id."""
+
+    page: PageRef
+    external_id: str
+    thread_ref: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feed:
+    """The polled unit: a credential and the pages that its stream carries."""
+
+    key: str
+    credential_key: str
+    pages: tuple[PageRef, ...]
+
+
+# --- what a platform tells ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageSnapshot:
+    """What the platform says of a page; `options` travels back in `PageRef.options`."""
+
+    external_id: str
+    title: str
+    link: str
+    members: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A reference to a picture or file: never its bytes."""
+
+    kind: AttachmentKind
+    external_id: str | None = None
+    url: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthorSnapshot:
+    """The platform identity that wrote a comment."""
+
+    external_id: str
+    name: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostSnapshot:
+    """A post as observed at `observed_at`. `comment_count` includes replies inside threads; None when not told."""
+
+    page_external_id: str
+    external_id: str
+    text: str
+    published_at: datetime
+    observed_at: datetime
+    link: str
+    raw: bytes
+    comment_count: int | None = None
+    thread_ref: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        _aware(self.published_at, self.observed_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommentSnapshot:
+    """A comment as observed at `observed_at`.
+
+    `author` is None when the platform names none (deleted, hidden). `by_page`: written in the page's own name.
+    `post_external_id` is None where the platform names only the thread that the comment stands in: `thread_ref` is then
+    the `PostSnapshot.thread_ref` of its post, on the same page. One of the two is always given.
+    `root_external_id` is the top comment of its thread (itself, when it is the top one); None where the platform
+    names only the parent: Otklik then takes the parent's root.
+    `edited_at` only where the platform tells it. A comment that the platform shows as a deleted stub has
+    `deleted=True` and may have an empty text.
+    """
+
+    page_external_id: str
+    post_external_id: str | None
+    external_id: str
+    text: str
+    written_at: datetime
+    observed_at: datetime
+    link: str
+    raw: bytes
+    thread_ref: str | None = None
+    author: AuthorSnapshot | None = None
+    by_page: bool = False
+    root_external_id: str | None = None
+    reply_to_external_id: str | None = None
+    edited_at: datetime | None = None
+    deleted: bool = False
+    attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        _aware(self.written_at, self.observed_at, self.edited_at)
+        if self.post_external_id is None and self.thread_ref is None:
+            msg = f"Comment {self.external_id} names neither its post nor its thread"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deletion:
+    """The platform says that a comment is gone."""
+
+    page_external_id: str
+    post_external_id: str
+    external_id: str
+    observed_at: datetime
+
+    def __post_init__(self) -> None:
+        _aware(self.observed_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on."""
+
+    reason: str
+    raw: bytes
+    page_external_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WholeThread:
+    """The batch holds every living comment of this thread (of the whole post when `root_external_id` is None).
+
+    `observed_at` is the moment before the reading began: a stored comment of it that was written before that moment and
+    has not been observed since then has been deleted on the platform.
+    """
+
+    page_external_id: str
+    post_external_id: str
+    observed_at: datetime
+    root_external_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _aware(self.observed_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """One answer of a platform, mapped. `cursor` is opaque; it is stored in the transaction of the rows.
+
+    `skipped` counts, by reason, what was told and is by design neither post nor comment (a member joined, chatter of a
+    group outside every thread), so that nothing disappears uncounted.
+    """
+
+    posts: tuple[PostSnapshot, ...] = ()
+    comments: tuple[CommentSnapshot, ...] = ()
+    deletions: tuple[Deletion, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    complete_for: tuple[WholeThread, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostCount:
+    """How many comments a post has now, replies included; `gone` when the platform no longer shows the post."""
+
+    page_external_id: str
+    external_id: str
+    comment_count: int
+    observed_at: datetime
+    gone: bool = False
+
+    def __post_init__(self) -> None:
+        _aware(self.observed_at)
+
+
+# --- what we publish ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """An answer to publish under `reply_to_external_id`, in the page's name.
+
+    `guid` is the same for every attempt at the same answer. `first_tried_at` bounds the search of `find_sent`.
+    """
+
+    guid: str
+    post: PostRef
+    reply_to_external_id: str
+    root_external_id: str
+    text: str
+    first_tried_at: datetime
+
+    def __post_init__(self) -> None:
+        _aware(self.first_tried_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """The platform took the answer and published it at `published_at`."""
+
+    external_id: str
+    published_at: datetime
+    link: str
+
+    def __post_init__(self) -> None:
+        _aware(self.published_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """`find_sent` saw the answer on the platform."""
+
+    sent: Sent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Absent:
+    """`find_sent` read all there is and the answer is not there: sending again is safe."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CannotTell:
+    """The platform gives no way to know: a person decides."""
+
+    reason: str
+
+
+SentLookup = Found | Absent | CannotTell
+
+
+# --- errors: the retry vocabulary ----------------------------------------------------------------------------------
+
+
+class ConnectorError(Exception):
+    """Anything a connector raises on purpose. `code` is a stable word (see connectors/README.md), `detail` for the log.
+
+    `credential_key` names the token that it happened with, where one is to blame. Never a secret in any of them.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, credential_key: str | None = None) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.credential_key = credential_key
+
+
+class TryLater(ConnectorError):
+    """Not now: a limit, a flood pause, a platform that is down. From `send` it promises that nothing was published.
+
+    `after` says how long to leave it alone, on our clock (a time scale is already taken off).
+    """
+
+    def __init__(self, code: str, detail: str = "", *, after: timedelta, credential_key: str | None = None) -> None:
+        super().__init__(code, detail, credential_key=credential_key)
+        self.after = after
+
+
+class Rejected(ConnectorError):
+    """The platform refuses this very request and will refuse it again: a person must change something."""
+
+
+class AccessLost(ConnectorError):
+    """The token or the right is gone (or needs a person: captcha, validation): nothing works until it is mended."""
+
+
+class OutcomeUnknown(ConnectorError):
+    """The request left and no answer came back: it may have been done. Only ever raised by `send`."""
+
+
+class UnknownPayload(ConnectorError):
+    """The platform answered something that the mapping does not know. `raw` is the answer, to be set aside.
+
+    Never raised by `send`: an answer that cannot be read leaves the outcome unknown.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, raw: bytes, credential_key: str | None = None) -> None:
+        super().__init__(code, detail, credential_key=credential_key)
+        self.raw = raw
+
+
+# --- the connector -------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """What every connector does. Each verb raises only `ConnectorError`s; anything else is counted as a bug."""
+
+    async def describe_page(self, link: str) -> PageSnapshot:
+        """The page behind a link, a screen name or an id."""
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Publish once. Never retried inside.
+
+        Raises TryLater, Rejected or AccessLost when nothing was published, OutcomeUnknown when it may have been.
+        """
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        """Look whether an answer of unknown outcome stands on the platform."""
+
+    async def close(self) -> None:
+        """Release sockets and threads."""
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A platform that hands out news in order (Telegram): the stored cursor confirms what came before it."""
+
+    def feeds(self, pages: Sequence[PageRef]) -> Sequence[Feed]:
+        """The feeds that carry these pages."""
+
+    async def poll(self, feed: Feed, cursor: str | None) -> Batch:
+        """The news after `cursor`; may wait for some seconds when there is none."""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """A platform whose new posts are found by listing the wall."""
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest `limit` posts (no comments)."""
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """A platform that tells comment counters of many posts in one call: the cheap change detector."""
+
+    probe_limit: int
+
+    async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        """Counters of at most `probe_limit` posts of any pages; a post whose counter was not told is left out."""
+
+
+@runtime_checkable
+class ReadsThreads(Protocol):
+    """A platform whose comments are read by post."""
+
+    async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
+        """A part of the comments of a post, threads included (of one thread, when `root_external_id` is given).
+
+        `cursor` None starts from the beginning; `Batch.cursor` None means that this was the last part, and then
+        `complete_for` covers everything read since the beginning.
+        """
+
+
+# --- how it is found -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capability:
+    """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use."""
+
+    verb: str
+    methods: tuple[str, ...]
+    token_kinds: tuple[str, ...]
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a connector is built from. `time_scale` divides every pause and limit window (1 = wall clock).
+
+    `limits` overrides the connector's own figures by name (connectors/README.md lists them), in the platform's time.
+    """
+
+    api_url: str | None
+    credentials: tuple[Credential, ...]
+    time_scale: float = 1.0
+    timeout: float = 20.0
+    """Seconds until a call without an answer is given up, already scaled."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    now: Callable[[], datetime] = utc_now
+
+
+class Builder(Protocol):
+    """Builds a connector; opens nothing yet."""
+
+    def __call__(self, options: Options) -> Connector: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plugin:
+    """What the entry point names."""
+
+    platform: str
+    title: str
+    default_api_url: str
+    credential_kinds: tuple[str, ...]
+    text_limit: int
+    """Characters that one answer may have."""
+    capabilities: tuple[Capability, ...]
+    build: Builder
+    contract_version: int = CONTRACT_VERSION

@@ -1,0 +1,204 @@
+"""The two connectors of the platform in memory: one streams (as Telegram does), one is probed (as VK is)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from connectors.contract import (
+    Batch,
+    Capability,
+    CommentSnapshot,
+    Deletion,
+    Feed,
+    Options,
+    Outgoing,
+    PageRef,
+    PageSnapshot,
+    Plugin,
+    PostCount,
+    PostRef,
+    PostSnapshot,
+    Rejected,
+    Sent,
+    SentLookup,
+    Unreadable,
+    WholeThread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.fake.world import FakeWorld
+
+TEXT_LIMIT = 4096
+PROBE_LIMIT = 100
+PART = 100
+"""Rows in one batch, unless `Options.limits["batch"]` says otherwise."""
+
+
+class FakeConnector:
+    """What both styles share."""
+
+    def __init__(self, world: FakeWorld, options: Options) -> None:
+        self.world = world
+        self.options = options
+        self.part = int(options.limits.get("batch", PART))
+        self.closed = False
+
+    async def describe_page(self, link: str) -> PageSnapshot:
+        """The page behind a link or an id."""
+        self.world.before("describe_page")
+        page = self.world.pages.get(link.rstrip("/").rsplit("/", 1)[-1])
+        if page is None:
+            code = "gone"
+            raise Rejected(code, link)
+        self.world.after("describe_page")
+        return page
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Publish once."""
+        self.world.before("send")
+        await asyncio.sleep(0)
+        sent = self.world.publish(outgoing)
+        self.world.after("send")
+        return sent
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        """Look for an answer of unknown outcome."""
+        self.world.before("find_sent")
+        found = self.world.look_up(outgoing)
+        self.world.after("find_sent")
+        return found
+
+    async def close(self) -> None:
+        """Nothing to release."""
+        self.closed = True
+
+
+class StreamingConnector(FakeConnector):
+    """News in order: the cursor is the number of events taken."""
+
+    def feeds(self, pages: Sequence[PageRef]) -> Sequence[Feed]:
+        """One feed per credential; without any, one."""
+        keys = [credential.key for credential in self.options.credentials] or [self.world.platform]
+        shares: dict[str, list[PageRef]] = {key: [] for key in keys}
+        owners = {c.page_external_id: c.key for c in self.options.credentials if c.page_external_id}
+        for page in pages:
+            shares[owners.get(page.external_id, keys[0])].append(page)
+        return [Feed(key=key, credential_key=key, pages=tuple(share)) for key, share in shares.items() if share]
+
+    async def poll(self, feed: Feed, cursor: str | None) -> Batch:
+        """The events after the cursor; waits `poll_wait` seconds when there is none."""
+        self.world.before("poll")
+        start = int(cursor or 0)
+        if len(self.world.events) <= start:
+            await self._wait()
+        taken = self.world.events[start : start + self.part]
+        watched = {page.external_id for page in feed.pages}
+        mine = [event for event in taken if event.page_external_id in watched]
+        self.world.after("poll")
+        return Batch(
+            posts=tuple(event for event in mine if isinstance(event, PostSnapshot)),
+            comments=tuple(event for event in mine if isinstance(event, CommentSnapshot)),
+            deletions=tuple(event for event in mine if isinstance(event, Deletion)),
+            unreadable=tuple(event for event in mine if isinstance(event, Unreadable)),
+            skipped={"another page": len(taken) - len(mine)} if len(taken) > len(mine) else {},
+            cursor=str(start + len(taken)),
+        )
+
+    async def _wait(self) -> None:
+        self.world.news.clear()
+        try:
+            async with asyncio.timeout(self.world.poll_wait):
+                await self.world.news.wait()
+        except TimeoutError:
+            return
+
+
+class ProbingConnector(FakeConnector):
+    """Walls, counters and threads that are read."""
+
+    probe_limit = PROBE_LIMIT
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest posts of a page."""
+        self.world.before("discover")
+        posts = [post for post in self.world.posts.values() if post.page_external_id == page.external_id]
+        newest = sorted(posts, key=lambda post: (post.published_at, int(post.external_id)), reverse=True)[:limit]
+        self.world.after("discover")
+        now = self.world.now()
+        counted = (replace(post, observed_at=now, comment_count=self._count(post.external_id)) for post in newest)
+        return Batch(posts=tuple(counted))
+
+    async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        """Counters of posts. Raises Rejected `bad_request` past the limit."""
+        self.world.before("probe")
+        if len(posts) > self.probe_limit:
+            code = "bad_request"
+            raise Rejected(code, f"{len(posts)} posts in one call")
+        now = self.world.now()
+        counts = [
+            PostCount(
+                page_external_id=post.page.external_id,
+                external_id=post.external_id,
+                comment_count=self._count(post.external_id) if post.external_id in self.world.posts else 0,
+                observed_at=now,
+                gone=post.external_id not in self.world.posts,
+            )
+            for post in posts
+        ]
+        self.world.after("probe")
+        return counts
+
+    async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
+        """A part of the comments of a post, in the order of their ids."""
+        self.world.before("read_thread")
+        if post.external_id not in self.world.posts:
+            code = "gone"
+            raise Rejected(code, f"post {post.external_id}")
+        began, after = cursor.split("|") if cursor else (self.world.now().isoformat(), "0")
+        living = self.world.living(post.external_id, root_external_id)
+        rest = [comment for comment in living if int(comment.external_id) > int(after)]
+        part, more = rest[: self.part], len(rest) > self.part
+        whole = WholeThread(
+            page_external_id=post.page.external_id,
+            post_external_id=post.external_id,
+            observed_at=datetime.fromisoformat(began),
+            root_external_id=root_external_id,
+        )
+        self.world.after("read_thread")
+        return Batch(
+            comments=tuple(replace(comment, post_external_id=post.external_id) for comment in part),
+            unreadable=() if more else tuple(self.world.unreadable[post.external_id]),
+            complete_for=() if more else (whole,),
+            cursor=f"{began}|{part[-1].external_id}" if more else None,
+        )
+
+    def _count(self, post: str) -> int:
+        return len(self.world.living(post, None)) + len(self.world.unreadable[post])
+
+
+def fake_plugin(world: FakeWorld) -> Plugin:
+    """The plugin of a world, to be handed to whatever wants plugins."""
+    capabilities = [
+        Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1)
+        for verb in ("describe_page", "send", "find_sent")
+    ]
+    verbs = ("poll",) if world.style == "streaming" else ("discover", "probe", "read_thread")
+    capabilities += [Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in verbs]
+
+    def build(options: Options) -> FakeConnector:
+        return StreamingConnector(world, options) if world.style == "streaming" else ProbingConnector(world, options)
+
+    return Plugin(
+        platform=world.platform,
+        title="Проба",
+        default_api_url="memory:",
+        credential_kinds=("fake",),
+        text_limit=TEXT_LIMIT,
+        capabilities=tuple(capabilities),
+        build=build,
+    )
