@@ -1,0 +1,1 @@
+"""Otklik: citizens' comments on official pages, turned into appeals, answered in time."""

@@ -1,0 +1,1 @@
+"""The citizen's matter: its states, its history, its only writer."""

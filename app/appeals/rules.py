@@ -1,0 +1,107 @@
+"""The life of an appeal: its states, what may happen in each, and the words of its history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from app.kernel.errors import ConflictError
+
+
+class Status(StrEnum):
+    """Where an appeal stands. Overdue, failed or uncertain answers are facts beside it, not states."""
+
+    NEW = "new"
+    IN_WORK = "in_work"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+
+
+OPEN = frozenset({Status.NEW, Status.IN_WORK, Status.ANSWERED})
+WAITING = frozenset({Status.NEW, Status.IN_WORK})
+
+
+class Act(StrEnum):
+    """What can happen to an appeal; each is an event of its history."""
+
+    OPENED = "opened"
+    APPENDED = "appended"
+    TAKEN = "taken"
+    ROUTED = "routed"
+    TOPIC_SET = "topic_set"
+    NOTED = "noted"
+    REPLY_QUEUED = "reply_queued"
+    REPLY_SENT = "reply_sent"
+    REPLY_FAILED = "reply_failed"
+    REPLY_UNCERTAIN = "reply_uncertain"
+    REPLY_WITHDRAWN = "reply_withdrawn"
+    ANSWERED_BY_HAND = "answered_by_hand"
+    DISMISSED = "dismissed"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    COMMENT_EDITED = "comment_edited"
+    COMMENT_DELETED = "comment_deleted"
+    SLA_WARNED = "sla_warned"
+    SLA_BREACHED = "sla_breached"
+
+
+_SAME = {status: status for status in Status}
+_LIVE = {status: status for status in OPEN}
+
+# act → {status before: status after}; a pair that is missing cannot happen.
+TRANSITIONS: dict[Act, dict[Status, Status]] = {
+    Act.APPENDED: _SAME,
+    Act.TAKEN: {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED},
+    Act.ROUTED: {Status.NEW: Status.NEW, Status.IN_WORK: Status.NEW},
+    Act.TOPIC_SET: _LIVE,
+    Act.NOTED: _SAME,
+    Act.REPLY_QUEUED: {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED},
+    Act.REPLY_SENT: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
+    Act.REPLY_FAILED: _SAME,
+    Act.REPLY_UNCERTAIN: _SAME,
+    Act.REPLY_WITHDRAWN: _SAME,
+    Act.ANSWERED_BY_HAND: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
+    Act.DISMISSED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},
+    Act.CLOSED: {Status.ANSWERED: Status.CLOSED, Status.IN_WORK: Status.CLOSED, Status.NEW: Status.CLOSED},
+    Act.REOPENED: {Status.ANSWERED: Status.NEW, Status.CLOSED: Status.NEW, Status.DISMISSED: Status.NEW},
+    Act.COMMENT_EDITED: _SAME,
+    Act.COMMENT_DELETED: _SAME,
+    Act.SLA_WARNED: _LIVE,
+    Act.SLA_BREACHED: _LIVE,
+}
+
+
+class DismissReason(StrEnum):
+    """Why a matter leaves the SLA population."""
+
+    SPAM = "spam"
+    ABUSE = "abuse"
+    GRATITUDE = "gratitude"
+    NOT_A_QUESTION = "not_a_question"
+    DUPLICATE = "duplicate"
+    NOT_OURS = "not_ours"
+
+
+class CloseReason(StrEnum):
+    """Why an appeal is finished."""
+
+    EXPLAINED = "explained"
+    SOLVED = "solved"
+    CANNOT_REPLY = "cannot_reply_on_platform"
+    AUTHOR_SATISFIED = "author_satisfied"
+    NO_FURTHER_DIALOGUE = "no_further_dialogue"
+
+
+def after(act: Act, status: Status) -> Status:
+    """The status that follows; raises ConflictError when the act cannot happen now."""
+    try:
+        return TRANSITIONS[act][status]
+    except KeyError:
+        raise ConflictError(
+            "appeal.state", f"An appeal that is {status.value} cannot be {act.value}: reload it.", status=status.value, act=act.value
+        ) from None
+
+
+def possible(status: Status) -> frozenset[Act]:
+    """The acts that may happen in a status."""
+    return frozenset(act for act, table in TRANSITIONS.items() if status in table)

@@ -1,0 +1,1 @@
+"""Where, who and what about: territories, agencies, topics, spheres, calendars."""

@@ -1,0 +1,137 @@
+"""PostgreSQL: engines, the declarative base, and the only commit of the program.
+
+A function that takes a `ReadSession` reads; one that takes a `WriteSession` writes. Nobody but this file commits.
+Every transaction states its operator (`otklik.operator_id`, empty for the program itself): row-level security reads it.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NewType
+
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, String, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.engine import URL
+    from sqlalchemy.orm import MappedColumn
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", ReadSession)
+
+
+class DatabaseRole(StrEnum):
+    """The roles of the database: created once per cluster, before any migration."""
+
+    WEB = "otklik_web"
+    WORKER = "otklik_worker"
+
+
+class Base(DeclarativeBase):
+    """All tables. Moments are `timestamptz`, texts are `text`, numbers of rows are `bigint`."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+
+def row_id() -> MappedColumn[int]:
+    """A bigint identity primary key."""
+    return mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+def moment(*, nullable: bool = False, default_now: bool = False) -> MappedColumn[Any]:
+    """A `timestamptz` column."""
+    default = text("now()") if default_now else None
+    return mapped_column(DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+def word() -> MappedColumn[str]:
+    """A short text column that must be there."""
+    return mapped_column(String, nullable=False)
+
+
+def make_engine(url: URL, *, role: DatabaseRole | None = None, pool_size: int = 8, application: str) -> AsyncEngine:
+    """An engine whose connections act as `role` from their first statement (`pool_size` 0: no pool)."""
+    settings = {"application_name": application, "timezone": "UTC", "jit": "off"}
+    if role is not None:
+        settings["role"] = role.value
+    pool: dict[str, Any] = (
+        {"poolclass": NullPool} if pool_size == 0 else {"pool_size": pool_size, "max_overflow": pool_size, "pool_pre_ping": True}
+    )
+    return create_async_engine(url, connect_args={"server_settings": settings}, **pool)
+
+
+class Database:
+    """Opens transactions. One per process and role."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def read(self, *, operator_id: int | None = None) -> AsyncIterator[ReadSession]:
+        """A read-only transaction on behalf of an operator (None: the program itself)."""
+        async with self._sessions() as session:
+            await _begin(session, operator_id, read_only=True)
+            yield ReadSession(session)
+            await session.rollback()
+
+    @asynccontextmanager
+    async def write(self, *, operator_id: int | None = None) -> AsyncIterator[WriteSession]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        async with self._sessions() as session:
+            await _begin(session, operator_id, read_only=False)
+            yield WriteSession(ReadSession(session))
+            await session.commit()
+
+    async def dispose(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()
+
+
+async def _begin(session: AsyncSession, operator_id: int | None, *, read_only: bool) -> None:
+    await session.execute(
+        text("SELECT set_config('otklik.operator_id', :operator, true), set_config('transaction_read_only', :read_only, true)"),
+        {"operator": "" if operator_id is None else str(operator_id), "read_only": "on" if read_only else "off"},
+    )
+
+
+class Bulk:
+    """A statement over many rows given as parallel arrays: `FROM {rows}` becomes `unnest` of typed arrays.
+
+    Multi-row VALUES would be planned anew for each number of rows; arrays keep one prepared statement.
+    """
+
+    def __init__(self, sql: str, **columns: str) -> None:
+        casts = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())
+        names = ", ".join(columns)
+        self._names = tuple(columns)
+        self._statement = text(sql.replace("{rows}", f"unnest({casts}) AS r({names})"))
+
+    async def run(self, session: WriteSession, rows: Sequence[Sequence[object]], **extra: object) -> list[Any]:
+        """Execute for `rows` (tuples in the order of the columns); the returned rows, if the statement returns any."""
+        if not rows:
+            return []
+        arrays = dict(zip(self._names, (list(column) for column in zip(*rows, strict=True)), strict=True))
+        result = await session.execute(self._statement, {**arrays, **extra})
+        return list(result.all()) if result.returns_rows else []
+
+
+async def utc_now_of(session: ReadSession) -> datetime:
+    """The database's own moment: for leases, where two machines must agree."""
+    value: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    return value

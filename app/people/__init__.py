@@ -1,0 +1,1 @@
+"""Operators, their roles and scopes, sessions, tokens, and what each may do."""

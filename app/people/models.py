@@ -1,0 +1,102 @@
+"""Tables: staff, what they may do and where, how they come in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base, moment, row_id, word
+from app.people.rules import Role
+
+
+class Operator(Base):
+    """A staff member, or a service (`is_service`) that comes with a token. `login` is kept in lower case."""
+
+    __tablename__ = "operator"
+    __table_args__ = (CheckConstraint("login = lower(login)", name="login_lower"),)
+
+    id: Mapped[int] = row_id()
+    login: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = word()
+    password_hash: Mapped[str | None]
+    is_service: Mapped[bool] = mapped_column(Boolean, server_default=sql("false"))
+    locale: Mapped[str] = mapped_column(server_default=sql("'ru'"))
+    letters: Mapped[bool] = mapped_column(Boolean, server_default=sql("true"))
+    created_at: Mapped[datetime] = moment(default_now=True)
+    deactivated_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class OperatorRole(Base):
+    """A (role, scope) row with its period: an agency, a territory, or - both empty - the whole region."""
+
+    __tablename__ = "operator_role"
+    __table_args__ = (
+        CheckConstraint("agency_id IS NULL OR territory_id IS NULL", name="one_scope"),
+        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
+        Index("ix_operator_role_operator_id", "operator_id", postgresql_where=sql("until IS NULL")),
+    )
+
+    id: Mapped[int] = row_id()
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    role: Mapped[str] = word()
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    territory_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("territory.id"))
+    since: Mapped[datetime] = moment(default_now=True)
+    until: Mapped[datetime | None] = moment(nullable=True)
+
+
+class OperatorSession(Base):
+    """A browser that is signed in. The cookie's value is never stored, only its SHA-256."""
+
+    __tablename__ = "operator_session"
+
+    id: Mapped[int] = row_id()
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"), index=True)
+    created_at: Mapped[datetime] = moment(default_now=True)
+    seen_at: Mapped[datetime] = moment(default_now=True)
+    expires_at: Mapped[datetime] = moment()
+    ended_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class ApiToken(Base):
+    """A bearer token of a service; only its SHA-256 is stored."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = row_id()
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"), index=True)
+    created_at: Mapped[datetime] = moment(default_now=True)
+    expires_at: Mapped[datetime | None] = moment(nullable=True)
+    revoked_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class Invitation(Base):
+    """A link that lets its bearer choose a password, once, until it expires."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[int] = row_id()
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"), index=True)
+    created_at: Mapped[datetime] = moment(default_now=True)
+    expires_at: Mapped[datetime] = moment()
+    used_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class SignInAttempt(Base):
+    """A failed sign-in: what the limits count."""
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (
+        Index("ix_sign_in_attempt_login_at", "login", "at"),
+        Index("ix_sign_in_attempt_address_at", "address", "at"),
+    )
+
+    id: Mapped[int] = row_id()
+    login: Mapped[str] = word()
+    address: Mapped[str] = word()
+    at: Mapped[datetime] = moment(default_now=True)

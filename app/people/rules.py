@@ -1,0 +1,100 @@
+"""Who may do what: one table of permissions by role, read as a specification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is here for."""
+
+    OPERATOR = "operator"
+    COORDINATOR = "coordinator"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+
+
+class Permission(StrEnum):
+    """One thing that may be done."""
+
+    APPEAL_READ = "appeal.read"
+    APPEAL_WORK = "appeal.work"
+    APPEAL_CREATE = "appeal.create"
+    APPEAL_ROUTE = "appeal.route"
+    APPEAL_NOTE = "appeal.note"
+    TRIAGE_WORK = "triage.work"
+    PAGE_READ = "page.read"
+    REPORT_READ = "report.read"
+    CONFIGURE = "configure"
+
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OPERATOR: frozenset(
+        {
+            Permission.APPEAL_READ,
+            Permission.APPEAL_WORK,
+            Permission.APPEAL_CREATE,
+            Permission.APPEAL_ROUTE,
+            Permission.APPEAL_NOTE,
+            Permission.PAGE_READ,
+        }
+    ),
+    Role.COORDINATOR: frozenset(
+        {
+            Permission.APPEAL_READ,
+            Permission.APPEAL_WORK,
+            Permission.APPEAL_CREATE,
+            Permission.APPEAL_ROUTE,
+            Permission.APPEAL_NOTE,
+            Permission.TRIAGE_WORK,
+            Permission.PAGE_READ,
+            Permission.REPORT_READ,
+        }
+    ),
+    Role.SUPERVISOR: frozenset(
+        {Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}
+    ),
+    Role.ADMINISTRATOR: frozenset({Permission.CONFIGURE, Permission.PAGE_READ}),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """One (role, scope) row of a person: an agency with its children, a territory with its children, or all."""
+
+    role: Role
+    agency_id: int | None = None
+    territory_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """Who is asking, and how far they see.
+
+    `agency_ids` and `territory_ids` are already expanded with their children; `whole` means the whole region.
+    They hold the scopes of roles that may read appeals: an administrator's alone is empty.
+    """
+
+    operator_id: int
+    name: str
+    login: str
+    is_service: bool
+    grants: tuple[Grant, ...]
+    agency_ids: tuple[int, ...]
+    territory_ids: tuple[int, ...]
+    whole: bool
+    locale: str = "ru"
+    letters: bool = True
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """All that any of the roles allows."""
+        allowed: frozenset[Permission] = frozenset()
+        for grant in self.grants:
+            allowed |= ROLE_PERMISSIONS[grant.role]
+        return allowed
+
+    def may(self, permission: Permission) -> bool:
+        """Whether some role allows it."""
+        return permission in self.permissions

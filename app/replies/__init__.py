@@ -1,0 +1,1 @@
+"""Our answers and the outbox."""

@@ -1,0 +1,51 @@
+"""Tables: answers. The table is the outbox: a job only wakes the worker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Uuid, text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base, moment, row_id, word
+from app.replies.rules import ReplyState
+
+
+class Reply(Base):
+    """An answer to a comment. `guid` is the same for all attempts; `by_hand`: found on the platform, not sent by us.
+
+    `comment_revision` is the form of the comment that the operator read when answering.
+    """
+
+    __tablename__ = "reply"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ReplyState)})", name="state"),
+        Index("ix_reply_due_at", "due_at", postgresql_where=sql("state = 'queued'")),
+        Index("ix_reply_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
+        Index("ix_reply_appeal_id", "appeal_id"),
+        Index("ix_reply_trouble", "id", postgresql_where=sql("state IN ('failed', 'uncertain')")),
+    )
+
+    id: Mapped[int] = row_id()
+    appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"))
+    comment_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("comment.id"))
+    comment_revision: Mapped[int | None] = mapped_column(Integer)
+    cycle: Mapped[int] = mapped_column(Integer)
+    operator_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    by_hand: Mapped[bool] = mapped_column(server_default=sql("false"))
+    text: Mapped[str] = word()
+    guid: Mapped[UUID] = mapped_column(Uuid, server_default=sql("gen_random_uuid()"))
+    state: Mapped[str] = word()
+    created_at: Mapped[datetime] = moment(default_now=True)
+    due_at: Mapped[datetime] = moment(default_now=True)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
+    first_tried_at: Mapped[datetime | None] = moment(nullable=True)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None] = moment(nullable=True)
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    external_id: Mapped[str | None]
+    link: Mapped[str | None]
+    published_at: Mapped[datetime | None] = moment(nullable=True)

@@ -1,0 +1,35 @@
+"""The life of an answer in the outbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+
+class ReplyState(StrEnum):
+    """Where an answer stands. `UNCERTAIN`: it may or may not be on the platform; a person decides."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    WITHDRAWN = "withdrawn"
+
+
+TRANSITIONS: dict[ReplyState, frozenset[ReplyState]] = {
+    ReplyState.QUEUED: frozenset({ReplyState.SENDING, ReplyState.WITHDRAWN}),
+    ReplyState.SENDING: frozenset({ReplyState.SENT, ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN}),
+    ReplyState.FAILED: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN}),
+    ReplyState.UNCERTAIN: frozenset({ReplyState.QUEUED, ReplyState.SENT, ReplyState.WITHDRAWN}),
+    ReplyState.SENT: frozenset(),
+    ReplyState.WITHDRAWN: frozenset(),
+}
+
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=15)
+
+
+def pause_before(attempt: int) -> timedelta:
+    """How long to wait before the attempt after `attempt` failed ones: doubling, bounded."""
+    return min(FIRST_PAUSE * 2 ** min(max(attempt - 1, 0), 16), LONGEST_PAUSE)

@@ -1,0 +1,1 @@
+"""Calendars, policies and timers: how long an answer may take."""

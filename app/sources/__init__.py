@@ -1,0 +1,1 @@
+"""What platforms tell: pages, posts, authors, comments with their revisions."""

@@ -1,0 +1,186 @@
+"""Tables: pages and what was published and written there, as the platforms gave it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text as sql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kernel.db import Base, moment, row_id, word
+from app.sources.rules import Fate
+
+
+class CredentialRow(Base):
+    """A platform token, encrypted. `page_id` is set for a token of one page (a VK community key)."""
+
+    __tablename__ = "credential"
+
+    id: Mapped[int] = row_id()
+    platform: Mapped[str] = word()
+    kind: Mapped[str] = word()
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = moment(default_now=True)
+    revoked_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class Page(Base):
+    """An official page that we watch. Comments older than `watched_since` are context and open nothing."""
+
+    __tablename__ = "page"
+    __table_args__ = (UniqueConstraint("platform", "external_id"),)
+
+    id: Mapped[int] = row_id()
+    platform: Mapped[str] = word()
+    external_id: Mapped[str] = word()
+    title: Mapped[str] = word()
+    link: Mapped[str] = word()
+    agency_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("agency.id"), index=True)
+    territory_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("territory.id"), index=True)
+    sphere_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("sphere.id"))
+    members: Mapped[int | None] = mapped_column(Integer)
+    options: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=sql("'{}'"))
+    active: Mapped[bool] = mapped_column(Boolean, server_default=sql("true"))
+    connected_at: Mapped[datetime] = moment(default_now=True)
+    watched_since: Mapped[datetime] = moment()
+
+
+class FeedState(Base):
+    """A polled unit: a page, or the stream of a credential; leased by one worker at a time."""
+
+    __tablename__ = "feed"
+    __table_args__ = (
+        UniqueConstraint("platform", "key"),
+        Index("ix_feed_due_at", "platform", "due_at"),
+    )
+
+    id: Mapped[int] = row_id()
+    platform: Mapped[str] = word()
+    key: Mapped[str] = word()
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+    cursor: Mapped[str | None]
+    due_at: Mapped[datetime] = moment(default_now=True)
+    discover_at: Mapped[datetime] = moment(default_now=True)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None] = moment(nullable=True)
+    polled_at: Mapped[datetime | None] = moment(nullable=True)
+    failures: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+
+
+class Post(Base):
+    """What a page published. `seen_count` is the counter at the last complete read: a change asks for a new one."""
+
+    __tablename__ = "post"
+    __table_args__ = (
+        UniqueConstraint("page_id", "external_id"),
+        Index("ix_post_page_id_thread_ref", "page_id", "thread_ref", postgresql_where=sql("thread_ref IS NOT NULL")),
+        Index("ix_post_page_id_probe_at", "page_id", "probe_at", postgresql_where=sql("gone_at IS NULL")),
+    )
+
+    id: Mapped[int] = row_id()
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
+    external_id: Mapped[str] = word()
+    thread_ref: Mapped[str | None]
+    text: Mapped[str] = word()
+    link: Mapped[str] = word()
+    attachments: Mapped[list[Any]] = mapped_column(JSONB, server_default=sql("'[]'"))
+    published_at: Mapped[datetime] = moment()
+    observed_at: Mapped[datetime] = moment()
+    recorded_at: Mapped[datetime] = moment(default_now=True)
+    seen_count: Mapped[int | None] = mapped_column(Integer)
+    read_at: Mapped[datetime | None] = moment(nullable=True)
+    probe_at: Mapped[datetime] = moment(default_now=True)
+    gone_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class Author(Base):
+    """The platform identity that wrote a comment: erasable, so nothing else repeats the name."""
+
+    __tablename__ = "author"
+    __table_args__ = (UniqueConstraint("platform", "external_id"),)
+
+    id: Mapped[int] = row_id()
+    platform: Mapped[str] = word()
+    external_id: Mapped[str] = word()
+    name: Mapped[str] = word()
+    link: Mapped[str | None]
+
+
+class Comment(Base):
+    """What a citizen (or the page) wrote, in its newest observed form; older forms are `CommentRevision`s.
+
+    `text_altered`: NUL or lone surrogates were replaced. `root_external_id` is the top comment of the thread.
+    `appeal_id` is set when the fate is `opened` or `appended`, or `page_own` as the answer of one.
+    """
+
+    __tablename__ = "comment"
+    __table_args__ = (
+        UniqueConstraint("page_id", "post_id", "external_id"),
+        CheckConstraint(f"fate IN ({', '.join(repr(fate.value) for fate in Fate)})", name="fate"),
+        CheckConstraint("fate IS DISTINCT FROM 'opened' OR appeal_id IS NOT NULL", name="opened_has_appeal"),
+        Index("ix_comment_unseen", "id", postgresql_where=sql("fate IS NULL")),
+        Index("ix_comment_triage", "triage_due_at", "id", postgresql_where=sql("fate = 'in_triage'")),
+        Index("ix_comment_appeal_id", "appeal_id", postgresql_where=sql("appeal_id IS NOT NULL")),
+        Index("ix_comment_thread", "post_id", "root_external_id"),
+        Index("ix_comment_author_id", "author_id"),
+    )
+
+    id: Mapped[int] = row_id()
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
+    post_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("post.id"))
+    external_id: Mapped[str] = word()
+    root_external_id: Mapped[str] = word()
+    reply_to_external_id: Mapped[str | None]
+    author_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("author.id"))
+    by_page: Mapped[bool] = mapped_column(Boolean)
+    text: Mapped[str] = word()
+    text_altered: Mapped[bool] = mapped_column(Boolean, server_default=sql("false"))
+    attachments: Mapped[list[Any]] = mapped_column(JSONB, server_default=sql("'[]'"))
+    link: Mapped[str] = word()
+    revision: Mapped[int] = mapped_column(Integer, server_default=sql("1"))
+    written_at: Mapped[datetime] = moment()
+    edited_at: Mapped[datetime | None] = moment(nullable=True)
+    deleted_at: Mapped[datetime | None] = moment(nullable=True)
+    observed_at: Mapped[datetime] = moment()
+    recorded_at: Mapped[datetime] = moment(default_now=True)
+    fate: Mapped[str | None]
+    fate_reason: Mapped[str | None]
+    appeal_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))
+    triage_due_at: Mapped[datetime | None] = moment(nullable=True)
+    triage_warn_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class CommentRevision(Base):
+    """A form of a comment as it was observed, with the platform's own bytes. Append-only but for erasure."""
+
+    __tablename__ = "comment_revision"
+    __table_args__ = (UniqueConstraint("comment_id", "revision"),)
+
+    id: Mapped[int] = row_id()
+    comment_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("comment.id"))
+    revision: Mapped[int] = mapped_column(Integer)
+    text: Mapped[str] = word()
+    attachments: Mapped[list[Any]] = mapped_column(JSONB, server_default=sql("'[]'"))
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    edited_at: Mapped[datetime | None] = moment(nullable=True)
+    observed_at: Mapped[datetime] = moment()
+    recorded_at: Mapped[datetime] = moment(default_now=True)
+
+
+class SetAside(Base):
+    """A row that would not go in, with its reason and bytes; its batch went on without it."""
+
+    __tablename__ = "set_aside"
+
+    id: Mapped[int] = row_id()
+    platform: Mapped[str] = word()
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+    reason: Mapped[str] = word()
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    recorded_at: Mapped[datetime] = moment(default_now=True)
+    resolved_at: Mapped[datetime | None] = moment(nullable=True)

@@ -1,0 +1,16 @@
+"""Every table of the program, in one metadata: for migrations and for the drift test."""
+
+from __future__ import annotations
+
+import app.appeals.models
+import app.audit.models
+import app.directory.models
+import app.notices.models
+import app.people.models
+import app.replies.models
+import app.sla.models
+import app.sources.models
+import app.triage.models
+from app.kernel.db import Base
+
+metadata = Base.metadata
