@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, String, text
+from sqlalchemy import BigInteger, CursorResult, DateTime, Identity, MetaData, String, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.pool import NullPool
@@ -45,7 +45,6 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
 def row_id() -> MappedColumn[int]:
@@ -128,7 +127,7 @@ class Bulk:
             return []
         arrays = dict(zip(self._names, (list(column) for column in zip(*rows, strict=True)), strict=True))
         result = await session.execute(self._statement, {**arrays, **extra})
-        return list(result.all()) if result.returns_rows else []
+        return list(result.all()) if isinstance(result, CursorResult) and result.returns_rows else []
 
 
 async def utc_now_of(session: ReadSession) -> datetime:

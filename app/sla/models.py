@@ -58,8 +58,7 @@ class SlaTimer(Base):
     policy_version_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sla_policy_version.id"))
     calendar_version_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("calendar_version.id"))
     choice: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
-    term_seconds: Mapped[int] = mapped_column(Integer)
-    working: Mapped[bool]
+    term: Mapped[dict[str, Any]] = mapped_column(JSONB)
     started_at: Mapped[datetime] = moment()
     recorded_at: Mapped[datetime] = moment(default_now=True)
     due_at: Mapped[datetime] = moment()

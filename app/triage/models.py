@@ -36,7 +36,7 @@ class Verdict(Base):
 
 
 class RoutingRule(Base):
-    """page × territory × topic → agency; an empty column means any. Retired, never deleted: verdicts name it."""
+    """page × territory × topic → agency; an empty column means any, an empty agency the page's own. Retired, never deleted: verdicts name it."""
 
     __tablename__ = "routing_rule"
     __table_args__ = (
@@ -47,7 +47,7 @@ class RoutingRule(Base):
     page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
     territory_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("territory.id"))
     topic_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("topic.id"))
-    agency_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
     comment: Mapped[str] = mapped_column(server_default=sql("''"))
     created_at: Mapped[datetime] = moment(default_now=True)
     retired_at: Mapped[datetime | None] = moment(nullable=True)

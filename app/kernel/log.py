@@ -1,0 +1,48 @@
+"""Structured logs. Values are escaped by the renderers, so a hostile text cannot forge a line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+logger: Any = structlog.get_logger()
+
+# Written once here: everything that must never reach a log, whatever a caller passes.
+_SECRET_KEYS = frozenset({"token", "password", "secret", "authorization", "cookie", "access_token"})
+
+
+def _hide(_logger: object, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    for key in event:
+        if key.lower() in _SECRET_KEYS:
+            event[key] = "***"
+    return event
+
+
+def _one_line(_logger: object, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and key != "exception":
+            event[key] = value.encode("unicode_escape").decode("ascii")
+    return event
+
+
+def set_up(*, level: str, as_json: bool) -> None:
+    """Configure this process's logs, to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _hide,
+        structlog.processors.format_exc_info,
+        _one_line,
+    ]
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(logging.getLevelNamesMapping()[level], logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")

@@ -1,0 +1,156 @@
+"""What every test stands on: a real PostgreSQL, and for each test that asks a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+
+from app.kernel.clock import FixedClock
+from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.embedded import CREATE_DATABASE, prepare, start_embedded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from sqlalchemy.engine import URL, Connection
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def shared(name: str) -> Path:
+    """A file of the shared folder, or a skip that says so."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/{name}")
+    return path
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "migrations").rglob("*")):
+        if path.suffix in {".py", ".sql"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _build_template(admin: URL, name: str) -> None:
+    """Migrate once; whoever comes first does it, the others wait. Copied from, so nobody may stay connected."""
+    connection = await asyncpg.connect(_plain(admin))
+    try:
+        await connection.execute("SELECT pg_advisory_lock(7305148202)")
+        await connection.execute("SET client_min_messages = error")
+        if await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            return
+        building = f"{name}_building"
+        await connection.execute(f'DROP DATABASE IF EXISTS "{building}" WITH (FORCE)')
+        await connection.execute(CREATE_DATABASE.format(name=building))
+        engine = make_engine(admin.set(database=building), pool_size=0, application="tests")
+
+        def upgrade(sync: Connection) -> None:
+            config = Config(str(ROOT / "alembic.ini"))
+            config.attributes["connection"] = sync
+            command.upgrade(config, "head")
+
+        async with engine.connect() as session:
+            await session.run_sync(upgrade)
+            await session.commit()
+        await engine.dispose()
+        await connection.execute(f'ALTER DATABASE "{building}" RENAME TO "{name}"')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> URL:
+    """The PostgreSQL of the tests: OTKLIK_TEST_DATABASE_URL, else an embedded one that later runs find again."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+
+    given = os.environ.get("OTKLIK_TEST_DATABASE_URL")
+    if given:
+        admin = make_url(given).set(drivername="postgresql+asyncpg")
+    else:
+        home = Path(tempfile.gettempdir()) / f"otklik-tests-{os.getuid()}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its socket directory's name
+            admin = start_embedded(home)
+    asyncio.run(prepare(admin))
+    if not given:
+        asyncio.run(_unsafe_but_fast(admin))
+    return admin
+
+
+async def _unsafe_but_fast(admin: URL) -> None:
+    connection = await asyncpg.connect(_plain(admin))
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(cluster: URL) -> str:
+    """The name of a migrated, empty database."""
+    name = f"otklik_template_{_fingerprint()}"
+    asyncio.run(_build_template(cluster, name))
+    return name
+
+
+@pytest.fixture
+async def database_url(cluster: URL, template: str) -> AsyncIterator[URL]:
+    """The owner's URL of a migrated database that only this test uses."""
+    name = f"t_{uuid4().hex[:16]}"
+    connection = await asyncpg.connect(_plain(cluster))
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield cluster.set(database=name)
+    finally:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.close()
+
+
+@pytest.fixture
+async def owner_db(database_url: URL) -> AsyncIterator[Database]:
+    """Acts as the owner: for arranging, never for what is tested."""
+    database = Database(make_engine(database_url, pool_size=0, application="tests owner"))
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+async def web_db(database_url: URL) -> AsyncIterator[Database]:
+    """Acts as the web process does: row-level security binds it."""
+    database = Database(make_engine(database_url, role=DatabaseRole.WEB, pool_size=4, application="tests web"))
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+async def worker_db(database_url: URL) -> AsyncIterator[Database]:
+    """Acts as the worker does."""
+    database = Database(make_engine(database_url, role=DatabaseRole.WORKER, pool_size=4, application="tests worker"))
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
+def clock() -> Iterator[FixedClock]:
+    """Stands at a Tuesday morning in Moscow, a working day."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    yield FixedClock(datetime(2026, 11, 17, 7, 0, tzinfo=UTC))
