@@ -28,7 +28,7 @@ from app.sla.hours import (
     round_the_clock,
     to_json,
 )
-from app.sla.table import day_segments, length, local_midnight, to_micros, to_moment
+from app.sla.table import MICROSECOND, day_segments, local_midnight, to_micros, to_moment
 
 __all__ = [
     "CalendarError",
@@ -66,7 +66,7 @@ def working_time(calendar: WorkingCalendar, start: datetime, end: datetime) -> t
     """Return the working time between two moments, negative when `end` is the earlier one."""
     begins, ends = to_micros(start), to_micros(end)
     table = calendar.table(begins, ends) if begins <= ends else calendar.table(ends, begins)
-    return timedelta(microseconds=table.worked(ends) - table.worked(begins))
+    return MICROSECOND * (table.worked(ends) - table.worked(begins))
 
 
 def add_working(calendar: WorkingCalendar, start: datetime, duration: timedelta) -> datetime:
@@ -74,7 +74,7 @@ def add_working(calendar: WorkingCalendar, start: datetime, duration: timedelta)
 
     ValueError on a negative duration, CalendarError when the calendar never has so much working time.
     """
-    at, wanted = to_micros(start), length(duration)
+    at, wanted = to_micros(start), duration // MICROSECOND
     if wanted <= 0:
         if wanted < 0:
             raise ValueError(f"a negative duration: {duration}")
@@ -88,7 +88,7 @@ def add_working(calendar: WorkingCalendar, start: datetime, duration: timedelta)
 def measure(calendar: WorkingCalendar | None, start: datetime, end: datetime) -> timedelta:
     """Return the time between two moments by the calendar, or plainly elapsed when there is none."""
     if calendar is None:
-        return timedelta(microseconds=to_micros(end) - to_micros(start))
+        return MICROSECOND * (to_micros(end) - to_micros(start))
     return working_time(calendar, start, end)
 
 
@@ -99,7 +99,7 @@ def advance(calendar: WorkingCalendar | None, start: datetime, duration: timedel
     if duration < timedelta(0):
         raise ValueError(f"a negative duration: {duration}")
     # Through UTC: adding to a local time would move its wall clock, not the time.
-    return to_moment(to_micros(start) + length(duration))
+    return to_moment(to_micros(start) + duration // MICROSECOND)
 
 
 def add_working_days(calendar: WorkingCalendar, start: datetime, days: int) -> datetime:

@@ -137,7 +137,7 @@ class WorkingCalendar:
         known = self._table
         if known is not None:
             first, last = min(first, known.first_year), max(last, known.last_year)
-        table = build(self.zone, self.hours_on, first, last)
+        table = build(self.zone, self.hours_on, first, last, known)
         object.__setattr__(self, "_table", table)
         return table
 
