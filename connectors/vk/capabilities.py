@@ -1,0 +1,21 @@
+"""What VK lets whom do, as PLATFORMS.md has it, and what each verb costs."""
+
+from connectors.contract import Capability
+
+TEXT_LIMIT = 16_384
+"""Not published by VK: longer texts were never seen, and the platform itself has the last word."""
+PROBE_LIMIT = 100
+READERS = ("service", "user")
+"""Wall readings: a community token gets error 27. A service token first, for it never expires."""
+WRITERS = ("community", "user")
+"""Comments in the community's name: a service token gets error 28."""
+ANY = ("service", "user", "community")
+
+CAPABILITIES = (
+    Capability(verb="describe_page", methods=("utils.resolveScreenName", "groups.getById"), token_kinds=ANY, calls=2),
+    Capability(verb="discover", methods=("wall.get",), token_kinds=READERS, calls=1),
+    Capability(verb="probe", methods=("wall.getById",), token_kinds=READERS, calls=1),
+    Capability(verb="read_thread", methods=("wall.getComments",), token_kinds=READERS, calls=1),
+    Capability(verb="send", methods=("wall.createComment", "wall.getComment"), token_kinds=WRITERS, calls=2),
+    Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
+)

@@ -1,0 +1,260 @@
+"""VK over HTTP, through vk_api: the only module that knows the SDK. It sends, paces, and tells failures apart."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+import jconfig  # type: ignore[import-untyped]  # vk_api's own configuration store ships no types
+import requests
+import urllib3
+import vk_api  # type: ignore[import-untyped]  # ships no types
+from requests.adapters import HTTPAdapter
+
+from connectors.contract import AccessLost, ConnectorError, TryLater
+from connectors.pacing import Quota, Window, paced
+from connectors.payload import readable_json
+from connectors.vk import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connectors.contract import Credential, Options
+
+API_VERSION: Final = "5.199"
+SDK_ORIGIN: Final = "https://api.vk.ru"
+WORKERS: Final = 8
+LARGEST_ANSWER: Final = 64 * 1024 * 1024
+DAY: Final = 86_400.0
+# Calls per second of a token, and wall.get calls a day: PLATFORMS.md; each can be overridden by Options.limits.
+DEFAULT_LIMITS: Final[Mapping[str, float]] = {
+    "user_per_second": 3,
+    "service_per_second": 3,
+    "community_per_second": 20,
+    "wall_get_per_day": 5_000,
+}
+# Another token may do what this one may not now.
+ANOTHER_TOKEN: Final = frozenset({"reauthorise", "token_kind", "validation", "captcha", "app_off", "quota", "flood"})
+REST_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One call. `kinds`: the tokens it takes, the preferred first. `page`: whose token it must be, if it matters."""
+
+    method: str
+    params: Mapping[str, str | int]
+    kinds: tuple[str, ...]
+    page: str | None = None
+    sending: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What stands under `response`, its bytes, and the platform's own time of answering."""
+
+    value: object
+    raw: bytes
+    date: datetime | None
+
+
+class TooLargeError(requests.RequestException):
+    """An answer past LARGEST_ANSWER."""
+
+
+class OriginAdapter(HTTPAdapter):
+    """Sends what vk_api addresses to VK's origin to the configured one, with a time-out and a bound on the answer."""
+
+    def __init__(self, base_url: str, timeout: float) -> None:
+        super().__init__(pool_maxsize=2 * WORKERS, max_retries=0)
+        self._base_url = base_url.rstrip("/")
+        self._timeout = timeout
+        self.last = threading.local()
+        """`body` and `date` of this thread's last answer: vk_api gives only the parsed value."""
+
+    def send(self, request: requests.PreparedRequest, *_args: object, **_kwargs: object) -> requests.Response:
+        """One request; raises requests' own errors."""
+        deadline = time.monotonic() + self._timeout
+        request.url = self._base_url + (request.url or "").removeprefix(SDK_ORIGIN)
+        response = super().send(request, stream=True, timeout=self._timeout, verify=True, proxies=None)
+        with response:
+            body = _read(response, deadline)
+        fixed = readable_json(body).encode()
+        self.last.body, self.last.date = body, _date(response.headers.get("Date"))
+        response.raw, response.encoding = BytesIO(fixed), "utf-8"
+        return response
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, but no more than LARGEST_ANSWER and no longer than the deadline however slowly it drips."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while part := response.raw.read1(65536, decode_content=True):
+            parts.append(part)
+            size += len(part)
+            if size > LARGEST_ANSWER:
+                raise TooLargeError
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError from error
+    return b"".join(parts)
+
+
+def _date(header: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header) if header else None
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment and moment.utcoffset() is None else moment
+
+
+class VkClient:
+    """All calls to VK of one connector: chooses the token, keeps its pace, speaks the contract's errors."""
+
+    def __init__(self, options: Options, base_url: str) -> None:
+        self._options = options
+        self._scale = options.time_scale
+        self._limits = {**DEFAULT_LIMITS, **options.limits}
+        self._adapter = OriginAdapter(base_url, options.timeout)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.max_redirects = 0
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.adapters.clear()  # nothing else on the net can be reached by mistake
+        self._session.mount(f"{SDK_ORIGIN}/", self._adapter)
+        # Apart, so that an answer never queues behind readings of a platform that has become slow.
+        self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
+        self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
+        self._windows = {c.key: Window(self._per_second(c.kind), 1 / self._scale) for c in options.credentials}
+        self._quotas = {
+            c.key: Quota(int(self._limits["wall_get_per_day"]), DAY / self._scale) for c in options.credentials
+        }
+        self._resting: dict[tuple[str, str], float] = {}
+
+    def _per_second(self, kind: str) -> int:
+        return max(1, int(self._limits.get(f"{kind}_per_second", 1)))
+
+    def can(self, kinds: tuple[str, ...], page: str | None) -> bool:
+        """Whether any configured token may be used for such a call."""
+        return bool(self._candidates(kinds, page, ""))
+
+    async def call(self, call: Call) -> Answer:
+        """Carry out a call. A reading goes to the next token when one may not; a send goes to one token only.
+
+        Raises the contract's errors.
+        """
+        candidates = self._candidates(call.kinds, call.page, call.method)
+        if not candidates:
+            have = ", ".join(sorted({c.kind for c in self._options.credentials})) or "none"
+            code = "token_kind"
+            raise AccessLost(code, f"{call.method} needs a token of kind {' or '.join(call.kinds)}; configured: {have}")
+        for number, credential in enumerate(candidates, start=1):
+            try:
+                return await self._call_with(credential, call)
+            except (AccessLost, TryLater) as error:
+                if error.code in ANOTHER_TOKEN:
+                    rest = time.monotonic() + REST_SECONDS / self._scale
+                    self._resting[credential.key, call.method] = rest
+                if call.sending or error.code not in ANOTHER_TOKEN or number == len(candidates):
+                    raise
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def _candidates(self, kinds: tuple[str, ...], page: str | None, method: str) -> list[Credential]:
+        """The tokens that may be used: rested ones first, then by preference of kind, then the least busy."""
+
+        def order(credential: Credential) -> tuple[bool, int, float]:
+            resting = self._resting.get((credential.key, method), 0) > time.monotonic()
+            window = self._windows[credential.key]
+            return resting, kinds.index(credential.kind), window.load / window.limit
+
+        fitting = [c for c in self._options.credentials if c.kind in kinds and _serves(c, page)]
+        return sorted(fitting, key=order)
+
+    async def _call_with(self, credential: Credential, call: Call) -> Answer:
+        scene = errors.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
+        if call.method == "wall.get":
+            self._quotas[credential.key].take()
+        async with paced(self._windows[credential.key], patience=self._options.timeout):
+            pool = self._senders if call.sending else self._readers
+            return await asyncio.get_running_loop().run_in_executor(
+                pool, self._blocking, credential.secret, call, scene
+            )
+
+    def _blocking(self, secret: str, call: Call, scene: errors.Scene) -> Answer:
+        """The call itself, in a thread of the pool."""
+        # A new VkApi is cheap and holds no lock: vk_api's own would let one call of a token go at a time.
+        api = vk_api.VkApi(token=secret, session=self._session, api_version=API_VERSION, config=jconfig.MemoryConfig)
+        api.RPS_DELAY = 0  # the pace is ours, in scaled time
+        api.error_handlers = {}  # its own would sleep and call again
+        self._adapter.last.body, self._adapter.last.date = b"", None
+        try:
+            answer = api.method(call.method, dict(call.params), raw=True)
+        except Exception as error:  # noqa: BLE001 - vk_api meets hostile answers with whatever Python raises
+            raise _translated(error, self._adapter.last.body, scene) from error
+        body: bytes = self._adapter.last.body
+        if not isinstance(answer, dict) or "response" not in answer:
+            raise _malformed("no response in the answer", body, scene)
+        return Answer(value=answer["response"], raw=body, date=self._adapter.last.date)
+
+    async def close(self) -> None:
+        """Release the threads and sockets; a call under way ends by its time-out."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._senders.shutdown(wait=False, cancel_futures=True)
+        self._session.close()
+        self._adapter.close()
+
+
+def _serves(credential: Credential, page: str | None) -> bool:
+    own = credential.page_external_id
+    return own is None or page is None or own.lstrip("-") == page.lstrip("-")
+
+
+def _translated(error: Exception, body: bytes, scene: errors.Scene) -> ConnectorError:
+    """Any exception of vk_api or requests as the contract's error."""
+    if isinstance(error, vk_api.ApiError):
+        return _from_api(error.error, body, scene)
+    if isinstance(error, vk_api.ApiHttpError):
+        return errors.from_status(error.response.status_code, raw=body, scene=scene)
+    if isinstance(error, TooLargeError):
+        return errors.unreadable("too_large", f"an answer past {LARGEST_ANSWER} bytes", raw=b"", scene=scene)
+    if isinstance(error, requests.TooManyRedirects):
+        return errors.unreadable("redirect", "the platform's address redirects elsewhere", raw=body, scene=scene)
+    if isinstance(error, requests.RequestException) and not isinstance(error, requests.JSONDecodeError):
+        return errors.unreachable(type(error).__name__, left=_may_have_left(error), scene=scene)
+    return _malformed(f"not an answer of VK's: {type(error).__name__}", body, scene)
+
+
+def _malformed(detail: str, body: bytes, scene: errors.Scene) -> ConnectorError:
+    return errors.unreadable("malformed", detail, raw=body, scene=scene)
+
+
+def _from_api(told: object, body: bytes, scene: errors.Scene) -> ConnectorError:
+    number = told.get("error_code") if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(number, int):
+        return _malformed("an error without its number", body, scene)
+    words = str(told.get("error_msg", ""))
+    address = told.get("redirect_uri")
+    detail = f"{words} ({address})" if address else words
+    return errors.from_number(number, detail, raw=body, scene=scene)
+
+
+def _may_have_left(error: requests.RequestException) -> bool:
+    """False only when the connection was never made: then nothing can have been done."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    reason: object = error.args[0] if error.args else None
+    reason = getattr(reason, "reason", reason)
+    never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError)
+    return not isinstance(reason, never)

@@ -1,0 +1,297 @@
+"""VK's connector: which call answers which verb, and with which token."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from datetime import timedelta
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from connectors.contract import (
+    Absent,
+    Batch,
+    CannotTell,
+    ConnectorError,
+    Found,
+    OutcomeUnknown,
+    Rejected,
+    Sent,
+    UnknownPayload,
+)
+from connectors.payload import OddError, is_object, maybe_int
+from connectors.vk import mapping, threads
+from connectors.vk.capabilities import ANY, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
+from connectors.vk.client import Answer, Call, VkClient
+from connectors.vk.links import Named, comment_link, named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from connectors.contract import (
+        CommentSnapshot,
+        Options,
+        Outgoing,
+        PageRef,
+        PageSnapshot,
+        PostCount,
+        PostRef,
+        SentLookup,
+    )
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+WALL_PAGE = 100
+READ_BACK_SECONDS = 3.0
+CLOCKS_APART = timedelta(seconds=60)
+"""How far VK's clock and ours may differ when an answer of unknown outcome is looked for."""
+LOOKUP_PARTS = 200
+
+
+class VkConnector:
+    """The verbs of the contract over VK."""
+
+    probe_limit = PROBE_LIMIT
+
+    def __init__(self, options: Options, base_url: str) -> None:
+        self._options = options
+        self._client = VkClient(options, base_url)
+        # Two at least: every page after the first begins with a row that was seen already.
+        self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
+
+    async def close(self) -> None:
+        """Release sockets and threads."""
+        await self._client.close()
+
+    # --- pages and posts ---------------------------------------------------------------------------------------------
+
+    async def describe_page(self, link: str) -> PageSnapshot:
+        """The community behind a link, a screen name or an id. Raises Rejected `not_a_page` or `gone`."""
+        name = named(link)
+        if name is None or name.person:
+            raise _rejected("not_a_page", f"not the address of a VK community: {link[:200]}")
+        number = name.community or await self._community(name)
+        params: dict[str, str | int] = {"group_ids": number, "fields": "members_count,screen_name,wall,verified"}
+        answer = await self._client.call(Call(method="groups.getById", params=params, kinds=ANY))
+        return _mapped(answer, mapping.page_snapshot)
+
+    async def _community(self, name: Named) -> int:
+        screen_name = name.screen_name or ""
+        call = Call(method="utils.resolveScreenName", params={"screen_name": screen_name}, kinds=ANY)
+        found = _mapped(await self._client.call(call), mapping.resolved)
+        if found is None:
+            raise _rejected("gone", f"nobody on VK is called {screen_name}")
+        kind, number = found
+        if kind not in {"group", "page", "event"}:
+            raise _rejected("not_a_page", f"{screen_name} is a VK {kind}, not a community")
+        return number
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest posts of a wall: one call for each hundred."""
+        batch = Batch()
+        for offset in range(0, limit, WALL_PAGE):
+            count = min(WALL_PAGE, limit - offset)
+            params: dict[str, str | int] = {"owner_id": page.external_id, "count": count, "offset": offset}
+            observed_at = self._options.now()
+            answer = await self._client.call(
+                Call(method="wall.get", params=params, kinds=READERS, page=page.external_id)
+            )
+            posts = _mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
+            batch = Batch(posts=(*batch.posts, *posts.posts), unreadable=(*batch.unreadable, *posts.unreadable))
+            if len(posts.posts) + len(posts.unreadable) < count:
+                break
+        return batch
+
+    async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        """Comment counters of at most a hundred posts of any pages, in one call."""
+        if len(posts) > PROBE_LIMIT:
+            raise _rejected("bad_request", f"{len(posts)} posts in one call, {PROBE_LIMIT} are allowed")
+        if not posts:
+            return []
+        asked = ",".join(f"{_number(post.page.external_id)}_{_number(post.external_id)}" for post in posts)
+        pages = {post.page.external_id for post in posts}
+        page = pages.pop() if len(pages) == 1 else None
+        observed_at = self._options.now()
+        answer = await self._client.call(Call(method="wall.getById", params={"posts": asked}, kinds=READERS, page=page))
+        return _mapped(answer, mapping.post_counts, asked=posts, observed_at=observed_at)
+
+    # --- comments ------------------------------------------------------------------------------------------------
+
+    async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
+        """One call's worth of a post's comments."""
+        root = None if root_external_id is None else _number(root_external_id)
+        observed_at = self._options.now()
+        under = mapping.Under(
+            page_external_id=post.page.external_id, post_external_id=post.external_id, observed_at=observed_at
+        )
+        reading = threads.resume(cursor, now=observed_at, root=root)
+        try:
+            answer = await self._get_comments(post, threads.next_call(reading, self._page))
+        except Rejected as error:
+            if reading.open and error.code in {"gone", "denied"} and await self._still_there(post):
+                return threads.skip(reading, under).batch
+            raise
+        inside = reading.open[0] if reading.open else None
+        page = _mapped(answer, mapping.comments_page, under, root=inside)
+        return threads.fold(reading, page, under, self._page).batch
+
+    async def _still_there(self, post: PostRef) -> bool:
+        """Whether the post itself can be read: a refused thread is passed over only then."""
+        await self._get_comments(post, {"count": 1})
+        return True
+
+    async def _get_comments(self, post: PostRef, paging: dict[str, int]) -> Answer:
+        params: dict[str, str | int] = {
+            "owner_id": _number(post.page.external_id),
+            "post_id": _number(post.external_id),
+            "sort": "asc",
+            "preview_length": 0,
+            "extended": 1,
+            "fields": "screen_name",
+            **paging,
+        }
+        return await self._client.call(
+            Call(method="wall.getComments", params=params, kinds=READERS, page=post.page.external_id)
+        )
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice."""
+        _check_text(outgoing.text)
+        page = _number(outgoing.post.page.external_id)
+        params: dict[str, str | int] = {
+            "owner_id": page,
+            "post_id": _number(outgoing.post.external_id),
+            "from_group": abs(page),
+            "message": outgoing.text,
+            "reply_to_comment": _number(outgoing.reply_to_external_id),
+            "guid": outgoing.guid,
+        }
+        answer = await self._client.call(
+            Call(
+                method="wall.createComment",
+                params=params,
+                kinds=WRITERS,
+                page=outgoing.post.page.external_id,
+                sending=True,
+            )
+        )
+        number = maybe_int(answer.value.get("comment_id")) if is_object(answer.value) else None
+        if not number:
+            code = "malformed"
+            raise OutcomeUnknown(code, "wall.createComment answered without comment_id")
+        published_at = await self._published_at(outgoing, number) or answer.date or self._options.now()
+        return Sent(external_id=str(number), published_at=published_at, link=_link(outgoing, number))
+
+    async def _published_at(self, outgoing: Outgoing, number: int) -> datetime | None:
+        """When VK says it published the answer; None when that cannot be read now.
+
+        wall.createComment tells only the id. Whatever fails here, the answer stands: nothing is raised.
+        """
+        patience = min(READ_BACK_SECONDS, self._options.timeout)
+        try:
+            async with asyncio.timeout(patience):
+                found = await self._own_comment(outgoing, number)
+        except (ConnectorError, TimeoutError):
+            return None
+        return found.written_at if found else None
+
+    async def _own_comment(self, outgoing: Outgoing, number: int) -> CommentSnapshot | None:
+        post = outgoing.post
+        under = mapping.Under(
+            page_external_id=post.page.external_id,
+            post_external_id=post.external_id,
+            observed_at=self._options.now(),
+        )
+        if self._client.can(("user",), post.page.external_id):
+            params: dict[str, str | int] = {"owner_id": _number(post.page.external_id), "comment_id": number}
+            call = Call(method="wall.getComment", params=params, kinds=("user",), page=post.page.external_id)
+            answer = await self._client.call(call)
+        else:
+            root = _number(outgoing.root_external_id)
+            answer = await self._get_comments(post, {"comment_id": root, "start_comment_id": number, "count": 1})
+        return _mapped(answer, mapping.comment_of, under, number)
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        """Read the thread and look for the page's own comment with this text; Absent only when all of it was read."""
+        if not self._client.can(READERS, outgoing.post.page.external_id):
+            return CannotTell(reason="no service or user token is configured to read the thread")
+        cursor: str | None = None
+        for _ in range(LOOKUP_PARTS):
+            try:
+                batch = await self.read_thread(outgoing.post, root_external_id=outgoing.root_external_id, cursor=cursor)
+            except Rejected as error:
+                return CannotTell(reason=f"the post cannot be read ({error.code})")
+            for comment in batch.comments:
+                if _is_answer(comment, outgoing):
+                    number = int(comment.external_id)
+                    sent = Sent(
+                        external_id=comment.external_id,
+                        published_at=comment.written_at,
+                        link=_link(outgoing, number),
+                    )
+                    return Found(sent=sent)
+            cursor = batch.cursor
+            if cursor is None:
+                whole = bool(batch.complete_for)
+                return Absent() if whole else CannotTell(reason="VK did not show the whole thread")
+        return CannotTell(reason="the thread is too long to be read through")
+
+
+def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:
+    return (
+        comment.by_page
+        and not comment.deleted
+        and comment.reply_to_external_id == outgoing.reply_to_external_id
+        and comment.written_at >= outgoing.first_tried_at - CLOCKS_APART
+        and _plain(comment.text) == _plain(outgoing.text)
+    )
+
+
+def _plain(text: str) -> str:
+    """A text as VK may have rewritten it: entities, line ends and runs of blanks make no difference."""
+    return " ".join(html.unescape(text).split())
+
+
+def _link(outgoing: Outgoing, number: int) -> str:
+    return comment_link(outgoing.post.page.external_id, outgoing.post.external_id, number, outgoing.root_external_id)
+
+
+def _check_text(text: str) -> None:
+    if len(text) > TEXT_LIMIT:
+        raise _rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
+    if not text.strip() or "\0" in text or not _is_unicode(text):
+        raise _rejected("bad_text", "the text is empty or has characters that no platform takes")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _mapped(
+    answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs
+) -> Result:
+    """A mapping of an answer; an answer that is not as described is set aside whole."""
+    try:
+        return read(answer.value, *args, **kwargs)
+    except OddError as odd:
+        code = "malformed"
+        raise UnknownPayload(code, str(odd), raw=answer.raw) from odd
+
+
+def _number(external_id: str) -> int:
+    try:
+        return int(external_id)
+    except ValueError:
+        raise _rejected("bad_request", f"not one of VK's ids: {external_id[:40]!r}") from None
+
+
+def _rejected(code: str, detail: str) -> Rejected:
+    return Rejected(code, detail)

@@ -1,0 +1,55 @@
+"""VK's addresses: of a page, post, comment and author, and what a pasted link names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+SITE = "https://vk.com"
+
+_HOST = re.compile(r"^(?:https?://)?(?:www\.|m\.)?vk\.(?:com|ru)/", re.IGNORECASE)
+_COMMUNITY = re.compile(r"^(?:club|public|event|-)(\d{1,18})$", re.IGNORECASE)
+_PERSON = re.compile(r"^id(\d{1,18})$", re.IGNORECASE)
+_WALL = re.compile(r"^wall(-?\d{1,18})(?:_\d+)?$", re.IGNORECASE)
+_SCREEN_NAME = re.compile(r"^[A-Za-z0-9_.]{1,64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a link names: a community by number, or a screen name that must be asked about."""
+
+    community: int | None = None
+    screen_name: str | None = None
+    person: bool = False
+
+
+def named(link: str) -> Named | None:
+    """What a link, a screen name or a number names; None when it is none of VK's."""
+    rest = _HOST.sub("", link.strip()).removeprefix("@")
+    rest = re.split(r"[?#/]", rest, maxsplit=1)[0]
+    wall = _WALL.match(rest)
+    rest = wall.group(1) if wall else rest
+    if wall and not rest.startswith("-"):
+        return Named(person=True)
+    community = _COMMUNITY.match(rest) or re.match(r"^(\d{1,18})$", rest)
+    if community:
+        return Named(community=int(community.group(1)))
+    if _PERSON.match(rest):
+        return Named(person=True)
+    return Named(screen_name=rest) if _SCREEN_NAME.match(rest) else None
+
+
+def post_link(page: str, post: int | str) -> str:
+    """Where a post stands."""
+    return f"{SITE}/wall{page}_{post}"
+
+
+def comment_link(page: str, post: int | str, comment: int | str, root: int | str) -> str:
+    """Where a comment stands: a reply also names the top comment of its thread."""
+    link = f"{post_link(page, post)}?reply={comment}"
+    return link if str(root) == str(comment) else f"{link}&thread={root}"
+
+
+def profile_link(number: int) -> str:
+    """Where an author stands: people are positive, communities negative."""
+    return f"{SITE}/id{number}" if number > 0 else f"{SITE}/club{-number}"
