@@ -1,0 +1,108 @@
+"""Who is asking: one query from a token's hash to a person's expanded reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from app.people.rules import ROLE_PERMISSIONS, Access, Grant, Permission, Role
+from app.people.tokens import token_hash
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.kernel.db import ReadSession
+
+# The same reach as row-level security's otklik_*_scope(): a test compares the two.
+_READERS = tuple(role.value for role in Role if Permission.APPEAL_READ in ROLE_PERMISSIONS[role])
+
+_ACCESS = """
+WITH RECURSIVE who AS ({who}),
+held AS (
+  SELECT r.role, r.agency_id, r.territory_id, r.role = ANY (CAST(:readers AS text[])) AS reads
+  FROM operator_role r JOIN who ON who.id = r.operator_id WHERE r.until IS NULL),
+agencies(id) AS (
+  SELECT agency_id FROM held WHERE reads AND agency_id IS NOT NULL
+  UNION SELECT child.id FROM agency child JOIN agencies ON child.parent_id = agencies.id),
+territories(id) AS (
+  SELECT territory_id FROM held WHERE reads AND territory_id IS NOT NULL
+  UNION SELECT child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
+SELECT who.id, who.login, who.name, who.is_service, who.locale, who.letters,
+  (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]') FROM held) AS grants,
+  (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM agencies) AS agency_ids,
+  (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM territories) AS territory_ids,
+  (SELECT coalesce(bool_or(reads AND agency_id IS NULL AND territory_id IS NULL), false) FROM held) AS whole
+FROM who
+"""
+_PERSON = "SELECT o.id, o.login, o.name, o.is_service, o.locale, o.letters FROM operator o"
+_BY_SESSION = text(
+    _ACCESS.format(
+        who=f"{_PERSON} JOIN operator_session s ON s.operator_id = o.id "
+        "WHERE s.token_hash = :key AND s.ended_at IS NULL AND s.expires_at > :now AND o.deactivated_at IS NULL"
+    )
+)
+_BY_TOKEN = text(
+    _ACCESS.format(
+        who=f"{_PERSON} JOIN api_token t ON t.operator_id = o.id WHERE t.token_hash = :key "
+        "AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now) AND o.deactivated_at IS NULL"
+    )
+)
+_BY_OPERATOR = text(_ACCESS.format(who=f"{_PERSON} WHERE o.id = :key AND o.deactivated_at IS NULL"))
+
+
+async def access_of_session(session: ReadSession, *, token: str, now: datetime) -> Access | None:
+    """Whose browser holds this session token; None when it is unknown, ended or expired."""
+    return await _access(session, _BY_SESSION, key=token_hash(token), now=now)
+
+
+async def access_of_token(session: ReadSession, *, token: str, now: datetime) -> Access | None:
+    """Which service holds this API token; None when it is unknown, revoked or expired."""
+    return await _access(session, _BY_TOKEN, key=token_hash(token), now=now)
+
+
+async def access_of_operator(session: ReadSession, *, operator_id: int) -> Access | None:
+    """The reach of a person; None when there is none or they have left."""
+    return await _access(session, _BY_OPERATOR, key=operator_id)
+
+
+async def _access(session: ReadSession, statement: Any, **params: object) -> Access | None:  # noqa: ANN401 - TextClause
+    row = (await session.execute(statement, {"readers": list(_READERS), **params})).one_or_none()
+    if row is None:
+        return None
+    return Access(
+        operator_id=row.id,
+        name=row.name,
+        login=row.login,
+        is_service=row.is_service,
+        grants=tuple(Grant(role=Role(role), agency_id=agency, territory_id=territory) for role, agency, territory in row.grants),
+        agency_ids=tuple(row.agency_ids),
+        territory_ids=tuple(row.territory_ids),
+        whole=row.whole,
+        locale=row.locale,
+        letters=row.letters,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorName:
+    """An operator in a list to choose from."""
+
+    id: int
+    name: str
+    login: str
+
+
+async def operators_of_agencies(session: ReadSession, *, agency_ids: tuple[int, ...]) -> list[OperatorName]:
+    """People who may be given an appeal of these agencies (ids with parents, as a lineage), by name."""
+    rows = await session.execute(_WORKERS, {"agency_ids": list(agency_ids)})
+    return [OperatorName(id=row.id, name=row.name, login=row.login) for row in rows]
+
+
+_WORKERS = text(
+    "SELECT DISTINCT o.id, o.name, o.login, replace(lower(o.name), 'ё', 'е') AS sorting FROM operator o "
+    "JOIN operator_role r ON r.operator_id = o.id AND r.until IS NULL "
+    "WHERE o.deactivated_at IS NULL AND NOT o.is_service AND r.role = 'operator' AND r.agency_id = ANY (CAST(:agency_ids AS bigint[])) "
+    "ORDER BY sorting, o.id"
+)
