@@ -1,0 +1,104 @@
+"""Faults on demand: the next calls of a method fail in the way that was asked for."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from starlette.responses import Response
+
+from connectors.sandbox.model import Platform
+from connectors.sandbox.wire import Cut, Silence, server_error, truncated
+
+# Before the act: error, captcha, flood, http_500, timeout_before. After it: the others.
+FaultKind = Literal[
+    "error",
+    "captcha",
+    "flood",
+    "http_500",
+    "timeout_before",
+    "timeout_after",
+    "truncated",
+    "disconnect",
+    "malformed",
+]
+KINDS: tuple[str, ...] = get_args(FaultKind)
+REFUSALS = frozenset({"error", "captcha", "flood"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """What goes wrong, where, and how many times more; `token` limits it to one token."""
+
+    platform: Platform
+    method: str
+    kind: FaultKind
+    count: int = 1
+    code: int | None = None
+    text: str | None = None
+    retry_after: int | None = None
+    token: str | None = None
+
+    def fits(self, platform: str, method: str, token: str | None) -> bool:
+        """Whether this fault is meant for the call; method names compare without case, `*` is any."""
+        return (
+            self.platform == platform and self.method.lower() in {"*", method.lower()} and self.token in {None, token}
+        )
+
+
+class Faults:
+    """The faults still to come, first asked first served."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Ask for a fault."""
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Take all faults back."""
+        self._faults.clear()
+
+    def take(self, platform: str, method: str, token: str | None, *, inner: bool = False) -> Fault | None:
+        """The fault of this call, if any; calls inside `execute` meet only refusals."""
+        for fault in self._faults:
+            if fault.fits(platform, method, token) and (not inner or fault.kind in REFUSALS):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._faults.remove(fault)
+                return fault
+        return None
+
+    def report(self) -> list[dict[str, Any]]:
+        """Faults that are still to come."""
+        return [
+            {
+                "platform": fault.platform,
+                "method": fault.method,
+                "kind": fault.kind,
+                "count": fault.count,
+                "code": fault.code,
+                "token": fault.token,
+            }
+            for fault in self._faults
+        ]
+
+
+def before_act(fault: Fault | None, silence: float) -> Response | None:
+    """The answer of a fault that keeps the call from being carried out."""
+    if fault is None:
+        return None
+    if fault.kind == "http_500":
+        return server_error()
+    return Silence(silence) if fault.kind == "timeout_before" else None
+
+
+def after_act(fault: Fault | None, body: bytes, silence: float) -> Response | None:
+    """The answer of a fault that spoils the answer of a call that was carried out."""
+    if fault is None:
+        return None
+    if fault.kind == "truncated":
+        return truncated(body)
+    if fault.kind == "disconnect":
+        return Cut(body)
+    return Silence(silence) if fault.kind == "timeout_after" else None

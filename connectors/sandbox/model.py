@@ -1,0 +1,201 @@
+"""What the sandbox's world is made of: pages, posts, comments, authors, tokens."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+Platform = Literal["vk", "telegram"]
+PLATFORMS: tuple[Platform, ...] = ("vk", "telegram")
+
+# Who speaks: a citizen, the page itself, or a Telegram bot in the page's name.
+Voice = Literal["citizen", "page", "bot"]
+
+
+@dataclass(slots=True)
+class Author:
+    """A platform identity; `name` is None once the account is deleted."""
+
+    id: int
+    name: str | None
+
+
+@dataclass(slots=True)
+class Comment:
+    """One comment; `root_id` is the top comment of its thread, None for a top comment itself."""
+
+    id: int
+    post_id: int
+    voice: Voice
+    author_id: int
+    text: str
+    written_at: int
+    reply_to: int | None = None
+    root_id: int | None = None
+    photo: str | None = None
+    via_api: bool = False
+    guid: str | None = None
+    edited_at: int | None = None
+    deleted_at: int | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether this came through the platform's API in the page's name."""
+        return self.via_api and self.voice != "citizen"
+
+
+@dataclass(slots=True)
+class Stray:
+    """A bot's message in a discussion group that belongs to no post's thread."""
+
+    id: int
+    bot_id: int
+    text: str
+    written_at: int
+    reply_to: int | None
+
+
+@dataclass(slots=True)
+class Post:
+    """One post; `root_id` is its automatic forward in Telegram's discussion group."""
+
+    id: int
+    text: str
+    written_at: int
+    root_id: int | None = None
+    photo: str | None = None
+    edited_at: int | None = None
+    deleted_at: int | None = None
+    comments_open: bool = True
+    live: int = 0
+    top: list[int] = field(default_factory=list)
+    threads: dict[int, list[int]] = field(default_factory=dict)
+
+    def thread(self, comment_id: int) -> list[int]:
+        """Ids of the living replies in a thread, oldest first."""
+        return self.threads.get(comment_id, [])
+
+
+@dataclass(slots=True)
+class Page:
+    """An official presence on one platform, with its wall."""
+
+    platform: Platform
+    name: str
+    id: int
+    title: str
+    members: int = 0
+    about: str = ""
+    verified: bool = False
+    links_forbidden: bool = False
+    discussion: str | None = None
+    discussion_id: int = 0
+    posts: dict[int, Post] = field(default_factory=dict)
+    comments: dict[int, Comment] = field(default_factory=dict)
+    strays: dict[int, Stray] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
+    roots: dict[int, int] = field(default_factory=dict)
+    guids: dict[str, int] = field(default_factory=dict)
+    last_post_id: int = 0
+    last_comment_id: int = 0
+
+    @property
+    def chat_id(self) -> int:
+        """Telegram's id of the channel."""
+        return -1_000_000_000_000 - self.id
+
+    @property
+    def group_chat_id(self) -> int:
+        """Telegram's id of the linked discussion group."""
+        return -1_000_000_000_000 - self.discussion_id
+
+    def next_post_id(self) -> int:
+        """The id of the next post; on VK a wall numbers posts and comments together."""
+        return 1 + (max(self.last_post_id, self.last_comment_id) if self.platform == "vk" else self.last_post_id)
+
+    def next_comment_id(self) -> int:
+        """The id of the next comment; in Telegram that of the next message in the discussion group."""
+        return 1 + (max(self.last_post_id, self.last_comment_id) if self.platform == "vk" else self.last_comment_id)
+
+    def living_posts(self) -> list[int]:
+        """Ids of posts that were not deleted, oldest first."""
+        return self.order
+
+    def place(self, post: Post) -> None:
+        """Put a post on the wall."""
+        self.posts[post.id] = post
+        insort(self.order, post.id)
+        self.last_post_id = max(self.last_post_id, post.id)
+        if post.root_id is not None:
+            self.roots[post.root_id] = post.id
+            self.last_comment_id = max(self.last_comment_id, post.root_id)
+
+    def remove(self, post: Post) -> None:
+        """Take a post off the wall; its comments stay in the record."""
+        _discard(self.order, post.id)
+
+    def attach(self, comment: Comment) -> None:
+        """Put a comment, new or restored, where the platform shows it."""
+        self.comments[comment.id] = comment
+        self.last_comment_id = max(self.last_comment_id, comment.id)
+        if comment.guid is not None:
+            self.guids[comment.guid] = comment.id
+        post = self.posts[comment.post_id]
+        post.live += 1
+        if comment.root_id is None:
+            _put(post.top, comment.id)
+            return
+        _put(post.threads.setdefault(comment.root_id, []), comment.id)
+        _put(post.top, comment.root_id)  # a deleted root is shown again while its thread lives
+
+    def detach(self, comment: Comment) -> None:
+        """Take a deleted comment out of sight; a root with living replies stays as a placeholder."""
+        post = self.posts[comment.post_id]
+        post.live -= 1
+        root_id = comment.root_id if comment.root_id is not None else comment.id
+        if comment.root_id is not None:
+            _discard(post.thread(comment.root_id), comment.id)
+        root = self.comments[root_id]
+        if (root is comment or root.deleted_at is not None) and not post.thread(root_id):
+            _discard(post.top, root_id)
+
+    def thread_of(self, post: Post) -> Iterator[Comment]:
+        """Every comment of a post in wall order: each root, then its replies."""
+        for root_id in post.top:
+            yield self.comments[root_id]
+            for reply_id in post.thread(root_id):
+                yield self.comments[reply_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A key to a platform's API; `pages` None means every page of the platform."""
+
+    platform: Platform
+    kind: str
+    token: str
+    label: str
+    pages: frozenset[str] | None = None
+    user_id: int = 0
+    username: str = ""
+    read_all: bool = False
+    admin: bool = False
+
+    def serves(self, page: Page) -> bool:
+        """Whether this token administers the page, or its bot is a member of the discussion group."""
+        return page.platform == self.platform and (self.pages is None or page.name.lower() in self.pages)
+
+
+def _put(ids: list[int], item: int) -> None:
+    if not ids or ids[-1] < item:
+        ids.append(item)
+        return
+    place = bisect_left(ids, item)
+    if ids[place] != item:
+        ids.insert(place, item)
+
+
+def _discard(ids: list[int], item: int) -> None:
+    place = bisect_left(ids, item)
+    if place < len(ids) and ids[place] == item:
+        del ids[place]

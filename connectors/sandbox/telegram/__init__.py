@@ -1,0 +1,1 @@
+"""A stand-in of Telegram's Bot API: channels with discussion groups, updates, sending, limits."""

@@ -1,0 +1,1 @@
+"""A stand-in of VK's API: methods, token kinds, limits, `execute`."""
