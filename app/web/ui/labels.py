@@ -1,0 +1,286 @@
+"""Codes put into words. Each table's keys are the values of an enum of the domain; a test compares them.
+
+The words here are msgids, in English; `Words` looks them up in the reader's language. A code that nobody has put into
+words is shown as it is: a page must not fail because of a new kind of event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+
+def N_(msgid: str) -> str:  # noqa: N802 - the name under which gettext's tools look for such marks
+    """Mark a text for the catalogue; it is translated where it is used."""
+    return msgid
+
+
+STATUS = {
+    "new": N_("New"),
+    "in_work": N_("In work"),
+    "answered": N_("Answered"),
+    "closed": N_("Closed"),
+    "dismissed": N_("Dismissed"),
+}
+
+# What a queue can be narrowed to; "" is what waits for an answer.
+STATUS_FILTER = {
+    "": N_("Waiting for an answer"),
+    "open": N_("All open"),
+    "all": N_("All, closed ones too"),
+    **STATUS,
+}
+
+PLATFORM = {
+    "vk": N_("VK"),
+    "telegram": N_("Telegram"),
+    "ok": N_("Odnoklassniki"),
+    "max": N_("MAX"),
+    "viber": N_("Viber"),
+    "webform": N_("Web form"),
+}
+
+ROLE = {
+    "operator": N_("operator"),
+    "coordinator": N_("coordinator"),
+    "supervisor": N_("supervisor"),
+    "administrator": N_("administrator"),
+}
+
+PROMISE = {
+    "triage": N_("Triage"),
+    "first_answer": N_("First answer"),
+    "interim_answer": N_("Interim answer"),
+    "final_answer": N_("Final answer"),
+}
+
+REPLY_STATE = {
+    "queued": N_("Waiting to be published"),
+    "sending": N_("Being published"),
+    "sent": N_("Published"),
+    "failed": N_("Not published"),
+    "uncertain": N_("Unclear whether it was published"),
+    "withdrawn": N_("Withdrawn"),
+}
+
+# Shorter, for the queue; only states that ask for a person.
+REPLY_ALERT = {
+    "failed": N_("The answer was not published"),
+    "uncertain": N_("Check whether the answer was published"),
+}
+
+REPLY_PROBLEM = {
+    "rejected": N_("The platform refused the answer. Change the text and send it again."),
+    "access_lost": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),
+    "outcome_unknown": N_("The connection broke while the answer was being published. Look at the post before you decide."),
+    "cannot_tell": N_("The platform does not let us check whether the answer is there. Please look yourself."),
+    "try_later": N_("The platform asks us to wait. The answer will go out by itself."),
+    "thread_gone": N_("The comment or the post is no longer there, so the answer has nowhere to stand."),
+}
+
+FACET = {
+    "status": N_("State"),
+    "agency": N_("Agency"),
+    "platform": N_("Platform"),
+    "topic": N_("Topic"),
+    "territory": N_("Territory"),
+}
+
+ANY = {
+    "agency": N_("Any agency"),
+    "platform": N_("Any platform"),
+    "topic": N_("Any topic"),
+    "territory": N_("Any territory"),
+}
+
+DISMISS_REASON = {
+    "spam": N_("Spam or advertising"),
+    "abuse": N_("Abuse"),
+    "gratitude": N_("Thanks"),
+    "not_a_question": N_("Not a question or a request"),
+    "duplicate": N_("The same appeal again"),
+    "not_ours": N_("Outside our competence"),
+}
+
+CLOSE_REASON = {
+    "explained": N_("Explained"),
+    "solved": N_("Solved"),
+    "cannot_reply_on_platform": N_("It is impossible to answer on the platform"),
+    "author_satisfied": N_("The author is satisfied"),
+    "no_further_dialogue": N_("Further dialogue would not help"),
+}
+
+KIND = {
+    "appeal": N_("An appeal"),
+    "undecided": N_("Undecided"),
+    "greeting": N_("A greeting"),
+    "thanks": N_("Thanks"),
+    "congratulation": N_("Congratulations"),
+    "emoji": N_("Only emoji"),
+    "link": N_("Only a link"),
+    "mention": N_("Only a mention of somebody"),
+    "page_voice": N_("Written by the page itself"),
+    "chatter": N_("Chatter"),
+}
+
+ATTACHMENT = {
+    "photo": N_("Photo"),
+    "video": N_("Video"),
+    "audio": N_("Audio"),
+    "voice": N_("Voice recording"),
+    "document": N_("File"),
+    "sticker": N_("Sticker"),
+    "link": N_("Link"),
+    "other": N_("Attachment"),
+}
+
+DAY_KIND = {
+    "workday": N_("working day"),
+    "weekend": N_("weekend"),
+    "holiday": N_("holiday"),
+    "day_off": N_("day off moved here"),
+    "short": N_("short day before a holiday"),
+    "moved_workday": N_("working day moved to the weekend"),
+    "exception": N_("special day"),
+}
+
+DAY_NOTE = {
+    "outside_hours": N_("outside working hours"),
+    "day_off": N_("day off"),
+}
+
+OUTCOME = {
+    "met": N_("in time"),
+    "late": N_("late"),
+    "cancelled": N_("no longer counted"),
+}
+
+EVENT = {
+    "opened": N_("Appeal opened"),
+    "appended": N_("The citizen added a comment"),
+    "taken": N_("Taken into work"),
+    "routed": N_("Passed to %(agency)s"),
+    "topic_set": N_("Topic corrected to “%(topic)s”"),
+    "noted": N_("Note added"),
+    "reply_queued": N_("Answer written"),
+    "reply_sent": N_("Answer published"),
+    "reply_failed": N_("Answer could not be published"),
+    "reply_uncertain": N_("Unclear whether the answer was published"),
+    "reply_withdrawn": N_("Answer withdrawn"),
+    "answered_by_hand": N_("Answered by hand on the platform"),
+    "dismissed": N_("Dismissed: %(reason)s"),
+    "closed": N_("Closed: %(reason)s"),
+    "reopened": N_("Reopened"),
+    "comment_edited": N_("The citizen edited a comment"),
+    "comment_deleted": N_("A comment was deleted on the platform"),
+    "sla_warned": N_("Warning: the deadline is near"),
+    "sla_breached": N_("The deadline has passed"),
+}
+
+REASON = {
+    "by_page": N_("The page wrote it itself"),
+    "no_text": N_("There is nothing to read in it"),
+    "attachment_without_text": N_("There is only a picture or a file: a person has to look at it"),
+    "only_emoji": N_("There are only emoji"),
+    "only_links": N_("There are only links"),
+    "only_mentions": N_("It only mentions somebody"),
+    "courtesy_only": N_("Nearly all the words are courtesies (%(words)s of %(of)s)"),
+    "chatter_only": N_("Nearly all the words are chatter (%(words)s of %(of)s)"),
+    "question": N_("It asks: “%(marker)s”"),
+    "request": N_("It asks for something: “%(marker)s”"),
+    "complaint": N_("It complains: “%(marker)s”"),
+    "place_or_time": N_("It names a place or a time: “%(marker)s”"),
+    "no_marker": N_("It neither asks nor complains"),
+    "no_topic": N_("No word points to a topic"),
+    "weak": N_("Too few signs of an appeal"),
+    "cut": N_("Only the first %(characters)s characters were read"),
+    "keyword": N_("“%(keyword)s” points to “%(topic)s”"),
+    "from_post": N_("“%(keyword)s” in the post points to “%(topic)s”"),
+    "close_call": N_("“%(first)s” and “%(second)s” fit almost equally well"),
+    "rule": N_("Rule of routing: %(rule)s"),
+    "rule_own_agency": N_("Rule of routing: the agency that owns the page answers"),
+    "no_rule": N_("No rule says who answers about this"),
+    "no_rule_for_unknown_topic": N_("The topic is unclear, and no rule covers the page as a whole"),
+    "corrected": N_("Decided by %(operator)s"),
+}
+
+SIGN_IN = {
+    "wrong": N_("This sign-in and password do not match. Check the keyboard layout and Caps Lock."),
+    "too_many": N_("Too many attempts. Please wait a few minutes and try again."),
+    "ended": N_("You were signed out. Please sign in again; drafts on this computer are kept."),
+    "out": N_("You have signed out."),
+}
+
+PROBLEM = {
+    "403": N_("You may not do this"),
+    "404": N_("There is no such page"),
+    "409": N_("Something has changed meanwhile"),
+    "422": N_("Something is missing"),
+    "429": N_("Too many requests"),
+    "500": N_("Something broke on our side"),
+    "503": N_("The service is starting or being updated"),
+}
+
+PROBLEM_ADVICE = {
+    "403": N_("This belongs to another agency or needs another role. Ask your coordinator if you need it."),
+    "404": N_("The address may be old, or the appeal belongs to another agency."),
+    "409": N_("While you were reading, a colleague or the citizen changed it. Open it again and look before you decide."),
+    "422": N_("Go back and check what you entered."),
+    "429": N_("Please wait a little and try again."),
+    "500": N_("Nothing you wrote has been sent twice. Try again; if it happens again, tell your administrator the number below."),
+    "503": N_("Please try again in a minute. The page will open by itself."),
+}
+
+GROUP_BY = {
+    "agency": N_("Agency"),
+    "territory": N_("Territory"),
+    "topic": N_("Topic"),
+    "page": N_("Page"),
+    "platform": N_("Platform"),
+    "operator": N_("Operator"),
+}
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "status": STATUS,
+    "status_filter": STATUS_FILTER,
+    "platform": PLATFORM,
+    "role": ROLE,
+    "promise": PROMISE,
+    "reply_state": REPLY_STATE,
+    "reply_alert": REPLY_ALERT,
+    "reply_problem": REPLY_PROBLEM,
+    "facet": FACET,
+    "any": ANY,
+    "dismiss_reason": DISMISS_REASON,
+    "close_reason": CLOSE_REASON,
+    "kind": KIND,
+    "attachment": ATTACHMENT,
+    "day_kind": DAY_KIND,
+    "day_note": DAY_NOTE,
+    "outcome": OUTCOME,
+    "event": EVENT,
+    "reason": REASON,
+    "sign_in": SIGN_IN,
+    "problem": PROBLEM,
+    "problem_advice": PROBLEM_ADVICE,
+    "group_by": GROUP_BY,
+}
+
+
+class Words:
+    """The tables in one language."""
+
+    def __init__(self, gettext: Callable[[str], str]) -> None:
+        self._gettext = gettext
+
+    def __call__(self, table: str, code: str, params: Mapping[str, str | int | float] | None = None) -> str:
+        """The words for a code; the code itself when there are none or when its parameters do not fit them."""
+        msgid = TABLES[table].get(code)
+        if msgid is None:
+            return code
+        words = self._gettext(msgid)
+        if "%(" not in words:
+            return words
+        try:
+            return words % dict(params or {})
+        except (KeyError, ValueError, TypeError):
+            return code

@@ -1,0 +1,79 @@
+"""What the supervisor's page, sign-in and error pages are given: plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from app.web.ui.views import Choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureRow:
+    """One line of the response-time report. Hours are calendar hours; None where nothing was answered.
+
+    `small` marks a line whose figures rest on too few answers to compare.
+    """
+
+    label: str
+    answered: int
+    average_hours: float | None
+    median_hours: float | None
+    p90_hours: float | None
+    in_time: int
+    in_time_of: int
+    unanswered: int
+    unanswered_overdue: int
+    oldest_hours: float | None
+    small: bool = False
+    key: str = ""
+    depth: int = 0
+
+    @property
+    def share_in_time(self) -> float | None:
+        """0..1, or None when nothing has come to its term."""
+        return self.in_time / self.in_time_of if self.in_time_of else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportView:
+    """The response-time report. The period is [since, until], both days included, in `zone`."""
+
+    since: date
+    until: date
+    zone: ZoneInfo
+    group_by: str
+    groupings: tuple[Choice, ...]
+    presets: tuple[Choice, ...]  # value is "YYYY-MM-DD/YYYY-MM-DD"
+    rows: tuple[MeasureRow, ...]
+    total: MeasureRow
+    as_of: datetime
+    small_below: int
+    error: str = ""
+
+    def query(self, **changed: str) -> str:
+        """The address's query of this report, with some of it changed."""
+        pairs = {"from": self.since.isoformat(), "to": self.until.isoformat(), "group_by": self.group_by}
+        return "?" + urlencode(pairs | changed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInForm:
+    """The sign-in page. `problem` is a code, `after` the address to go to."""
+
+    after: str = "/"
+    login: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """An error page: the HTTP status, a code for the words, and where to go back to."""
+
+    status: int
+    code: str = ""
+    detail: str = ""
+    back_to: str = "/"
+    reference: str = ""

@@ -1,0 +1,109 @@
+"""Platform text made safe to look at: escaped, with every invisible or direction-changing character shown. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from markupsafe import Markup, escape
+
+SHOWN_CHARACTERS = 20_000  # of one text; more would only make the page slow
+
+_NAMES = {
+    "\u00ad": "SHY",
+    "\u061c": "ALM",
+    "\u200b": "ZWSP",
+    "\u200c": "ZWNJ",
+    "\u200d": "ZWJ",
+    "\u200e": "LRM",
+    "\u200f": "RLM",
+    "\u202a": "LRE",
+    "\u202b": "RLE",
+    "\u202c": "PDF",
+    "\u202d": "LRO",
+    "\u202e": "RLO",
+    "\u2060": "WJ",
+    "\u2066": "LRI",
+    "\u2067": "RLI",
+    "\u2068": "FSI",
+    "\u2069": "PDI",
+    "\ufeff": "BOM",
+    "\ufffd": "?",
+    "\u3164": "HF",  # Hangul filler: a letter that draws nothing
+    "\u115f": "HF",
+    "\u1160": "HF",
+    "\uffa0": "HF",
+    "\u2800": "BLANK",  # an empty Braille cell
+}
+
+# Controls but tab and line feed, the table above, format characters, line separators, private use, tags.
+_SUSPECT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u06dd\u070f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffd\U000110bd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}")
+_KEPT_MARKS = 3
+_FLAG_END = "\U000e007f"
+
+
+def reveal(text: str, *, limit: int = SHOWN_CHARACTERS) -> Markup:
+    """The text as HTML, isolated from its surroundings' direction; at most `limit` characters of it are shown."""
+    normal = text.replace("\r\n", "\n")
+    shown = _MARKS.sub(lambda match: match[0][:_KEPT_MARKS] + "\ufffd", normal[:limit])
+    parts: list[Markup] = []
+    position = 0
+    for match in _SUSPECT.finditer(shown):
+        if _draws_emoji(shown, match.start()):
+            continue
+        parts.extend((escape(shown[position : match.start()]), _mark(match[0])))
+        position = match.end()
+    parts.append(escape(shown[position:]))
+    return Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join(parts))
+
+
+def one_line(text: str, *, limit: int = 200) -> Markup:
+    """`reveal` for a name, a title or a snippet: white space becomes single spaces, a cut is marked."""
+    flat = " ".join(text[: limit * 4].split())
+    cut = len(flat) > limit or len(text) > limit * 4
+    return reveal(flat[:limit].rstrip() + "…" if cut else flat, limit=limit + 1)
+
+
+def plain(text: str, *, limit: int = 80) -> str:
+    """`one_line` where only plain text may stand (a list's option, a title): hidden characters in square brackets."""
+    flat = " ".join(text[: limit * 4].split())
+    cut = len(flat) > limit or len(text) > limit * 4
+    shown = _SUSPECT.sub(lambda match: f"[{_NAMES.get(match[0], _code(match[0]))}]", flat[:limit])
+    return shown.rstrip() + "…" if cut else shown
+
+
+def _code(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def _mark(character: str) -> Markup:
+    code = _code(character)
+    name = unicodedata.name(character, "control character" if ord(character) < 0xA0 else "unassigned")
+    return Markup('<span class="invisible-char" title="{} {}">{}</span>').format(
+        code, name, _NAMES.get(character, code)
+    )
+
+
+def _draws_emoji(text: str, at: int) -> bool:
+    """Whether the joiner or tag at `at` is part of one drawn emoji, and so is not hidden at all."""
+    character = text[at]
+    if character == "\u200d":
+        before = text[max(at - 2, 0) : at].rstrip("\ufe0f")[-1:]
+        return _pictures(before) and _pictures(text[at + 1 : at + 2])
+    if "\U000e0020" <= character <= _FLAG_END:
+        # flags of England, Scotland and Wales: a black flag, tags, the end tag
+        start = at
+        while start > 0 and "\U000e0020" <= text[start - 1] <= _FLAG_END and at - start < 8:
+            start -= 1
+        end = text.find(_FLAG_END, at, at + 8)
+        return text[start - 1 : start] == "\U0001f3f4" and end != -1
+    return False
+
+
+def _pictures(character: str) -> bool:
+    return bool(character) and (unicodedata.category(character) in {"So", "Sk"} or character in "♀♂⚕⚖✈❤")
