@@ -1,0 +1,281 @@
+"""The composition root: settings become a database, connectors and the parts of a process."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from pydantic import ValidationError
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from app.exchange.credentials import open_credentials
+from app.kernel.clock import SystemClock
+from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
+from app.kernel.errors import SetupError
+from app.kernel.live import Live
+from app.kernel.parts import WebParts, WorkerParts
+from app.kernel.vault import Vault, open_vault
+from app.settings import Settings
+from connectors.contract import Connector, Options, Plugin
+from connectors.registry import BrokenConnectorError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+    from sqlalchemy.engine import Connection
+
+# Any number that only we use: of several processes that migrate at once, one does and the others wait.
+_MIGRATION_LOCK = 7_305_148_203
+CREATED_MARK = "otklik: created by the program, empty"
+SAMPLE_MARK = "otklik: holds the sample region"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """The prepared, not yet migrated database: its owner's URL."""
+
+    url: URL
+    embedded: bool
+
+
+def read_settings() -> Settings:
+    """The settings. Raises SetupError with the names of those that are wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"OTKLIK_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise SetupError("setup.settings", f"Settings are wrong. {wrong}") from error
+
+
+def check_data_dir(path: Path) -> None:
+    """Make the data directory. Raises SetupError when it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".writable.{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            "setup.data_dir",
+            f"The data directory {path} cannot be written to ({error.strerror or error}). Set OTKLIK_DATA_DIR to a writable one.",
+        ) from error
+
+
+async def open_ground(settings: Settings) -> Ground:
+    """Reach the PostgreSQL of the settings (starting the embedded one), check it, create roles and database.
+
+    Raises SetupError when the server is down, too old or refuses us.
+    """
+    if settings.database_url is None:
+        check_data_dir(settings.data_dir)
+        admin = start_embedded(settings.data_dir.resolve())
+        return Ground(url=await _create_if_missing(admin, DATABASE), embedded=True)
+    url = database_url(settings.database_url.get_secret_value())
+    if not url.database:
+        raise SetupError("setup.url", "OTKLIK_DATABASE_URL names no database. Write postgresql://user:password@host:5432/name.")
+    try:
+        return Ground(url=await prepare(url), embedded=False)
+    except SetupError as error:
+        if not isinstance(error.__cause__, asyncpg.InvalidCatalogNameError):
+            raise
+    return Ground(url=await _create_if_missing(url.set(database="postgres"), url.database), embedded=False)
+
+
+async def _create_if_missing(admin: URL, name: str) -> URL:
+    """The database `name`; when we create it, we mark it as ours, and only such a one may be filled with samples."""
+    checked = await prepare(admin)
+    connection = await asyncpg.connect(plain(checked))
+    try:
+        if await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            return checked.set(database=name)
+        url = await prepare(admin, name=name)
+        await connection.execute(f"COMMENT ON DATABASE {_quoted(name)} IS '{CREATED_MARK}'")
+    except asyncpg.PostgresError as error:
+        raise SetupError("setup.database", f"The database {name} cannot be created: {error}. Create it and try again.") from error
+    else:
+        return url
+    finally:
+        await connection.close()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+async def mark_of(url: URL) -> str | None:
+    """What the program wrote on the database."""
+    connection = await asyncpg.connect(plain(url))
+    try:
+        mark: str | None = await connection.fetchval(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+        )
+        return mark
+    finally:
+        await connection.close()
+
+
+async def set_mark(url: URL, mark: str) -> None:
+    """Write on the database what it holds; only one of our own marks."""
+    connection = await asyncpg.connect(plain(url))
+    try:
+        await connection.execute(f"COMMENT ON DATABASE {_quoted(url.database or '')} IS '{mark}'")
+    finally:
+        await connection.close()
+
+
+def plain(url: URL) -> str:
+    """The URL as asyncpg and people write it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _migrations() -> Config:
+    """The migrations beside the package (a checkout) or inside it (a wheel)."""
+    here = Path(__file__).resolve().parent
+    for place in (here / "_migrations", here.parent / "migrations"):
+        if (place / "env.py").is_file():
+            config = Config()
+            config.set_main_option("script_location", str(place).replace("%", "%%"))
+            config.set_main_option("path_separator", "os")
+            return config
+    raise SetupError("setup.migrations", "The migrations are missing: this installation is incomplete. Install otklik again.")
+
+
+def newest_migration() -> str:
+    """The newest migration that this program knows."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+
+
+async def migrate(url: URL) -> tuple[str | None, str]:
+    """Bring the database to the newest migration; the migrations before and after."""
+    engine = make_engine(url, pool_size=0, application="otklik migrate")
+    config = _migrations()
+
+    def upgrade(connection: Connection) -> str | None:
+        config.attributes["connection"] = connection
+        known = connection.exec_driver_sql("SELECT to_regclass('public.alembic_version')").scalar()
+        before = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+        connection.commit()
+        command.upgrade(config, "head")
+        return before
+
+    try:
+        async with engine.connect() as guard, engine.connect() as connection:
+            await guard.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            before = await connection.run_sync(upgrade)
+            await connection.commit()
+            await guard.rollback()
+        return before, newest_migration()
+    finally:
+        await engine.dispose()
+
+
+async def check_migrated(database: Database) -> None:
+    """Raise SetupError unless the database can be reached and stands at this program's newest migration."""
+    try:
+        async with database.read() as session:
+            known = (await session.execute(text("SELECT to_regclass('public.alembic_version')"))).scalar_one_or_none()
+            version = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none() if known else None
+    except (OSError, DBAPIError, asyncpg.PostgresError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise SetupError("setup.database", f"PostgreSQL does not let us in: {reason}. Check the database URL and that the server runs.") from error
+    if version != newest_migration():
+        raise SetupError(
+            "setup.migrate", f"The database is at migration {version or 'none'}, this program at {newest_migration()}. Run: otklik migrate"
+        )
+
+
+def owner_database(ground: Ground) -> Database:
+    """Acts as the owner: for the commands of an administrator."""
+    return Database(make_engine(ground.url, pool_size=0, application="otklik command"))
+
+
+def load_plugins(settings: Settings) -> dict[str, Plugin]:
+    """The connectors to use. Raises SetupError when an enabled one does not load."""
+    try:
+        return load(settings.connectors)
+    except BrokenConnectorError as error:
+        raise SetupError("setup.connectors", str(error)) from error
+
+
+def settings_vault(settings: Settings) -> Vault:
+    """The vault of this installation."""
+    key = settings.secret_key
+    return open_vault(None if key is None else key.get_secret_value(), settings.data_dir)
+
+
+async def build_connectors(settings: Settings, database: Database, plugins: Mapping[str, Plugin]) -> dict[str, Connector]:
+    """A connector for each platform that has a credential. Raises SetupError when the tokens cannot be opened."""
+    async with database.read() as session:
+        credentials = await open_credentials(session, settings_vault(settings))
+    connectors: dict[str, Connector] = {}
+    for platform, plugin in plugins.items():
+        if platform not in credentials:
+            continue
+        options = Options(api_url=settings.api_url(platform), credentials=credentials[platform], time_scale=settings.time_scale)
+        try:
+            connectors[platform] = plugin.build(options)
+        except Exception as error:
+            raise SetupError("setup.connectors", f"The connector {platform} cannot be built: {error}") from error
+    return connectors
+
+
+async def _process_database(
+    settings: Settings, own: SecretStr | None, role: DatabaseRole, *, pool_size: int
+) -> tuple[Database, URL, DatabaseRole | None]:
+    """A process with a login of its own never sees the owner's; else it takes its role on with the owner's login."""
+    if own is not None:
+        url, acting = database_url(own.get_secret_value()), None
+    else:
+        url, acting = (await open_ground(settings)).url, role
+    database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " ")))
+    await check_migrated(database)
+    return database, url, acting
+
+
+async def build_web(settings: Settings) -> WebParts:
+    """The parts of the web process. Raises SetupError when the database is away or not migrated."""
+    database, url, role = await _process_database(settings, settings.web_database_url, DatabaseRole.WEB, pool_size=settings.web_pool)
+    return WebParts(
+        clock=SystemClock(),
+        database=database,
+        live=Live(url, role=role),
+        plugins=load_plugins(settings),
+        locale=settings.locale,
+        timezone=settings.timezone,
+        session_hours=settings.session_hours,
+        secure_cookies=(settings.public_url or "").startswith("https://"),
+        public_url=settings.public_url,
+        migration=newest_migration(),
+    )
+
+
+async def build_worker(settings: Settings) -> WorkerParts:
+    """The parts of the worker. Raises SetupError when the database is away, not migrated, or a connector does not load."""
+    database, url, role = await _process_database(
+        settings, settings.worker_database_url, DatabaseRole.WORKER, pool_size=settings.worker_pool
+    )
+    plugins = load_plugins(settings)
+    return WorkerParts(
+        clock=SystemClock(),
+        database=database,
+        jobs_url=url,
+        jobs_role=role,
+        heartbeat=timedelta(seconds=settings.job_heartbeat_seconds),
+        connectors=await build_connectors(settings, database, plugins),
+        plugins=plugins,
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        timezone=settings.timezone,
+        time_scale=settings.time_scale,
+    )

@@ -1,0 +1,82 @@
+"""Platform tokens at rest: encrypted with keys that the database never sees."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app.kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHORTEST_KEY = 32
+KEY_FILE = "secret.key"
+
+
+class Vault:
+    """Seals and opens secrets. Several keys, by comma, allow a change of key: the first one seals, all open."""
+
+    def __init__(self, keys: str) -> None:
+        """Raises SetupError when a key is shorter than 32 characters."""
+        parts = [part.strip() for part in keys.split(",") if part.strip()]
+        if not parts or any(len(part) < SHORTEST_KEY for part in parts):
+            raise SetupError(
+                "setup.secret_key", f"OTKLIK_SECRET_KEY needs at least {SHORTEST_KEY} random characters (openssl rand -base64 32 makes some)."
+            )
+        self._fernet = MultiFernet([Fernet(_derive(part)) for part in parts])
+
+    def seal(self, secret: str) -> bytes:
+        """Encrypt."""
+        return self._fernet.encrypt(secret.encode())
+
+    def open(self, sealed: bytes) -> str:
+        """Decrypt. Raises SetupError when it was sealed with another key."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
+            raise SetupError(
+                "setup.secret_key",
+                "The stored platform tokens were encrypted with another key. Set OTKLIK_SECRET_KEY (or restore secret.key in the data directory).",
+            ) from error
+
+
+def open_vault(given: str | None, data_dir: Path) -> Vault:
+    """The vault of the given key, else of the key file in the data directory, made on first use (mode 0600)."""
+    if given is not None:
+        return Vault(given)
+    path = data_dir / KEY_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path, secrets.token_urlsafe(32))
+        return Vault(path.read_text(encoding="ascii").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError("setup.secret_key", f"The key file {path} cannot be used: {error}. Set OTKLIK_SECRET_KEY or OTKLIK_DATA_DIR.") from error
+
+
+def _create(path: Path, key: str) -> None:
+    """Write it whole or not at all; of two processes that start at once, one key wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # somebody else's key is there already: that one counts
+    finally:
+        draft.unlink()
+
+
+def _derive(key: str) -> bytes:
+    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"otklik: platform tokens").derive(key.encode())
+    return base64.urlsafe_b64encode(derived)
