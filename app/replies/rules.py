@@ -32,4 +32,5 @@ LONGEST_PAUSE = timedelta(minutes=15)
 
 def pause_before(attempt: int) -> timedelta:
     """How long to wait before the attempt after `attempt` failed ones: doubling, bounded."""
-    return min(FIRST_PAUSE * 2 ** min(max(attempt - 1, 0), 16), LONGEST_PAUSE)
+    doubled = FIRST_PAUSE * (1 << min(max(attempt - 1, 0), 16))
+    return min(doubled, LONGEST_PAUSE)

@@ -1,0 +1,62 @@
+"""Reads of comments that other parts need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from app.kernel.db import ReadSession
+
+# What a classifier may see of one comment: enough for any judgement, bounded for the memory.
+READ_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnseenComment:
+    """A stored comment that nobody has looked at, with what triage needs to know of its place."""
+
+    id: int
+    platform: str
+    page_id: int
+    post_id: int
+    external_id: str
+    root_external_id: str
+    reply_to_external_id: str | None
+    author_id: int | None
+    by_page: bool
+    text: str
+    has_attachment: bool
+    link: str
+    written_at: datetime
+    deleted: bool
+    is_context: bool
+    post_text: str
+    page_agency_id: int
+    territory_id: int
+
+
+_COLUMNS = f"""
+SELECT c.id, g.platform, c.page_id, c.post_id, c.external_id, c.root_external_id, c.reply_to_external_id, c.author_id, c.by_page,
+  left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link, c.written_at, c.deleted_at IS NOT NULL AS deleted,
+  c.written_at < g.watched_since AS is_context, left(p.text, {READ_CHARACTERS}) AS post_text, g.agency_id AS page_agency_id, g.territory_id
+FROM comment c JOIN page g ON g.id = c.page_id JOIN post p ON p.id = c.post_id
+"""  # noqa: S608 - a constant
+
+_UNSEEN = text(f"{_COLUMNS} WHERE c.fate IS NULL ORDER BY c.id LIMIT :most")
+_BY_ID = text(f"{_COLUMNS} WHERE c.id = ANY (:ids)")
+
+
+async def unseen_comments(session: ReadSession, *, most: int) -> list[UnseenComment]:
+    """The oldest stored comments without a fate."""
+    return [UnseenComment(**row._mapping) for row in await session.execute(_UNSEEN, {"most": most})]  # noqa: SLF001
+
+
+async def comments_by_id(session: ReadSession, ids: Sequence[int]) -> list[UnseenComment]:
+    """These comments, whatever their fate."""
+    return [UnseenComment(**row._mapping) for row in await session.execute(_BY_ID, {"ids": list(ids)})]  # noqa: SLF001

@@ -1,0 +1,221 @@
+"""Pages and their feeds: connecting, leasing, what a poll leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import text
+
+from app.kernel.db import Bulk
+from app.kernel.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from app.kernel.db import ReadSession, WriteSession
+    from connectors.contract import PageSnapshot, PostCount
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeasedFeed:
+    """A feed that this worker may poll until its lease ends."""
+
+    id: int
+    key: str
+    page_id: int | None
+    cursor: str | None
+    discover_due: bool
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchedPage:
+    """A page as the connector knows it."""
+
+    id: int
+    external_id: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchedPost:
+    """A post whose counter is due, and the counter at its last complete read."""
+
+    id: int
+    page_external_id: str
+    page_options: dict[str, str]
+    external_id: str
+    thread_ref: str | None
+    published_at: datetime
+    seen_count: int | None
+    read_at: datetime | None
+
+
+async def connect_page(
+    session: WriteSession,
+    *,
+    platform: str,
+    snapshot: PageSnapshot,
+    agency_id: int,
+    territory_id: int,
+    sphere_id: int | None,
+    watched_since: datetime,
+    now: datetime,
+) -> int:
+    """Watch a page from now on (again, if it was watched before: its first `watched_since` then stays); its id."""
+    row = await session.execute(
+        text(
+            """
+            INSERT INTO page AS p (platform, external_id, title, link, members, options, agency_id, territory_id, sphere_id, connected_at,
+              watched_since)
+            VALUES (:platform, :external_id, :title, :link, :members, CAST(:options AS jsonb), :agency_id, :territory_id, :sphere_id, :now,
+              :since)
+            ON CONFLICT (platform, external_id) DO UPDATE SET title = excluded.title, link = excluded.link,
+              members = coalesce(excluded.members, p.members), options = p.options || excluded.options,
+              agency_id = excluded.agency_id, territory_id = excluded.territory_id, sphere_id = excluded.sphere_id, active = true
+            RETURNING id
+            """
+        ),
+        {
+            "platform": platform, "external_id": snapshot.external_id, "title": snapshot.title, "link": snapshot.link,
+            "members": snapshot.members, "options": orjson.dumps(dict(snapshot.options)).decode(), "agency_id": agency_id,
+            "territory_id": territory_id, "sphere_id": sphere_id, "now": now, "since": watched_since,
+        },
+    )  # fmt: skip
+    return int(row.scalar_one())
+
+
+async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
+    """The active pages of a platform."""
+    rows = await session.execute(text("SELECT id, external_id, options FROM page WHERE platform = :platform AND active ORDER BY id"), {"platform": platform})
+    return [WatchedPage(id=row.id, external_id=row.external_id, options=row.options) for row in rows]
+
+
+_ENSURE_FEEDS = Bulk(
+    """
+    INSERT INTO feed (platform, key, page_id) SELECT platform, key, page_id FROM {rows}
+    ON CONFLICT (platform, key) DO NOTHING
+    """,
+    platform="text", key="text", page_id="bigint",
+)  # fmt: skip
+
+
+async def ensure_feeds(session: WriteSession, *, platform: str, feeds: Sequence[tuple[str, int | None]]) -> None:
+    """Have a row for each (key, page id or None)."""
+    await _ENSURE_FEEDS.run(session, [(platform, key, page_id) for key, page_id in sorted(feeds, key=lambda feed: feed[0])])
+
+
+async def lease_feeds(
+    session: WriteSession, *, platform: str, worker: str, now: datetime, lease: timedelta, most: int
+) -> list[LeasedFeed]:
+    """Take up to `most` due feeds that nobody holds, the longest waiting first."""
+    rows = await session.execute(
+        text(
+            """
+            WITH free AS (
+              SELECT f.id FROM feed f LEFT JOIN page p ON p.id = f.page_id
+              WHERE f.platform = :platform AND f.due_at <= :now AND (f.leased_until IS NULL OR f.leased_until < :now)
+                AND coalesce(p.active, true)
+              ORDER BY f.due_at LIMIT :most FOR UPDATE OF f SKIP LOCKED)
+            UPDATE feed f SET leased_by = :worker, leased_until = :until FROM free WHERE f.id = free.id
+            RETURNING f.id, f.key, f.page_id, f.cursor, f.discover_at <= :now AS discover_due, f.failures
+            """
+        ),
+        {"platform": platform, "now": now, "worker": worker, "until": now + lease, "most": most},
+    )
+    return [
+        LeasedFeed(id=row.id, key=row.key, page_id=row.page_id, cursor=row.cursor, discover_due=row.discover_due, failures=row.failures)
+        for row in rows
+    ]
+
+
+async def keep_lease(session: WriteSession, *, feed_ids: Sequence[int], worker: str, until: datetime) -> None:
+    """Prove that we still hold these feeds, and hold on: called in the transaction that stores what they brought.
+
+    Raises ConflictError when another worker has taken one over: what we read is then theirs to store.
+    """
+    held = await session.execute(
+        text("UPDATE feed SET leased_until = :until WHERE id = ANY (:ids) AND leased_by = :worker RETURNING id"),
+        {"ids": list(feed_ids), "worker": worker, "until": until},
+    )
+    if len(held.all()) != len(set(feed_ids)):
+        raise ConflictError("feed.lease", "Another worker has taken this feed over.")
+
+
+async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) -> None:
+    """Remember how far a stream was stored."""
+    await session.execute(text("UPDATE feed SET cursor = :cursor WHERE id = :id"), {"id": feed_id, "cursor": cursor})
+
+
+async def release_feeds(
+    session: WriteSession, *, feed_ids: Sequence[int], worker: str, now: datetime, due_at: datetime, discover_at: datetime | None = None
+) -> None:
+    """Give feeds back after a good poll."""
+    await session.execute(
+        text(
+            """
+            UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, due_at = :due, failures = 0, error_code = NULL,
+              error_detail = NULL, discover_at = CASE WHEN discover_at <= :now THEN coalesce(:discover, discover_at) ELSE discover_at END
+            WHERE id = ANY (:ids) AND leased_by = :worker
+            """
+        ),
+        {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "discover": discover_at},
+    )
+
+
+async def fail_feeds(session: WriteSession, *, feed_ids: Sequence[int], worker: str, due_at: datetime, code: str, detail: str) -> None:
+    """Give feeds back after a failure: what and until when, for the people who mend it."""
+    await session.execute(
+        text(
+            """
+            UPDATE feed SET leased_by = NULL, leased_until = NULL, due_at = :due, failures = failures + 1, error_code = :code,
+              error_detail = :detail
+            WHERE id = ANY (:ids) AND leased_by = :worker
+            """
+        ),
+        {"ids": list(feed_ids), "worker": worker, "due": due_at, "code": code, "detail": detail[:500]},
+    )
+
+
+async def due_posts(session: ReadSession, *, page_ids: Sequence[int], now: datetime, most: int) -> list[WatchedPost]:
+    """Posts of these pages whose counter is due, the most overdue first."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT p.id, g.external_id AS page_external_id, g.options AS page_options, p.external_id, p.thread_ref, p.published_at,
+              p.seen_count, p.read_at
+            FROM post p JOIN page g ON g.id = p.page_id
+            WHERE p.page_id = ANY (:pages) AND p.probe_at <= :now AND p.gone_at IS NULL
+            ORDER BY p.probe_at LIMIT :most
+            """
+        ),
+        {"pages": list(page_ids), "now": now, "most": most},
+    )
+    return [WatchedPost(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+_SCHEDULE_PROBES = Bulk(
+    "UPDATE post p SET probe_at = r.probe_at FROM {rows} WHERE p.id = r.id",
+    id="bigint", probe_at="timestamptz",
+)  # fmt: skip
+
+
+async def schedule_probes(session: WriteSession, rows: Sequence[tuple[int, datetime]]) -> None:
+    """(post id, when to look at its counter again)."""
+    await _SCHEDULE_PROBES.run(session, sorted(rows))
+
+
+async def post_read(session: WriteSession, *, post_id: int, count: PostCount, at: datetime) -> None:
+    """All comments of the post are stored as of `at`: its counter is compared with this one from now on."""
+    await session.execute(
+        text("UPDATE post SET seen_count = :count, read_at = :at WHERE id = :id"),
+        {"id": post_id, "count": count.comment_count, "at": at},
+    )
+
+
+async def posts_gone(session: WriteSession, *, post_ids: Sequence[int], at: datetime) -> None:
+    """The platform no longer shows these posts; their comments stay as they were."""
+    await session.execute(text("UPDATE post SET gone_at = :at WHERE id = ANY (:ids) AND gone_at IS NULL"), {"ids": list(post_ids), "at": at})
