@@ -69,7 +69,8 @@ def world_routes(control: Control) -> APIRouter:
 
     @router.get("/world/pages")
     async def pages() -> Response:
-        return reply({"pages": [_page(page) for page in world.state.pages.values()]})
+        limits = {platform: world.limits.text(platform) for platform in PLATFORMS}
+        return reply({"pages": [_page(page) for page in world.state.pages.values()], "text_limits": limits})
 
     @router.post("/world/pages", status_code=201)
     async def add_page(request: Request) -> Response:

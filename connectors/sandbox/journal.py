@@ -1,5 +1,6 @@
 """The world's memory: an append-only file of JSON lines."""
 
+import fcntl
 import json
 import logging
 import os
@@ -15,17 +16,27 @@ class JournalDamagedError(Exception):
     """A line before the last one cannot be read: the world would be rebuilt wrongly."""
 
 
+class JournalBusyError(Exception):
+    """Another sandbox writes to the same directory."""
+
+
 class Journal:
     """Writes events down and gives them back in order; a torn last line is cut off and said."""
 
     def __init__(self, directory: Path | None) -> None:
-        """Open the journal in `directory`; None keeps the world in memory only. Raises OSError when unwritable."""
+        """Open the journal in `directory`; None keeps the world in memory only. Raises OSError when unwritable, JournalBusyError."""
         self.path: Path | None = None
         self._file: IO[bytes] | None = None
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
             self.path = directory / "world.jsonl"
             self._file = self.path.open("ab")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                self._file.close()
+                message = f"{directory} belongs to a sandbox that is running"
+                raise JournalBusyError(message) from error
 
     def append(self, event: Event) -> None:
         """Write one event and hand it to the operating system before anybody hears of it."""
