@@ -208,6 +208,7 @@ class WholeThread:
 class Batch:
     """One answer of a platform, mapped. `cursor` is opaque; it is stored in the transaction of the rows.
 
+    It may hold several observations of one comment, the oldest first.
     `skipped` counts, by reason, what was told and is by design neither post nor comment (a member joined, chatter of a
     group outside every thread), so that nothing disappears uncounted.
     """

@@ -13,6 +13,7 @@ from typing import TypeGuard
 Json = dict[str, object]
 
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _LARGEST_ID = 2**63
 _LAST_SECOND = 253_402_300_799
 """31 December 9999: past it datetime has no answer."""
@@ -99,6 +100,11 @@ def maybe_link(value: object) -> str | None:
     """An http(s) address, or None: nothing else may become a link."""
     link = maybe_text(value)
     return link if link and link.startswith(("https://", "http://")) else None
+
+
+def is_publishable(text: str) -> bool:
+    """Whether a platform can take it at all: not blank, no NUL, no lone surrogate."""
+    return bool(text.strip()) and not _UNWRITABLE.search(text)
 
 
 def _odd(what: str, wanted: str, value: object) -> str:

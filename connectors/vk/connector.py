@@ -18,7 +18,7 @@ from connectors.contract import (
     Sent,
     UnknownPayload,
 )
-from connectors.payload import OddError, is_object, maybe_int
+from connectors.payload import OddError, is_object, is_publishable, maybe_int
 from connectors.vk import mapping, threads
 from connectors.vk.capabilities import ANY, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import Answer, Call, VkClient
@@ -263,16 +263,8 @@ def _link(outgoing: Outgoing, number: int) -> str:
 def _check_text(text: str) -> None:
     if len(text) > TEXT_LIMIT:
         raise _rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
-    if not text.strip() or "\0" in text or not _is_unicode(text):
+    if not is_publishable(text):
         raise _rejected("bad_text", "the text is empty or has characters that no platform takes")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _mapped(

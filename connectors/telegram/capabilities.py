@@ -1,0 +1,13 @@
+"""What Telegram lets a bot do, as PLATFORMS.md has it, and what each verb costs."""
+
+from connectors.contract import Capability
+
+TEXT_LIMIT = 4096
+BOTS = ("bot",)
+
+CAPABILITIES = (
+    Capability(verb="describe_page", methods=("getChat", "getMe", "getChatMember"), token_kinds=BOTS, calls=4),
+    Capability(verb="poll", methods=("getUpdates",), token_kinds=BOTS, calls=1),
+    Capability(verb="send", methods=("sendMessage",), token_kinds=BOTS, calls=1),
+    Capability(verb="find_sent", methods=(), token_kinds=BOTS, calls=0),
+)

@@ -1,0 +1,211 @@
+"""Telegram's Bot API over HTTP, through aiogram: the only module that knows the SDK.
+
+aiogram carries the calls and knows the errors. What updates mean is read from the plain JSON: its own models refuse a
+whole answer for one update of a shape that they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from aiogram import Bot, exceptions
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.methods import GetChat, GetChatMember, GetMe, GetUpdates, SendMessage, TelegramMethod
+from aiogram.types import ReplyParameters
+from aiogram.utils.token import TokenValidationError
+from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
+
+from connectors.contract import AccessLost
+from connectors.pacing import Window, paced
+from connectors.payload import readable_json
+from connectors.telegram import errors
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+    from connectors.contract import ConnectorError, Credential, Options
+
+LARGEST_ANSWER: Final = 64 * 1024 * 1024
+POLL_SECONDS: Final = 20
+KINDS: Final = ("message", "edited_message")
+# Sendings of a bot, of a bot to one chat, and to one group: PLATFORMS.md; each can be overridden by Options.limits.
+DEFAULT_LIMITS: Final = {"bot_per_second": 30.0, "chat_per_second": 1.0, "group_per_minute": 20.0}
+MINUTE: Final = 60.0
+
+
+class Plain(TelegramMethod[Any]):
+    """Stands for any method when an answer is checked: its result stays plain JSON."""
+
+    __returning__: ClassVar[Any] = Any
+    __api_method__: ClassVar[str] = ""
+
+
+class NeverLeftError(exceptions.TelegramNetworkError):
+    """The connection was never made: nothing can have been done."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Answer:
+    """What stands under `result`, and the whole answer's bytes."""
+
+    value: object
+    raw: bytes
+
+
+class PlainSession(AiohttpSession):
+    """aiogram's session, with a bound on the answer, bytes that need not be UTF-8, and failures told apart."""
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[Any],
+        timeout: float | None = None,  # noqa: ASYNC109 - aiogram's signature
+    ) -> Any:  # noqa: ANN401 - aiogram's signature
+        """One call: an Answer. Raises aiogram's errors."""
+        session = await self.create_session()
+        url = self.api.api_url(token=bot.token, method=method.__api_method__)
+        form = self.build_form_data(bot=bot, method=method)
+        limit = ClientTimeout(total=self.timeout if timeout is None else timeout)
+        try:
+            async with session.post(url, data=form, timeout=limit, allow_redirects=False) as response:
+                body = await _read(response)
+        # Never chained: aiohttp's errors may carry the address, and the address holds the token.
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            raise NeverLeftError(method=method, message=type(error).__name__) from None
+        except (TimeoutError, ClientError) as error:
+            raise exceptions.TelegramNetworkError(method=method, message=type(error).__name__) from None
+        if response.status >= errors.FIRST_SERVER_ERROR:
+            raise exceptions.TelegramServerError(method=method, message=f"HTTP {response.status}")
+        try:
+            plain = Plain()
+            told = self.check_response(bot=bot, method=plain, status_code=response.status, content=readable_json(body))
+        except exceptions.TelegramRetryAfter:
+            raise
+        except exceptions.TelegramAPIError as error:
+            if response.status == errors.TOO_MANY:
+                raise exceptions.TelegramRetryAfter(method, error.message, errors.RETRY_SECONDS) from None
+            raise
+        return Answer(value=told.result, raw=body)
+
+
+async def _read(response: ClientResponse) -> bytes:
+    """The whole body, or a ClientError past LARGEST_ANSWER."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(65536):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise ClientError
+    return b"".join(parts)
+
+
+class TelegramClient:
+    """All calls of one connector's bots."""
+
+    def __init__(self, options: Options, base_url: str) -> None:
+        self._options = options
+        self._scale = options.time_scale
+        self._limits = {**DEFAULT_LIMITS, **options.limits}
+        self._session = PlainSession(api=TelegramAPIServer.from_base(base_url), timeout=options.timeout)
+        self._bots: dict[str, Bot] = {}
+        self._windows: dict[tuple[str, str], Window] = {}
+
+    async def updates(self, credential: Credential, *, offset: int | None, limit: int) -> Answer:
+        """The updates from `offset` on; waits for the first one. A higher offset confirms all before it."""
+        wait = max(1, round(POLL_SECONDS / self._scale))
+        method = GetUpdates(offset=offset, limit=limit, timeout=wait, allowed_updates=list(KINDS))
+        return await self._call(credential, method, patience=wait + self._options.timeout)
+
+    async def send(self, credential: Credential, *, chat: str, reply_to: int, text: str) -> Answer:
+        """Publish a message in reply to another, or not at all when that one is gone."""
+        reply = ReplyParameters(message_id=reply_to, allow_sending_without_reply=False)
+        # No message_thread_id: a discussion group is no forum, the reply itself puts the message in its thread.
+        method = SendMessage(chat_id=chat, text=text, reply_parameters=reply)
+        async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
+            return await self._call(credential, method, patience=self._options.timeout, sending=True)
+
+    async def chat(self, credential: Credential, chat: str) -> Answer:
+        """A chat as the bot sees it."""
+        return await self._call(credential, GetChat(chat_id=chat), patience=self._options.timeout)
+
+    async def me(self, credential: Credential) -> Answer:
+        """The bot itself."""
+        return await self._call(credential, GetMe(), patience=self._options.timeout)
+
+    async def member(self, credential: Credential, chat: str, user: int) -> Answer:
+        """What a member may do in a chat."""
+        method = GetChatMember(chat_id=chat, user_id=user)
+        return await self._call(credential, method, patience=self._options.timeout)
+
+    def _sending_windows(self, credential: Credential, chat: str) -> list[Window]:
+        second, minute = 1 / self._scale, MINUTE / self._scale
+        wanted = (
+            ("", "bot_per_second", second),
+            (chat, "chat_per_second", second),
+            (f"{chat} by the minute", "group_per_minute", minute),
+        )
+        return [
+            self._windows.setdefault((credential.key, scope), Window(max(1, int(self._limits[name])), seconds))
+            for scope, name, seconds in wanted
+        ]
+
+    async def _call(
+        self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool = False
+    ) -> Answer:
+        scene = errors.Scene(sending=sending, credential_key=credential.key, time_scale=self._scale)
+        try:
+            answer: Answer = await self._session.make_request(self._bot(credential), method, timeout=patience)
+        except Exception as error:
+            raise _translated(error, scene) from None
+        return answer
+
+    def _bot(self, credential: Credential) -> Bot:
+        if credential.key not in self._bots:
+            self._bots[credential.key] = Bot(credential.secret, session=self._session)
+        return self._bots[credential.key]
+
+    async def close(self) -> None:
+        """Release the sockets."""
+        await self._session.close()
+
+
+_STATUSES: Final[tuple[tuple[type[exceptions.TelegramAPIError], int], ...]] = (
+    (exceptions.TelegramBadRequest, 400),
+    (exceptions.TelegramUnauthorizedError, 401),
+    (exceptions.TelegramForbiddenError, 403),
+    (exceptions.TelegramNotFound, 404),
+    (exceptions.TelegramConflictError, 409),
+    (exceptions.TelegramEntityTooLarge, 413),
+    (exceptions.TelegramServerError, 500),
+)
+
+
+def _translated(error: Exception, scene: errors.Scene) -> ConnectorError:
+    """Any exception of aiogram as the contract's error."""
+    if isinstance(error, TokenValidationError):
+        return AccessLost("reauthorise", "not the form of a bot's token", credential_key=scene.credential_key)
+    if isinstance(error, exceptions.TelegramAPIError):
+        return _from_api(error, scene)
+    if isinstance(error, exceptions.ClientDecodeError):
+        raw = error.data if isinstance(error.data, str) else json.dumps(error.data)
+        detail = f"not an answer of Telegram's: {type(error.original).__name__}"
+        return errors.unreadable("malformed", detail, raw=raw.encode("utf-8", "surrogatepass"), scene=scene)
+    # aiogram meets hostile answers with whatever Python raises.
+    return errors.unreadable("malformed", type(error).__name__, raw=b"", scene=scene)
+
+
+def _from_api(error: exceptions.TelegramAPIError, scene: errors.Scene) -> ConnectorError:
+    if isinstance(error, exceptions.TelegramRetryAfter):
+        return errors.too_many(error.retry_after, scene)
+    if isinstance(error, exceptions.TelegramMigrateToChat):
+        return errors.moved(error.migrate_to_chat_id, scene)
+    if isinstance(error, NeverLeftError):
+        return errors.later("network", error.message, scene)
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 0)
+    if status == 0 and isinstance(error, exceptions.TelegramNetworkError):
+        return errors.failed("network", error.message, scene)
+    return errors.from_status(status, error.message or "", raw=b"", scene=scene)

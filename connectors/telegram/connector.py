@@ -1,0 +1,173 @@
+"""Telegram's connector: a bot listens to the discussion groups of its channels and answers in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.contract import (
+    AccessLost,
+    Batch,
+    CannotTell,
+    ConnectorError,
+    Feed,
+    OutcomeUnknown,
+    Rejected,
+    Sent,
+    UnknownPayload,
+)
+from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
+from connectors.telegram import links, mapping
+from connectors.telegram.capabilities import TEXT_LIMIT
+from connectors.telegram.client import TelegramClient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.contract import Credential, Options, Outgoing, PageRef, PageSnapshot, SentLookup
+
+MOST_UPDATES = 100
+SEES_EVERYTHING = ("administrator", "creator")
+
+
+class TelegramConnector:
+    """The verbs of the contract over Telegram's Bot API."""
+
+    def __init__(self, options: Options, base_url: str) -> None:
+        self._options = options
+        self._client = TelegramClient(options, base_url)
+        self._limit = min(MOST_UPDATES, max(1, int(options.limits.get("batch", MOST_UPDATES))))
+        self._bots = frozenset(
+            number for c in options.credentials if (number := mapping.maybe_number(c.secret.split(":", 1)[0]))
+        )
+
+    async def close(self) -> None:
+        """Release the sockets."""
+        await self._client.close()
+
+    async def describe_page(self, link: str) -> PageSnapshot:
+        """The channel behind a link, `@username` or id, as the first bot that may see it does.
+
+        Raises Rejected `not_a_page`, `gone`, `comments_closed` (no discussion group), AccessLost `no_right` when the
+        bot is no member of that group or its privacy mode hides the comments.
+        """
+        name = links.chat_of(link)
+        if name is None:
+            raise Rejected("not_a_page", f"not the address of a Telegram channel: {link[:200]}")
+        if not self._options.credentials:
+            raise AccessLost("token_kind", "no bot is configured")
+        failure: ConnectorError | None = None
+        for credential in self._options.credentials:
+            try:
+                return await self._describe(credential, name)
+            except (AccessLost, Rejected) as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    async def _describe(self, credential: Credential, name: str) -> PageSnapshot:
+        answer = await self._client.chat(credential, name)
+        chat = answer.value
+        if not is_object(chat):
+            raise UnknownPayload("malformed", "getChat answered no chat", raw=answer.raw)
+        if chat.get("type") != "channel":
+            raise Rejected("not_a_page", f"{name} is a {maybe_text(chat.get('type'))}, not a channel")
+        linked = maybe_int(chat.get("linked_chat_id"))
+        if linked is None:
+            raise Rejected("comments_closed", f"{name} has no discussion group")
+        await self._check_hearing(credential, str(linked))
+        group = await self._client.chat(credential, str(linked))
+        try:
+            return mapping.page_snapshot(chat, group.value, credential_key=credential.key)
+        except OddError as odd:
+            raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
+
+    async def _check_hearing(self, credential: Credential, group: str) -> None:
+        """A bot hears every comment only with its privacy mode off or as an administrator. Raises AccessLost."""
+        me = (await self._client.me(credential)).value
+        number = maybe_int(me.get("id")) if is_object(me) else None
+        if not is_object(me) or number is None:
+            raise AccessLost("reauthorise", "getMe names no bot", credential_key=credential.key)
+        member = (await self._client.member(credential, group, number)).value
+        status = member.get("status") if is_object(member) else None
+        if status in SEES_EVERYTHING or (status == "member" and me.get("can_read_all_group_messages") is True):
+            return
+        reason = "its privacy mode hides comments" if status == "member" else f"it is {status!r} there"
+        raise AccessLost(
+            "no_right", f"the bot cannot hear the discussion group: {reason}", credential_key=credential.key
+        )
+
+    def feeds(self, pages: Sequence[PageRef]) -> Sequence[Feed]:
+        """One feed per bot that has pages: the bot that described a page, or the only one."""
+        shares: dict[str, list[PageRef]] = {credential.key: [] for credential in self._options.credentials}
+        for page in pages:
+            owner = self._owner(page)
+            if owner is not None:
+                shares[owner.key].append(page)
+        return [Feed(key=key, credential_key=key, pages=tuple(share)) for key, share in shares.items() if share]
+
+    def _owner(self, page: PageRef) -> Credential | None:
+        bots = self._options.credentials
+        own = (bot for bot in bots if bot.page_external_id == page.external_id)
+        described = (bot for bot in bots if bot.key == page.options.get(mapping.BOT))
+        return next(own, None) or next(described, None) or next(iter(bots), None)
+
+    async def poll(self, feed: Feed, cursor: str | None) -> Batch:
+        """The updates after the cursor; waits up to 20 scaled seconds for the first.
+
+        Asking with a cursor is what confirms all before it to Telegram: a cursor that was not stored loses nothing.
+        """
+        credential = next((bot for bot in self._options.credentials if bot.key == feed.credential_key), None)
+        if credential is None:
+            raise AccessLost("token_kind", f"no bot is configured under the name {feed.credential_key!r}")
+        last = mapping.maybe_number(cursor)
+        answer = await self._client.updates(credential, offset=None if last is None else last + 1, limit=self._limit)
+        seen = mapping.watch(feed.pages, bots=self._bots, observed_at=self._options.now())
+        try:
+            told = mapping.updates(answer.value, seen)
+        except OddError as odd:
+            raise UnknownPayload("malformed", str(odd), raw=answer.raw, credential_key=credential.key) from odd
+        return Batch(
+            posts=tuple(told.posts.values()),
+            comments=tuple(told.comments),
+            unreadable=tuple(told.unreadable),
+            skipped=dict(told.skipped),
+            cursor=cursor if told.last is None else str(told.last),
+        )
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""
+        _check_text(outgoing.text)
+        page = outgoing.post.page
+        credential, group = self._owner(page), page.options.get(mapping.GROUP)
+        reply_to = mapping.maybe_number(outgoing.reply_to_external_id)
+        if credential is None:
+            raise AccessLost("token_kind", "no bot is configured")
+        if group is None or reply_to is None:
+            raise Rejected("bad_request", "the page has no discussion group, or the comment no number")
+        answer = await self._client.send(credential, chat=group, reply_to=reply_to, text=outgoing.text)
+        try:
+            number, published_at = mapping.sent(answer.value)
+        except OddError as odd:
+            raise OutcomeUnknown("malformed", str(odd), credential_key=credential.key) from odd
+        return Sent(external_id=str(number), published_at=published_at, link=_link(outgoing, group, number))
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        """Never known: the Bot API shows no history, and a bot does not hear its own messages."""
+        return CannotTell(reason=f"Telegram shows no history; look at {outgoing.post.page.options.get(mapping.GROUP)}")
+
+
+def _link(outgoing: Outgoing, group: str, number: int) -> str:
+    page, post = outgoing.post.page, outgoing.post
+    if post.external_id:
+        channel = links.post_link(page.external_id, page.options.get(mapping.CHANNEL_NAME), post.external_id)
+        return links.comment_link(channel, number)
+    return links.message_link(group, page.options.get(mapping.GROUP_NAME), number, post.thread_ref or "")
+
+
+def _check_text(text: str) -> None:
+    # Telegram counts as JavaScript does: a character beyond the first plane counts twice.
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if units > TEXT_LIMIT:
+        raise Rejected("too_long", f"{units} UTF-16 units, {TEXT_LIMIT} are allowed")
+    if not is_publishable(text):
+        raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
