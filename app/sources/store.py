@@ -286,7 +286,7 @@ class _Writer:
                 rounds.append(into := {})
             into[key] = row
         for rows in rounds:
-            await self._store_round(sorted(rows.values(), key=lambda row: row.key))
+            await self._store_round(sorted(rows.values(), key=lambda row: (row.snapshot.written_at, row.key)))
 
     def _place(self, snapshot: CommentSnapshot) -> Key | None:
         page_id = self._pages.get(snapshot.page_external_id)
@@ -459,7 +459,8 @@ def _json(attachments: Sequence[Attachment]) -> str:
         }
         for one in attachments
     ]
-    return str(orjson.dumps(told), "utf-8")
+    packed: bytes = orjson.dumps(told)
+    return packed.decode()
 
 
 def _raise_if_lost(error: DBAPIError) -> None:
@@ -469,4 +470,5 @@ def _raise_if_lost(error: DBAPIError) -> None:
 
 
 def _reason(error: DBAPIError) -> str:
-    return f"database: {str(error.orig).splitlines()[0][:200]}"
+    first, *_ = str(error.orig).splitlines() or ["unknown"]
+    return f"database: {first[:200]}"

@@ -1,0 +1,253 @@
+"""The outbox: answers are queued, claimed under a lease, sent with no transaction open, settled.
+
+Each answer stands once on the platform or as `uncertain` before a person, never twice. The table is the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.kernel.errors import ConflictError
+from app.kernel.jobs import OUTBOUND_SEND, enqueue
+from app.replies.rules import ReplyState, pause_before
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from app.kernel.db import WriteSession
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """An answer that this worker is publishing, or whose fate it is looking up (`interrupted`)."""
+
+    id: int
+    appeal_id: int
+    operator_id: int | None
+    platform: str
+    guid: UUID
+    text: str
+    attempts: int
+    first_tried_at: datetime
+    page_external_id: str
+    page_options: dict[str, str]
+    post_external_id: str
+    thread_ref: str | None
+    reply_to_external_id: str
+    root_external_id: str
+    interrupted: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """An answer of the page as it was found on the platform, under a comment of an appeal."""
+
+    appeal_id: int
+    comment_id: int
+    comment_revision: int
+    cycle: int
+    agency_id: int
+    external_id: str
+    text: str
+    link: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedAnswer:
+    """A reply row that became, or is, published."""
+
+    id: int
+    by_hand: bool
+    operator_id: int | None
+
+
+async def queue(
+    session: WriteSession, *, appeal_id: int, comment_id: int, comment_revision: int, cycle: int, operator_id: int, agency_id: int, words: str
+) -> int:
+    """Put an answer into the outbox and wake the worker; the reply's id."""
+    row = await session.execute(
+        text(
+            """
+            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, agency_id, text, state)
+            VALUES (:appeal, :comment, :revision, :cycle, :operator, :agency, :words, 'queued') RETURNING id
+            """
+        ),
+        {
+            "appeal": appeal_id, "comment": comment_id, "revision": comment_revision, "cycle": cycle, "operator": operator_id,
+            "agency": agency_id, "words": words,
+        },
+    )  # fmt: skip
+    reply_id = int(row.scalar_one())
+    await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
+    return reply_id
+
+
+_WHERE_TO = """
+SELECT r.id, r.appeal_id, r.operator_id, g.platform, r.guid, r.text, r.attempts, r.first_tried_at, g.external_id AS page_external_id,
+  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id
+FROM taken r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = c.page_id
+"""
+
+_CLAIM = text(
+    f"""
+    WITH due AS (
+      SELECT r.id FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
+      WHERE r.state = 'queued' AND r.due_at <= :now AND g.platform = ANY (:platforms)
+        AND NOT EXISTS (  -- answers of one appeal keep their order
+          SELECT FROM reply o WHERE o.appeal_id = r.appeal_id AND o.id < r.id AND o.state IN ('queued', 'sending', 'uncertain'))
+      ORDER BY r.due_at LIMIT :most FOR UPDATE OF r SKIP LOCKED),
+    taken AS (
+      UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now), leased_by = :worker,
+        leased_until = :until
+      FROM due WHERE r.id = due.id RETURNING r.*)
+    {_WHERE_TO}
+    """  # noqa: S608 - constants
+)
+
+_CLAIM_INTERRUPTED = text(
+    f"""
+    WITH due AS (
+      SELECT r.id FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
+      WHERE r.state = 'sending' AND r.leased_until < :now AND g.platform = ANY (:platforms)
+      ORDER BY r.leased_until LIMIT :most FOR UPDATE OF r SKIP LOCKED),
+    taken AS (UPDATE reply r SET leased_by = :worker, leased_until = :until FROM due WHERE r.id = due.id RETURNING r.*)
+    {_WHERE_TO}
+    """  # noqa: S608 - constants
+)
+
+
+async def claim(
+    session: WriteSession, *, worker: str, platforms: Sequence[str], now: datetime, lease: timedelta, most: int, interrupted: bool = False
+) -> list[Claimed]:
+    """Take due answers (queued → sending), or those whose sender died while sending (their lease ran out)."""
+    statement = _CLAIM_INTERRUPTED if interrupted else _CLAIM
+    rows = await session.execute(
+        statement, {"worker": worker, "platforms": list(platforms), "now": now, "until": now + lease, "most": most}
+    )
+    return [Claimed(**row._mapping, interrupted=interrupted) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+async def settle(
+    session: WriteSession,
+    *,
+    reply_id: int,
+    worker: str,
+    state: ReplyState,
+    code: str | None = None,
+    detail: str | None = None,
+    due_at: datetime | None = None,
+    external_id: str | None = None,
+    link: str | None = None,
+    published_at: datetime | None = None,
+) -> bool:
+    """End a claim. False when it is no longer ours (a poll saw the answer first, or another worker took over)."""
+    row = await session.execute(
+        text(
+            """
+            UPDATE reply SET state = :state, error_code = :code, error_detail = left(:detail, 500), due_at = coalesce(:due, due_at),
+              external_id = :external, link = :link, published_at = :published, leased_by = NULL, leased_until = NULL
+            WHERE id = :id AND state = 'sending' AND leased_by = :worker RETURNING id
+            """
+        ),
+        {
+            "id": reply_id, "worker": worker, "state": state.value, "code": code, "detail": detail, "due": due_at, "external": external_id,
+            "link": link, "published": published_at,
+        },
+    )  # fmt: skip
+    return row.scalar_one_or_none() is not None
+
+
+async def put_back(session: WriteSession, *, claimed: Claimed, worker: str, now: datetime, after: timedelta | None, code: str, detail: str) -> bool:
+    """Queue again: not before `after`, and with a growing pause when the platform named none."""
+    return await settle(
+        session, reply_id=claimed.id, worker=worker, state=ReplyState.QUEUED, code=code, detail=detail,
+        due_at=now + max(after or pause_before(claimed.attempts), pause_before(1)),
+    )  # fmt: skip
+
+
+async def record_seen(session: WriteSession, seen: Seen) -> RecordedAnswer | None:
+    """The page's answer was read on the platform. None when we know it already.
+
+    It is ours when its id is, or when an answer with the same words is under way to that appeal: so an answer of
+    unknown outcome is settled by being seen. Otherwise somebody wrote it by hand.
+    """
+    known = await session.execute(
+        text(
+            """
+            SELECT id, state, operator_id, external_id, text FROM reply
+            WHERE appeal_id = :appeal AND (external_id = :external OR state IN ('queued', 'sending', 'uncertain', 'failed'))
+            ORDER BY external_id = :external DESC NULLS LAST, id FOR UPDATE
+            """
+        ),
+        {"appeal": seen.appeal_id, "external": seen.external_id},
+    )
+    words = " ".join(seen.text.split())
+    for row in known.all():
+        if row.external_id == seen.external_id:
+            return None
+        if row.state != "queued" and " ".join(row.text.split()) == words:
+            await _publish(session, row.id, seen)
+            return RecordedAnswer(id=row.id, by_hand=False, operator_id=row.operator_id)
+    added = await session.execute(
+        text(
+            """
+            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, agency_id, by_hand, text, state, external_id, link, published_at)
+            VALUES (:appeal, :comment, :revision, :cycle, :agency, true, :words, 'sent', :external, :link, :published) RETURNING id
+            """
+        ),
+        {
+            "appeal": seen.appeal_id, "comment": seen.comment_id, "revision": seen.comment_revision, "cycle": seen.cycle, "agency": seen.agency_id,
+            "words": seen.text, "external": seen.external_id, "link": seen.link, "published": seen.published_at,
+        },
+    )  # fmt: skip
+    return RecordedAnswer(id=int(added.scalar_one()), by_hand=True, operator_id=None)
+
+
+async def _publish(session: WriteSession, reply_id: int, seen: Seen) -> None:
+    await session.execute(
+        text(
+            """
+            UPDATE reply SET state = 'sent', external_id = :external, link = :link, published_at = :published, leased_by = NULL,
+              leased_until = NULL, error_code = NULL, error_detail = NULL
+            WHERE id = :id
+            """
+        ),
+        {"id": reply_id, "external": seen.external_id, "link": seen.link, "published": seen.published_at},
+    )
+
+
+async def resend(session: WriteSession, *, reply_id: int, now: datetime) -> None:
+    """A person decided that it is not on the platform: send it again. ConflictError unless failed or uncertain."""
+    await _decide(session, reply_id, ReplyState.QUEUED, now)
+    await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
+
+
+async def withdraw(session: WriteSession, *, reply_id: int, now: datetime) -> None:
+    """Not to be published any more. ConflictError when it is being sent or stands on the platform."""
+    await _decide(session, reply_id, ReplyState.WITHDRAWN, now)
+
+
+async def confirm(session: WriteSession, *, reply_id: int, published_at: datetime) -> None:
+    """A person found it on the platform. ConflictError unless it is uncertain."""
+    row = await session.execute(
+        text("UPDATE reply SET state = 'sent', published_at = :at WHERE id = :id AND state = 'uncertain' RETURNING id"),
+        {"id": reply_id, "at": published_at},
+    )
+    if row.scalar_one_or_none() is None:
+        raise ConflictError("reply.state", "Only an answer of unknown outcome can be confirmed: reload the appeal.")
+
+
+async def _decide(session: WriteSession, reply_id: int, state: ReplyState, now: datetime) -> None:
+    allowed = ["failed", "uncertain"] if state is ReplyState.QUEUED else ["queued", "failed", "uncertain"]
+    row = await session.execute(
+        text("UPDATE reply SET state = :state, due_at = :now WHERE id = :id AND state = ANY (:allowed) RETURNING id"),
+        {"id": reply_id, "state": state.value, "now": now, "allowed": allowed},
+    )
+    if row.scalar_one_or_none() is None:
+        raise ConflictError("reply.state", "The answer has moved on meanwhile: reload the appeal.")
