@@ -41,6 +41,7 @@ class Classification:
     reasons: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse a contradiction."""
         expected = {Kind.APPEAL: True, Kind.UNDECIDED: None}.get(self.kind, False)
         if self.is_appeal is not expected:
             msg = f"kind {self.kind} goes with is_appeal={expected}, not {self.is_appeal}"

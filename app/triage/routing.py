@@ -102,10 +102,8 @@ def _rule_id(rule: Rule) -> int:
 def _route(rule: Rule, place: Place) -> Route:
     own = rule.agency_id is None
     agency_id = place.page_agency_id if own else rule.agency_id
-    params = {"rule": rule.id}
-    for name, value in (("page", rule.page_id), ("topic", rule.topic_id), ("territory", rule.territory_id)):
-        if value is not None:
-            params[name] = value
+    named = (("page", rule.page_id), ("topic", rule.topic_id), ("territory", rule.territory_id))
+    params = {"rule": rule.id, **{name: value for name, value in named if value is not None}}
     code = ReasonCode.RULE_OWN_AGENCY if own else ReasonCode.RULE
     return Route(agency_id=agency_id, rule_id=rule.id, reason=Reason(code=code, params=params))
 

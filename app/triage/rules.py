@@ -12,7 +12,7 @@ class Kind(StrEnum):
     UNDECIDED = "undecided"
     GREETING = "greeting"  # «Доброе утро!»
     THANKS = "thanks"  # gratitude and praise addressed to somebody
-    CONGRATULATION = "congratulation"  # holidays, anniversaries, wishes
+    WISHES = "wishes"  # congratulations, good wishes, condolences
     EMOJI = "emoji"  # pictures and punctuation only
     LINK = "link"  # nothing but an address
     MENTION = "mention"  # nothing but names of other people
@@ -30,15 +30,16 @@ class ReasonCode(StrEnum):
     ONLY_EMOJI = "only_emoji"
     ONLY_LINKS = "only_links"
     ONLY_MENTIONS = "only_mentions"
-    COURTESY_ONLY = "courtesy_only"  # params: words (how many of its words are polite ones), of
-    CHATTER_ONLY = "chatter_only"  # params: words, of
+    COURTESY = "courtesy"  # greeting, thanks or wishes and nothing that asks or complains; params: marker
+    CHATTER = "chatter"  # agreement, laughter and nothing that asks or complains; params: marker
+    TALK = "talk"  # addressed to another citizen, asks and complains of nothing
     QUESTION = "question"  # params: marker
     REQUEST = "request"  # params: marker
     COMPLAINT = "complaint"  # params: marker
-    PLACE_OR_TIME = "place_or_time"  # an address, a date or a number is named; params: marker
+    PLACE = "place"  # an address or a place is named; params: marker
     NO_MARKER = "no_marker"  # neither asks nor asks for, nor complains
     NO_TOPIC = "no_topic"  # no word of the vocabulary
-    WEAK = "weak"  # some signs of an appeal, below the threshold; params: strength, needed
+    WEAK = "weak"  # some signs of an appeal, but too few; params: strength, needed
     CUT = "cut"  # only the beginning was read; params: characters
     # classification: the topic
     KEYWORD = "keyword"  # params: topic, keyword, weight
