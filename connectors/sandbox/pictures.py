@@ -1,6 +1,7 @@
 """Pictures out of nothing: a small PNG whose colours follow from its name."""
 
 import struct
+from math import sin
 from zlib import compress, crc32
 
 _WIDTH = 320
@@ -8,14 +9,16 @@ _HEIGHT = 240
 
 
 def picture(name: str) -> bytes:
-    """A PNG of 320 by 240 pixels: a gradient between two colours of the name's own."""
+    """A PNG of 320 by 240 pixels: sky and hills in the name's own colours."""
     seed = crc32(name.encode("utf-8", "surrogatepass"))
     top = [90 + (seed >> shift) % 120 for shift in (0, 8, 16)]
     bottom = [30 + (seed >> shift) % 90 for shift in (4, 12, 20)]
     rows = bytearray()
+    hills = [_HEIGHT * 0.62 + 26 * sin(x / (38 + seed % 21) + seed % 7) for x in range(_WIDTH)]
     for y in range(_HEIGHT):
-        colour = bytes((a * (_HEIGHT - y) + b * y) // _HEIGHT for a, b in zip(top, bottom, strict=True))
-        rows += b"\0" + colour * _WIDTH
+        sky = bytes((a * (2 * _HEIGHT - y) + 255 * y) // (2 * _HEIGHT) for a in top)
+        ground = bytes(bottom)
+        rows += b"\0" + b"".join(ground if y > hill else sky for hill in hills)
     header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", compress(bytes(rows))) + _chunk(b"IEND", b"")

@@ -43,6 +43,8 @@ class Screens:
             lstrip_blocks=True,
         )
 
+        self._environment.filters["grouped"] = grouped
+
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         """One screen or fragment in the reader's language."""
         lang = language(request)
@@ -51,6 +53,11 @@ class Screens:
         if request.query_params.get("lang") == lang:
             response.set_cookie("sandbox_lang", lang, samesite="lax", httponly=True)
         return response
+
+
+def grouped(number: int) -> str:
+    """A number with its thousands set apart."""
+    return f"{number:,}".replace(",", "\N{NO-BREAK SPACE}")
 
 
 def visible(value: Any) -> Any:
