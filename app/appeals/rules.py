@@ -63,7 +63,7 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.ANSWERED_BY_HAND: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
     Act.DISMISSED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},
     Act.CLOSED: {Status.ANSWERED: Status.CLOSED, Status.IN_WORK: Status.CLOSED, Status.NEW: Status.CLOSED},
-    Act.REOPENED: {Status.ANSWERED: Status.NEW, Status.CLOSED: Status.NEW, Status.DISMISSED: Status.NEW},
+    Act.REOPENED: {Status.ANSWERED: Status.NEW, Status.CLOSED: Status.NEW},
     Act.COMMENT_EDITED: _SAME,
     Act.COMMENT_DELETED: _SAME,
     Act.SLA_WARNED: _LIVE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.kernel.errors import ForbiddenError
+
 
 class Role(StrEnum):
     """What a person is here for."""
@@ -98,3 +100,8 @@ class Access:
     def may(self, permission: Permission) -> bool:
         """Whether some role allows it."""
         return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise ForbiddenError unless some role allows it."""
+        if permission not in self.permissions:
+            raise ForbiddenError("access.permission", f"Your roles do not allow {permission.value}.", permission=permission.value)
