@@ -94,7 +94,7 @@ def test_anything_else_is_refused_and_never_breaks(key: str, value: object) -> N
         ({"week": [["9-18"]] + [[]] * 6}, r"week\[0\]\[0\]: expected"),
         ({"week": [["09:00-18:60"]] + [[]] * 6}, r"week\[0\]\[0\]: expected"),
         ({"week": [["09:00-24:30"]] + [[]] * 6}, r"within 00:00 to 24:00"),
-        ({"week": [["٠٩:٠٠-18:00"]] + [[]] * 6}, r"week\[0\]\[0\]: expected"),
+        ({"week": [["\u0660\u0669:\u0660\u0660-18:00"]] + [[]] * 6}, r"week\[0\]\[0\]: expected"),
         ({"week": [["18:00-09:00"]] + [[]] * 6}, "begins before it ends"),
         ({"week": [["09:00-09:00"]] + [[]] * 6}, "begins before it ends"),
         ({"week": [["09:00-13:00", "12:00-18:00"]] + [[]] * 6}, "must not overlap"),

@@ -62,13 +62,21 @@ def test_outcomes(cause: StopCause, late_by: timedelta, counts: TimerOutcome) ->
         ([("2026-01-14 13:00", "2026-01-14 14:00")], "2026-01-14 15:00", "lunch costs nothing"),
         ([("2026-01-14 14:00", "2026-01-15 09:00")], "2026-01-15 10:00", "an hour was left, and the night is free"),
         ([("2026-01-14 14:30", "2026-01-19 09:00")], "2026-01-19 09:30", "over a weekend"),
-        ([("2026-01-14 11:00", "2026-01-14 12:00"), ("2026-01-14 11:30", "2026-01-14 12:30")], "2026-01-14 16:30", "an overlap counts once"),
+        (
+            [("2026-01-14 11:00", "2026-01-14 12:00"), ("2026-01-14 11:30", "2026-01-14 12:30")],
+            "2026-01-14 16:30",
+            "an overlap counts once",
+        ),
         ([("2026-01-14 08:00", "2026-01-14 11:00")], "2026-01-14 16:00", "only what lies after the start"),
         ([("2026-01-14 15:00", "2026-01-14 17:00")], "2026-01-14 15:00", "too late: the deadline had passed"),
-        ([("2026-01-14 11:00", "2026-01-14 12:00"), ("2026-01-14 15:30", "2026-01-14 16:30")], "2026-01-14 17:00", "the first pause makes room for the second"),
+        (
+            [("2026-01-14 11:00", "2026-01-14 12:00"), ("2026-01-14 15:30", "2026-01-14 16:30")],
+            "2026-01-14 17:00",
+            "the first pause makes room for the second",
+        ),
         ([("2026-01-14 11:00", None)], "2026-01-14 17:00", "open: till now, 13:30 in lunch, two hours so far"),
     ],
-)  # fmt: skip
+)
 def test_pauses_by_hand(pauses: list[tuple[str, str | None]], due: str, why: str) -> None:
     assert why
     found = effective_due(
@@ -120,21 +128,17 @@ def test_at_the_effective_deadline_exactly_the_term_has_run(
 
 
 @settings(deadline=None)
-@given(moments, terms, pause_lists, clocks, st.randoms(use_true_random=False), st.floats(0, 1))
-def test_order_and_cuts_of_pauses_do_not_matter(  # noqa: PLR0913 - one argument a strategy
-    started: datetime,
-    term: timedelta,
-    pauses: list[Pause],
-    clock: WorkingCalendar | None,
-    rng: object,
-    share: float,
+@given(moments, terms, pause_lists, clocks, st.data())
+def test_order_and_cuts_of_pauses_do_not_matter(
+    started: datetime, term: timedelta, pauses: list[Pause], clock: WorkingCalendar | None, data: st.DataObject
 ) -> None:
+    share = data.draw(st.floats(0, 1))
     cut: list[Pause] = []
     for one in pauses:
         assert one.until is not None
         middle = one.since + (one.until - one.since) * share
         cut += [Pause(middle, one.until), Pause(one.since, middle)]
-    rng.shuffle(cut)  # type: ignore[attr-defined] - Hypothesis gives a Random
+    cut = data.draw(st.permutations(cut)) if cut else []
     base = advance(clock, started, term)
     whole = effective_due(base, started_at=started, pauses=pauses, now=LATER, calendar=clock)
     assert effective_due(base, started_at=started, pauses=cut, now=LATER, calendar=clock) == whole

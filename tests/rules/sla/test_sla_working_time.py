@@ -47,6 +47,7 @@ HARD = (
     "Atlantic/Azores",
     "America/Sao_Paulo",
     "America/Havana",
+    "America/St_Johns",
     "Pacific/Apia",
     "Asia/Kathmandu",
     "Australia/Lord_Howe",
@@ -54,6 +55,7 @@ HARD = (
 TURNS = (
     datetime(2010, 3, 28, tzinfo=UTC),
     datetime(2010, 10, 31, tzinfo=UTC),
+    datetime(2010, 11, 7, tzinfo=UTC),
     datetime(2011, 3, 27, tzinfo=UTC),
     datetime(2011, 12, 30, tzinfo=UTC),
     datetime(2012, 10, 28, tzinfo=UTC),
@@ -298,6 +300,35 @@ def test_a_century_in_one_step() -> None:
     assert working_time(calendar, first, last) == last - first
     fresh = round_the_clock("Europe/Moscow")
     assert add_working(fresh, first, last - first) == last
+
+
+def test_a_clock_set_back_across_midnight() -> None:
+    # St John's, 7 November 2010: at 00:01 it became 23:01 of the 6th, so the 6th had its last 59 minutes twice.
+    night = Day(DayKind.EXCEPTION, (Range(23 * 3600, 86_400),))
+    calendar = WorkingCalendar("America/St_Johns", ((),) * 7, {date(2010, 11, 6): night})
+    start = datetime(2010, 11, 6, 12, 0, tzinfo=UTC)
+    assert working_time(calendar, start, start + timedelta(days=2)) == timedelta(minutes=119)
+    both = WorkingCalendar("America/St_Johns", ((Range(0, 3600),),) * 7, {date(2010, 11, 6): night})
+    assert working_time(both, start, start + timedelta(days=1)) == timedelta(minutes=119 + 61)
+    turn = datetime(2010, 11, 7, 2, 31, tzinfo=UTC)
+    for minute in range(-90, 150):
+        at = turn + timedelta(minutes=minute)
+        assert working_time(both, start, at) == oracle(both, start, at)
+
+
+@pytest.mark.parametrize("year", range(2018, 2023))
+@pytest.mark.parametrize("day", [(1, 1), (1, 3), (6, 15), (11, 25), (12, 31)])
+def test_what_was_asked_before_does_not_matter(year: int, day: tuple[int, int]) -> None:
+    start = datetime(year, *day, 12, 0, tzinfo=UTC)
+    asked = WorkingCalendar("Asia/Kamchatka", OFFICE_WEEK)
+    add_working(asked, datetime(2020, 6, 1, tzinfo=UTC), timedelta(hours=1))
+    week = timedelta(days=7)
+    fresh = working_time(WorkingCalendar("Asia/Kamchatka", OFFICE_WEEK), start - week, start + week)
+    assert working_time(asked, start - week, start + week) == fresh
+    for hours in (1, 100, 5000):
+        expected = add_working(WorkingCalendar("Asia/Kamchatka", OFFICE_WEEK), start, timedelta(hours=hours))
+        assert add_working(asked, start, timedelta(hours=hours)) == expected
+        assert working_time(asked, start, expected) == timedelta(hours=hours)
 
 
 def test_threads_that_build_at_once_agree() -> None:
