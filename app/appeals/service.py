@@ -348,14 +348,3 @@ def may_work(access: Access, agency_id: int, territory_id: int) -> None:
     """Raise ForbiddenError unless an appeal of this agency and territory is within the person's scopes."""
     if not (access.whole or agency_id in access.agency_ids or territory_id in access.territory_ids):
         raise ForbiddenError("access.scope", "This agency is outside your scope.", field="agency")
-
-
-async def record_deadline_events(session: WriteSession, rows: Sequence[tuple[int, int, Act, datetime, Mapping[str, object]]]) -> None:
-    """(appeal, cycle, SLA_WARNED or SLA_BREACHED, when it happened, ids): what the clock did, in the history."""
-    await history.record(
-        session,
-        [
-            history.Event(appeal_id=appeal_id, act=act, cycle=cycle, operator_id=None, occurred_at=occurred_at, data=data)
-            for appeal_id, cycle, act, occurred_at, data in rows
-        ],
-    )

@@ -163,12 +163,20 @@ async def settle(
     return row.scalar_one_or_none() is not None
 
 
-async def put_back(session: WriteSession, *, claimed: Claimed, worker: str, now: datetime, after: timedelta | None, code: str, detail: str) -> bool:
-    """Queue again: not before `after`, and with a growing pause when the platform named none."""
-    return await settle(
-        session, reply_id=claimed.id, worker=worker, state=ReplyState.QUEUED, code=code, detail=detail,
-        due_at=now + max(after or pause_before(claimed.attempts), pause_before(1)),
-    )  # fmt: skip
+async def put_back(
+    session: WriteSession,
+    *,
+    claimed: Claimed,
+    worker: str,
+    now: datetime,
+    after: timedelta | None,
+    code: str,
+    detail: str,
+    time_scale: float,
+) -> bool:
+    """Queue again: after the pause that the platform named (already scaled), else after a growing one of our own."""
+    pause = after if after is not None else pause_before(claimed.attempts) / time_scale
+    return await settle(session, reply_id=claimed.id, worker=worker, state=ReplyState.QUEUED, code=code, detail=detail, due_at=now + pause)
 
 
 async def record_seen(session: WriteSession, seen: Seen) -> RecordedAnswer | None:

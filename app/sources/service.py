@@ -151,18 +151,26 @@ async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) ->
 
 
 async def release_feeds(
-    session: WriteSession, *, feed_ids: Sequence[int], worker: str, now: datetime, due_at: datetime, discover_at: datetime | None = None
+    session: WriteSession,
+    *,
+    feed_ids: Sequence[int],
+    worker: str,
+    now: datetime,
+    due_at: datetime,
+    discover_at: datetime | None = None,
+    troubled: Sequence[int] = (),
 ) -> None:
-    """Give feeds back after a good poll."""
+    """Give feeds back after a good poll; of the `troubled` ones the noted error stays."""
     await session.execute(
         text(
             """
-            UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, due_at = :due, failures = 0, error_code = NULL,
-              error_detail = NULL, discover_at = CASE WHEN discover_at <= :now THEN coalesce(:discover, discover_at) ELSE discover_at END
+            UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, due_at = :due, failures = 0,
+              error_code = CASE WHEN id = ANY (:troubled) THEN error_code END,
+              error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END, discover_at = CASE WHEN discover_at <= :now THEN coalesce(:discover, discover_at) ELSE discover_at END
             WHERE id = ANY (:ids) AND leased_by = :worker
             """
         ),
-        {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "discover": discover_at},
+        {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "discover": discover_at, "troubled": list(troubled)},
     )
 
 
@@ -219,3 +227,11 @@ async def post_read(session: WriteSession, *, post_id: int, count: PostCount, at
 async def posts_gone(session: WriteSession, *, post_ids: Sequence[int], at: datetime) -> None:
     """The platform no longer shows these posts; their comments stay as they were."""
     await session.execute(text("UPDATE post SET gone_at = :at WHERE id = ANY (:ids) AND gone_at IS NULL"), {"ids": list(post_ids), "at": at})
+
+
+async def note_trouble(session: WriteSession, *, feed_id: int, worker: str, code: str, detail: str) -> None:
+    """Something about one page is wrong while its feed goes on: for the people who mend it."""
+    await session.execute(
+        text("UPDATE feed SET error_code = :code, error_detail = :detail WHERE id = :id AND leased_by = :worker"),
+        {"id": feed_id, "worker": worker, "code": code, "detail": detail[:500]},
+    )

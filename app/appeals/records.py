@@ -1,0 +1,66 @@
+"""What the program itself writes into an appeal's history: the clock, the platform, the outbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.appeals import history
+from app.appeals.rules import Act
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from app.kernel.db import WriteSession
+    from app.sources.store import Change
+
+
+async def record_deadline_events(session: WriteSession, rows: Sequence[tuple[int, int, Act, datetime, Mapping[str, object]]]) -> None:
+    """(appeal, cycle, SLA_WARNED or SLA_BREACHED, when it happened, ids): what the clock did, in the history."""
+    await history.record(
+        session,
+        [
+            history.Event(appeal_id=appeal_id, act=act, cycle=cycle, operator_id=None, occurred_at=occurred_at, data=data)
+            for appeal_id, cycle, act, occurred_at, data in rows
+        ],
+    )
+
+
+_LOCK_CHANGED = text("SELECT id, cycle FROM appeal WHERE id = ANY (:ids) ORDER BY id FOR UPDATE")
+
+
+async def record_comment_changes(session: WriteSession, changes: Sequence[Change], *, now: datetime) -> None:
+    """Edits and deletions of comments that belong to an appeal, as the platform told them."""
+    concerned = {change.appeal_id for change in changes if change.appeal_id is not None}
+    if not concerned:
+        return
+    cycles = {row.id: row.cycle for row in await session.execute(_LOCK_CHANGED, {"ids": sorted(concerned)})}
+    events = [
+        history.Event(
+            appeal_id=change.appeal_id,
+            act=Act.COMMENT_DELETED if change.revision is None else Act.COMMENT_EDITED,
+            cycle=cycles[change.appeal_id],
+            operator_id=None,
+            occurred_at=change.at,
+            data={"comment": change.comment_id} | ({} if change.revision is None else {"revision": change.revision}),
+        )
+        for change in changes
+        if change.appeal_id is not None
+    ]
+    await session.execute(
+        text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = ANY (:ids)"), {"ids": sorted(concerned), "now": now}
+    )
+    await history.record(session, events)
+
+
+async def record_reply_trouble(session: WriteSession, *, appeal_id: int, reply_id: int, uncertain: bool, code: str, now: datetime) -> None:
+    """An answer was refused, or nobody can tell whether it stands: said in the history, for a person to decide."""
+    row = (await session.execute(_LOCK_CHANGED, {"ids": [appeal_id]})).one()
+    await session.execute(text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = :id"), {"id": appeal_id, "now": now})
+    act = Act.REPLY_UNCERTAIN if uncertain else Act.REPLY_FAILED
+    event = history.Event(
+        appeal_id=appeal_id, act=act, cycle=row.cycle, operator_id=None, occurred_at=now, data={"reply": reply_id, "code": code}
+    )
+    await history.record(session, [event])

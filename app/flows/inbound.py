@@ -1,0 +1,90 @@
+"""From a stored comment to an appeal: classify outside any transaction, then give fates in one (T2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.appeals.intake import Looked, Opened, open_batch
+from app.appeals.records import record_comment_changes
+from app.sla.rules import Promise
+from app.sources.queries import unseen_comments
+from app.sources.store import store_batch
+from app.triage.classification import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from app.flows.office import Office, OfficeKeeper
+    from app.kernel.clock import Clock
+    from app.kernel.db import Database, WriteSession
+    from app.sources.queries import UnseenComment
+    from app.sources.store import Stored
+    from connectors.contract import Batch
+
+BATCH = 500
+
+
+async def take_in(session: WriteSession, *, platform: str, batch: Batch, now: datetime) -> Stored:
+    """T1: store a batch; what it changed of comments with an appeal is said in that appeal's history."""
+    stored = await store_batch(session, platform=platform, batch=batch, now=now)
+    await record_comment_changes(session, stored.changes, now=now)
+    return stored
+
+
+def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
+    """What triage, routing and the clock say of these comments. Pure, and the heaviest work of all: off the loop."""
+    desk = office.desk
+    samples = [
+        Sample(text=one.text, has_attachment=one.has_attachment, post_text=one.post_text, by_page=one.by_page) for one in comments
+    ]
+    told = desk.classifier.classify(samples)
+    topics = [desk.directory.topic_id(one.topic_code) for one in told]
+    routes = desk.route(
+        [
+            desk.place(page_id=one.page_id, territory_id=one.territory_id, topic_id=topic, page_agency_id=one.page_agency_id)
+            for one, topic in zip(comments, topics, strict=True)
+        ]
+    )
+    looked = []
+    for comment, classification, topic_id, route in zip(comments, told, topics, routes, strict=True):
+        matter = office.matter(
+            topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform
+        )
+        needs_clock = not comment.by_page and classification.is_appeal is not False
+        looked.append(
+            Looked(
+                comment=comment,
+                classification=classification,
+                classifier=desk.classifier.name,
+                classifier_version=desk.classifier.version,
+                topic_id=topic_id,
+                route=route,
+                timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,))) if needs_clock else (),
+                triage_due=office.book.triage_due(matter, comment.written_at) if needs_clock else None,
+            )
+        )
+    return looked
+
+
+async def open_waiting(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> Opened | None:
+    """Look at the oldest waiting comments and give them their fates; None when none waits."""
+    async with database.read() as session:
+        comments = await unseen_comments(session, most=most)
+    if not comments:
+        return None
+    looked = await asyncio.to_thread(look, await keeper.get(), comments)
+    async with database.write() as session:
+        return await open_batch(session, looked, now=clock.now())
+
+
+async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock) -> int:
+    """Until nothing waits that this process can decide; how many comments got a fate."""
+    decided = 0
+    while (opened := await open_waiting(database, keeper, clock)) is not None:
+        now_decided = sum(opened.fates.values())
+        if not now_decided:
+            return decided  # another worker is at these very comments
+        decided += now_decided
+    return decided

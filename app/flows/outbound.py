@@ -1,0 +1,174 @@
+"""From the outbox to the platform: claim (T4), send with no transaction open, settle (T5).
+
+A sender that died leaves its answer `sending` with a lease that runs out; then, as after a time-out, the platform is
+asked whether the answer stands there. Only a certain "no" lets it be sent again; what nobody can tell goes to a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app.appeals.answers import record_answer
+from app.appeals.rules import Act
+from app.appeals.records import record_reply_trouble
+from app.flows.platforms import calling
+from app.kernel.log import logger
+from app.replies import service as replies
+from app.replies.rules import ReplyState
+from connectors.contract import (
+    Absent,
+    AccessLost,
+    CannotTell,
+    ConnectorError,
+    Found,
+    Outgoing,
+    OutcomeUnknown,
+    PageRef,
+    PostRef,
+    Rejected,
+    Sent,
+    TryLater,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.kernel.clock import Clock
+    from app.kernel.db import Database
+    from app.replies.service import Claimed
+    from connectors.contract import Connector
+
+AT_ONCE = 8
+LEASE = timedelta(seconds=90)
+SETTLING = timedelta(seconds=10)
+"""How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""
+MOST_LOOK_UPS = 5
+
+
+class Outbound:
+    """Publishes answers of the platforms whose connectors this worker has."""
+
+    def __init__(self, database: Database, connectors: Mapping[str, Connector], clock: Clock, *, worker: str, time_scale: float) -> None:
+        self._database = database
+        self._connectors = connectors
+        self._clock = clock
+        self._worker = worker
+        self._time_scale = time_scale
+
+    async def send_due(self) -> int:
+        """Publish what is due; how many were tried."""
+        claimed = await self._claim(interrupted=False)
+        await asyncio.gather(*(self._send(one) for one in claimed))
+        return len(claimed)
+
+    async def look_up_interrupted(self) -> int:
+        """Find out what became of answers whose sender died; how many were looked up."""
+        claimed = await self._claim(interrupted=True)
+        await asyncio.gather(*(self._look_up(one, "interrupted", "its sender stopped before it heard") for one in claimed))
+        return len(claimed)
+
+    async def _claim(self, *, interrupted: bool) -> list[Claimed]:
+        async with self._database.write() as session:
+            return await replies.claim(
+                session,
+                worker=self._worker,
+                platforms=list(self._connectors),
+                now=self._clock.now(),
+                lease=LEASE,
+                most=AT_ONCE,
+                interrupted=interrupted,
+            )
+
+    async def _send(self, claimed: Claimed) -> None:
+        connector = self._connectors[claimed.platform]
+        try:
+            with calling(claimed.platform, "send"):
+                sent = await connector.send(_outgoing(claimed))
+        except OutcomeUnknown as error:
+            await asyncio.sleep(SETTLING.total_seconds() / self._time_scale)
+            await self._look_up(claimed, error.code, error.detail)
+        except TryLater as error:
+            if error.code == "bug":  # nobody knows how far a broken connector came
+                await self._look_up(claimed, error.code, error.detail)
+            else:
+                await self._put_back(claimed, error.after, error.code, error.detail)
+        except (Rejected, AccessLost) as error:
+            await self._trouble(claimed, ReplyState.FAILED, error.code, error.detail)
+        except ConnectorError as error:
+            await self._look_up(claimed, error.code, error.detail)
+        else:
+            await self._sent(claimed, sent)
+
+    async def _look_up(self, claimed: Claimed, code: str, detail: str) -> None:
+        connector = self._connectors[claimed.platform]
+        try:
+            with calling(claimed.platform, "find_sent"):
+                found = await connector.find_sent(_outgoing(claimed))
+        except TryLater as error:
+            found = await self._look_up_again(claimed, connector, error)
+        except ConnectorError as error:
+            found = CannotTell(reason=f"{error.code}: {error.detail}")
+        match found:
+            case Found(sent=sent):
+                await self._sent(claimed, sent)
+            case Absent():
+                await self._put_back(claimed, None, code, detail)
+            case CannotTell(reason=reason):
+                await self._trouble(claimed, ReplyState.UNCERTAIN, code, reason or detail)
+
+    async def _look_up_again(self, claimed: Claimed, connector: Connector, error: TryLater) -> Found | Absent | CannotTell:
+        """The platform is busy: ask some more times within the lease, then let a person look."""
+        for _ in range(MOST_LOOK_UPS):
+            pause = min(error.after.total_seconds(), SETTLING.total_seconds() / self._time_scale)
+            await asyncio.sleep(max(pause, 0.01))
+            try:
+                with calling(claimed.platform, "find_sent"):
+                    return await connector.find_sent(_outgoing(claimed))
+            except TryLater as again:
+                error = again
+            except ConnectorError as other:
+                return CannotTell(reason=f"{other.code}: {other.detail}")
+        return CannotTell(reason=f"{error.code}: {error.detail}")
+
+    async def _sent(self, claimed: Claimed, sent: Sent) -> None:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            ours = await replies.settle(
+                session, reply_id=claimed.id, worker=self._worker, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link,
+                published_at=sent.published_at,
+            )  # fmt: skip
+            if ours:
+                await record_answer(
+                    session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=sent.published_at,
+                    operator_id=claimed.operator_id, now=now,
+                )  # fmt: skip
+
+    async def _put_back(self, claimed: Claimed, after: timedelta | None, code: str, detail: str) -> None:
+        async with self._database.write() as session:
+            await replies.put_back(
+                session, claimed=claimed, worker=self._worker, now=self._clock.now(), after=after, code=code, detail=detail,
+                time_scale=self._time_scale,
+            )  # fmt: skip
+
+    async def _trouble(self, claimed: Claimed, state: ReplyState, code: str, detail: str) -> None:
+        logger.warning("reply_trouble", reply=claimed.id, platform=claimed.platform, state=state.value, code=code)
+        now = self._clock.now()
+        async with self._database.write() as session:
+            if await replies.settle(session, reply_id=claimed.id, worker=self._worker, state=state, code=code, detail=detail):
+                await record_reply_trouble(
+                    session, appeal_id=claimed.appeal_id, reply_id=claimed.id, uncertain=state is ReplyState.UNCERTAIN, code=code, now=now
+                )
+
+
+def _outgoing(claimed: Claimed) -> Outgoing:
+    page = PageRef(external_id=claimed.page_external_id, options=claimed.page_options)
+    return Outgoing(
+        guid=str(claimed.guid),
+        post=PostRef(page=page, external_id=claimed.post_external_id, thread_ref=claimed.thread_ref),
+        reply_to_external_id=claimed.reply_to_external_id,
+        root_external_id=claimed.root_external_id,
+        text=claimed.text,
+        first_tried_at=claimed.first_tried_at,
+    )

@@ -1,0 +1,32 @@
+"""Connectors as the journeys use them: each call measured, each surprise turned into the retry vocabulary."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app.kernel import metrics
+from app.kernel.log import logger
+from connectors.contract import ConnectorError, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUG_PAUSE = timedelta(minutes=1)
+
+
+@contextmanager
+def calling(platform: str, operation: str) -> Iterator[None]:
+    """Measure one call. Anything but a ConnectorError is a bug of the connector: said loudly, tried again later."""
+    with metrics.CONNECTOR_CALL_SECONDS.time(platform=platform, operation=operation) as outcome:
+        try:
+            yield
+        except ConnectorError as error:
+            outcome.set(type(error).__name__)
+            raise
+        except Exception as error:
+            outcome.set("bug")
+            logger.exception("connector_bug", platform=platform, operation=operation)
+            code = "bug"
+            raise TryLater(code, f"{type(error).__name__}: {error}", after=BUG_PAUSE) from error

@@ -1,0 +1,287 @@
+"""Brings in what platforms tell: streams are followed, walls are probed by counters and read where these changed.
+
+Workers share feeds by leases in PostgreSQL: none is polled twice at once, and a dead worker's feeds are free again
+when its lease ends. What was read is stored in the transaction that proves the lease, so a late worker stores nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from app.flows import inbound
+from app.flows.platforms import calling
+from app.flows.polling_plan import Plan
+from app.kernel.errors import ConflictError
+from app.kernel.log import logger
+from app.sources import service as sources
+from connectors.contract import (
+    Batch,
+    ConnectorError,
+    Discovers,
+    Feed,
+    PageRef,
+    PostRef,
+    Probes,
+    ReadsThreads,
+    Rejected,
+    Streams,
+    TryLater,
+    UnknownPayload,
+    Unreadable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from app.kernel.clock import Clock
+    from app.kernel.db import Database
+    from app.kernel.db import WriteSession
+    from app.sources.service import LeasedFeed, WatchedPage, WatchedPost
+    from connectors.contract import Connector, PostCount
+
+LEASE = timedelta(seconds=30)
+RENEW_EVERY = timedelta(seconds=8)
+FEEDS_AT_ONCE = 200
+POSTS_AT_ONCE = 2_000
+DISCOVER_POSTS = 50
+IDLE_SECONDS = 0.5
+
+
+class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
+    """The lease went to another worker."""
+
+
+class Poller:
+    """Polls one platform on behalf of one worker."""
+
+    def __init__(self, database: Database, platform: str, connector: Connector, clock: Clock, *, worker: str, time_scale: float) -> None:
+        self._database = database
+        self._platform = platform
+        self._connector = connector
+        self._clock = clock
+        self._worker = worker
+        self._scale = time_scale
+        self._plan = Plan(time_scale=time_scale)
+        self._troubled: set[int] = set()
+
+    async def round(self) -> bool:
+        """Poll what is due; whether anything was."""
+        async with self._database.read() as session:
+            pages = await sources.watched_pages(session, platform=self._platform)
+        if not pages:
+            return False
+        if isinstance(self._connector, Streams):
+            return await self._stream_round(self._connector, pages)
+        return await self._wall_round(pages)
+
+    # --- streams
+
+    async def _stream_round(self, connector: Streams, pages: Sequence[WatchedPage]) -> bool:
+        feeds = {feed.key: feed for feed in connector.feeds([_page_ref(page) for page in pages])}
+        leased = await self._lease([(key, None) for key in feeds])
+        await asyncio.gather(*(self._follow(connector, feeds[one.key], one) for one in leased if one.key in feeds))
+        return bool(leased)
+
+    async def _follow(self, connector: Streams, feed: Feed, leased: LeasedFeed) -> None:
+        async with self._guarded([leased]) as guard:
+            with calling(self._platform, "poll"):
+                batch = await connector.poll(feed, leased.cursor)
+            await self._store([leased.id], batch, cursor_of=leased.id)
+            guard.done(due_at=self._clock.now())
+
+    # --- walls
+
+    async def _wall_round(self, pages: Sequence[WatchedPage]) -> bool:
+        by_id = {page.id: page for page in pages}
+        leased = [one for one in await self._lease([(page.external_id, page.id) for page in pages]) if one.page_id in by_id]
+        if not leased:
+            return False
+        async with self._guarded(leased) as guard:
+            if isinstance(self._connector, Discovers):
+                for one in leased:
+                    if one.discover_due and one.page_id is not None:
+                        await self._discover(self._connector, one, by_id[one.page_id])
+            await self._probe(leased)
+            now = self._clock.now()
+            guard.done(due_at=now + self._plan.pause_of_feed(), discover_at=now + self._plan.discover_every(len(pages)))
+        return True
+
+    async def _discover(self, connector: Discovers, leased: LeasedFeed, page: WatchedPage) -> None:
+        try:
+            with calling(self._platform, "discover"):
+                batch = await connector.discover(_page_ref(page), limit=DISCOVER_POSTS)
+            self._troubled.discard(leased.id)
+        except TryLater as error:
+            if error.code != "quota":
+                raise
+            logger.warning("discover_quota", platform=self._platform, page=page.id)  # known posts are still probed
+            return
+        except Rejected as error:
+            await self._say_page_trouble(leased, error)
+            return
+        await self._store([leased.id], batch)
+
+    async def _probe(self, leased: Sequence[LeasedFeed]) -> None:
+        if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):
+            return
+        page_ids = [one.page_id for one in leased if one.page_id is not None]
+        async with self._database.read() as session:
+            due = await sources.due_posts(session, page_ids=page_ids, now=self._clock.now(), most=POSTS_AT_ONCE)
+        step = self._connector.probe_limit
+        for start in range(0, len(due), step):
+            await self._probe_some(self._connector, leased, due[start : start + step])
+
+    async def _probe_some(self, connector: Probes, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost]) -> None:
+        with calling(self._platform, "probe"):
+            counts = await connector.probe([_post_ref(post) for post in posts])
+        by_key = {(count.page_external_id, count.external_id): count for count in counts}
+        found = [(post, by_key.get((post.page_external_id, post.external_id))) for post in posts]
+        now = self._clock.now()
+        gone = [post.id for post, count in found if count is not None and count.gone]
+        async with self._database.write() as session:
+            await self._keep(session, [one.id for one in leased])
+            await sources.posts_gone(session, post_ids=gone, at=now)
+            await sources.schedule_probes(session, [(post.id, now + self._plan.probe_again(now - post.published_at)) for post, _ in found])
+        for post, count in found:
+            if count is not None and not count.gone and self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now):
+                await self._read(leased, post, count)
+
+    async def _read(self, leased: Sequence[LeasedFeed], post: WatchedPost, count: PostCount) -> None:
+        """All comments of a post, part by part, each stored as it comes; the counter is remembered at the end."""
+        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
+        feed_ids = [one.id for one in leased]
+        cursor: str | None = None
+        began = self._clock.now()
+        while True:
+            try:
+                with calling(self._platform, "read_thread"):
+                    batch = await self._connector.read_thread(_post_ref(post), root_external_id=None, cursor=cursor)
+            except Rejected as error:
+                if error.code == "gone":
+                    async with self._database.write() as session:
+                        await sources.posts_gone(session, post_ids=[post.id], at=self._clock.now())
+                else:
+                    logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
+                return
+            except UnknownPayload as error:
+                await self._store(feed_ids, _aside(error, post.page_external_id))
+                return
+            await self._store(feed_ids, batch)
+            cursor = batch.cursor
+            if cursor is None:
+                break
+        async with self._database.write() as session:
+            await self._keep(session, feed_ids)
+            await sources.post_read(session, post_id=post.id, count=count, at=began)
+
+    # --- leases
+
+    async def _lease(self, feeds: Sequence[tuple[str, int | None]]) -> list[LeasedFeed]:
+        async with self._database.write() as session:
+            await sources.ensure_feeds(session, platform=self._platform, feeds=feeds)
+            return await sources.lease_feeds(
+                session, platform=self._platform, worker=self._worker, now=self._clock.now(), lease=LEASE, most=FEEDS_AT_ONCE
+            )
+
+    async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:
+        try:
+            await sources.keep_lease(session, feed_ids=feed_ids, worker=self._worker, until=self._clock.now() + LEASE)
+        except ConflictError as error:
+            raise Lost from error
+
+    async def _store(self, feed_ids: Sequence[int], batch: Batch, *, cursor_of: int | None = None) -> None:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await self._keep(session, feed_ids)
+            await inbound.take_in(session, platform=self._platform, batch=batch, now=now)
+            if cursor_of is not None and batch.cursor is not None:
+                await sources.advance_cursor(session, feed_id=cursor_of, cursor=batch.cursor)
+
+    def _guarded(self, leased: Sequence[LeasedFeed]) -> _Guard:
+        return _Guard(self, leased)
+
+    async def renew(self, feed_ids: Sequence[int]) -> None:
+        """Hold on while a platform takes its time."""
+        async with self._database.write() as session:
+            await self._keep(session, feed_ids)
+
+    async def release(self, leased: Sequence[LeasedFeed], *, due_at: datetime, discover_at: datetime | None) -> None:
+        """A good end."""
+        async with self._database.write() as session:
+            await sources.release_feeds(
+                session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at, discover_at=discover_at,
+                troubled=sorted(self._troubled),
+            )  # fmt: skip
+
+    async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError) -> None:
+        """A bad end: written down for the people who mend it, and when to try again."""
+        failures = max(one.failures for one in leased)
+        pause = self._plan.pause_after(error.after if isinstance(error, TryLater) else None, failures)
+        logger.warning("poll_failed", platform=self._platform, code=error.code, detail=error.detail, feeds=len(leased))
+        async with self._database.write() as session:
+            if isinstance(error, UnknownPayload):
+                await inbound.take_in(session, platform=self._platform, batch=_aside(error, None), now=self._clock.now())
+            await sources.fail_feeds(
+                session, feed_ids=[one.id for one in leased], worker=self._worker, due_at=self._clock.now() + pause, code=error.code,
+                detail=error.detail,
+            )  # fmt: skip
+
+    async def _say_page_trouble(self, leased: LeasedFeed, error: Rejected) -> None:
+        self._troubled.add(leased.id)
+        logger.warning("page_refused", platform=self._platform, page=leased.page_id, code=error.code)
+        async with self._database.write() as session:
+            await sources.note_trouble(session, feed_id=leased.id, worker=self._worker, code=error.code, detail=error.detail)
+
+
+class _Guard:
+    """Renews the leases while the block runs, and gives the feeds back however it ends."""
+
+    def __init__(self, poller: Poller, leased: Sequence[LeasedFeed]) -> None:
+        self._poller = poller
+        self._leased = leased
+        self._end: Mapping[str, datetime | None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
+
+    def done(self, *, due_at: datetime, discover_at: datetime | None = None) -> None:
+        """All went well: when to come again."""
+        self._end = {"due_at": due_at, "discover_at": discover_at}
+
+    async def __aenter__(self) -> _Guard:
+        self._renewing = asyncio.create_task(self._renew())
+        return self
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            await self._poller.renew([one.id for one in self._leased])
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        if isinstance(error, Lost):
+            logger.info("lease_lost", feeds=len(self._leased))
+            return True
+        if isinstance(error, ConnectorError):
+            await self._poller.fail(self._leased, error)
+            return True
+        if error is None and self._end is not None and self._end["due_at"] is not None:
+            await self._poller.release(self._leased, due_at=self._end["due_at"], discover_at=self._end["discover_at"])
+        return False
+
+
+def _page_ref(page: WatchedPage) -> PageRef:
+    return PageRef(external_id=page.external_id, options=page.options)
+
+
+def _post_ref(post: WatchedPost) -> PostRef:
+    return PostRef(
+        page=PageRef(external_id=post.page_external_id, options=post.page_options), external_id=post.external_id, thread_ref=post.thread_ref
+    )
+
+
+def _aside(error: UnknownPayload, page_external_id: str | None) -> Batch:
+    return Batch(unreadable=(Unreadable(reason=f"{error.code}: {error.detail}", raw=error.raw, page_external_id=page_external_id),))

@@ -1,0 +1,133 @@
+"""The worker process: polling, triage, the outbox, deadlines. Any number may run; they meet only in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.flows import deadlines, inbound
+from app.flows.office import OfficeKeeper
+from app.flows.outbound import Outbound
+from app.flows.polling import Poller
+from app.kernel import jobs, metrics
+from app.kernel.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from app.kernel.parts import WorkerParts
+
+AGAIN_SECONDS = 1.0
+GAUGES_SECONDS = 15.0
+
+
+async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
+    """Work until `stop` is set. A lost database pauses a part; it goes on when the database is back."""
+    keeper = OfficeKeeper(parts.database, parts.clock)
+    outbound = Outbound(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale)
+
+    async def triage(_payload: Mapping[str, Any]) -> None:
+        await inbound.open_all(parts.database, keeper, parts.clock)
+
+    async def send(_payload: Mapping[str, Any]) -> None:
+        await outbound.send_due()
+
+    async def serve_jobs() -> None:
+        await jobs.run(
+            parts.jobs_url,
+            {jobs.INBOUND_TRIAGE: triage, jobs.OUTBOUND_SEND: send},
+            role=parts.jobs_role,
+            heartbeat=parts.heartbeat,
+            stop=stop,
+        )
+
+    async def sweep() -> bool:
+        """What no job woke us for: retries that have become due, senders that died, a job that was held."""
+        sent = await outbound.send_due()
+        looked_up = await outbound.look_up_interrupted()
+        decided = await inbound.open_all(parts.database, keeper, parts.clock)
+        return bool(sent or looked_up or decided)
+
+    async def gauges() -> bool:
+        await read_gauges(parts)
+        await _pause(stop, GAUGES_SECONDS)
+        return True
+
+    async with asyncio.TaskGroup() as group:
+        for platform, connector in parts.connectors.items():
+            poller = Poller(
+                parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale
+            )
+            group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
+        group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
+        group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
+        group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
+        group.create_task(deadlines.run(parts.database, parts.clock, stop))
+    for connector in parts.connectors.values():
+        await connector.close()
+
+
+def _always(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[bool]]:
+    async def wrapped() -> bool:
+        await act()
+        return False
+
+    return wrapped
+
+
+async def _forever(name: str, act: Callable[[], Awaitable[bool]], stop: asyncio.Event, *, idle: float) -> None:
+    """Do it again and again; at once when there was something to do. Whatever goes wrong is said and tried again."""
+    while not stop.is_set():
+        try:
+            busy = await _unless_stopped(act, stop)
+        except (OSError, DBAPIError) as error:
+            logger.warning("part_waits", part=name, error=str(error).splitlines()[0][:300])
+            busy = False
+        except Exception:
+            logger.exception("part_failed", part=name)
+            busy = False
+        if not busy:
+            await _pause(stop, idle)
+
+
+async def _unless_stopped(act: Callable[[], Awaitable[bool]], stop: asyncio.Event) -> bool:
+    """Run it, but do not wait for a long poll when the process is to end: what it stored stays, the rest rolls back."""
+    working = asyncio.ensure_future(act())
+    ending = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=3)
+        if not working.done():
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            return False
+        return working.result()
+    finally:
+        ending.cancel()
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def read_gauges(parts: WorkerParts) -> None:
+    """The gauges that are read from the database."""
+    async with parts.database.read() as session:
+        waiting = await session.execute(text("SELECT entrypoint, count(*) AS n FROM pgqueuer WHERE status = 'queued' GROUP BY entrypoint"))
+        found = {row.entrypoint: row.n for row in waiting}
+        oldest = await session.scalar(
+            text("SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM reply WHERE state = 'queued'")
+        )
+        overdue = await session.scalar(text("SELECT count(*) FROM sla_timer WHERE stopped_at IS NULL AND breached_at IS NOT NULL"))
+    for name in jobs.names():
+        metrics.JOBS_WAITING.labels(kind=name).set(found.get(name, 0))
+    metrics.OUTBOX_OLDEST_SECONDS.set(float(oldest or 0))
+    metrics.TIMERS_OVERDUE.set(float(overdue or 0))
