@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from connectors.sandbox.app import Sandbox, create_app
 from connectors.sandbox.clock import Clock
@@ -29,7 +30,7 @@ class SandboxServer(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def make_server(app: FastAPI, *, host: str, port: int) -> SandboxServer:
+def make_server(app: ASGIApp, *, host: str, port: int) -> SandboxServer:
     """A server for the application that has not started yet."""
     return SandboxServer(
         uvicorn.Config(
@@ -54,6 +55,23 @@ class Running:
 
 
 @contextmanager
+def in_thread(app: ASGIApp) -> Iterator[str]:
+    """The application on a free loopback port, in a thread of this process; gives its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        server = make_server(app, host="127.0.0.1", port=0)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
+        thread.start()
+        try:
+            _wait_started(server, thread)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=_START_SECONDS)
+
+
+@contextmanager
 def running(
     *,
     data_dir: Path | None = None,
@@ -64,18 +82,8 @@ def running(
 ) -> Iterator[Running]:
     """A sandbox on a free loopback port, in a thread of this process, stopped at the end."""
     app = create_app(data_dir=data_dir, world_file=world_file, time_scale=time_scale, limits=limits, clock=clock)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        server = make_server(app, host="127.0.0.1", port=0)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True)
-        thread.start()
-        try:
-            _wait_started(server, thread)
-            yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.sandbox)
-        finally:
-            server.should_exit = True
-            thread.join(timeout=_START_SECONDS)
+    with in_thread(app) as url:
+        yield Running(url, app.state.sandbox)
 
 
 def _wait_started(server: SandboxServer, thread: threading.Thread) -> None:
