@@ -1,0 +1,212 @@
+"""The policies and calendars in force, as one value: asked thousands of times a second without a database. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from app.kernel.log import logger
+from app.sla.calendar import CalendarError, WorkingCalendar, from_json, round_the_clock
+from app.sla.policy import Deadline, Matter, PolicyVersion, Term, choose, deadline, promises_to_json
+from app.sla.rules import Promise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+OPENING_PROMISES = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER, Promise.FINAL_ANSWER)
+"""The clocks that start with an appeal, as far as a policy promises them."""
+
+_MatterKey = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], str | None, str | None]
+_Scope = tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedTimer:
+    """A deadline to be stored: `choice` explains the policy, `term` is its inner JSON form, `warnings` ascend.
+
+    `calendar_version_id` is None when no calendar was usable: then working time means plain time.
+    """
+
+    promise: Promise
+    policy_version_id: int
+    calendar_version_id: int | None
+    choice: Mapping[str, object]
+    term: Mapping[str, object]
+    started_at: datetime
+    due_at: datetime
+    warnings: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TriageDue:
+    """By when a comment must be looked at. `warn_at` is the next moment to be told of: the warning, or `due_at` itself."""
+
+    due_at: datetime
+    warn_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatedPolicy:
+    """A policy version and the moments [valid_from, valid_until) at which it holds."""
+
+    policy: PolicyVersion
+    valid_from: datetime
+    valid_until: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatedCalendar:
+    """A calendar version of a territory, or of an agency there, as stored; `definition` is JSON, read when needed."""
+
+    id: int
+    version: int
+    territory_id: int
+    agency_id: int | None
+    valid_from: datetime
+    definition: str
+
+    def read(self) -> WorkingCalendar:
+        """The calendar. CalendarError when the definition is wrong."""
+        return read_calendar(self.definition, self.id, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    policy: PolicyVersion
+    term: Term
+    choice_json: Mapping[str, object]
+    term_json: Mapping[str, object]
+
+
+@lru_cache(maxsize=256)
+def read_calendar(definition: str, row_id: int, version: int) -> WorkingCalendar:
+    """The calendar of a stored definition. Kept by content, so that its sums over years are built once a process."""
+    return from_json(orjson.loads(definition), id=str(row_id), version=version)
+
+
+def term_to_json(promise: Promise, term: Term) -> Mapping[str, object]:
+    """The form of a term in `sla_timer.term`."""
+    return cast("Mapping[str, object]", promises_to_json({promise: term})[promise.value])
+
+
+class Book:
+    """Policies and calendars by the moment from which they hold. Immutable but for what it remembers of its answers.
+
+    Which version counts is decided by the moment at which a clock starts, never by the moment of planning. A matter
+    older than every calendar of its scopes takes the first calendar of the nearest one.
+    """
+
+    def __init__(self, *, policies: Iterable[DatedPolicy], calendars: Iterable[DatedCalendar], timezone: str) -> None:
+        """`timezone` says where a day ends when there is no calendar at all."""
+        self._policies = tuple(policies)
+        ends = {one.valid_until for one in self._policies if one.valid_until is not None}
+        self._turns = sorted({one.valid_from for one in self._policies} | ends)
+        self._calendars: dict[_Scope, list[DatedCalendar]] = {}
+        for one in sorted(calendars, key=lambda one: (one.valid_from, one.version)):
+            scope = ("territory", one.territory_id) if one.agency_id is None else ("agency", one.agency_id)
+            self._calendars.setdefault(scope, []).append(one)
+        self._plain = round_the_clock(timezone)
+        self._choices: dict[tuple[int, _MatterKey, Promise], _Chosen | None] = {}
+        self._scopes: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[list[DatedCalendar], ...]] = {}
+        self._unusable: set[int] = set()
+
+    def plan(self, matter: Matter, started_at: datetime, *, promises: Sequence[Promise] = OPENING_PROMISES) -> list[PlannedTimer]:
+        """The deadlines of a matter: one for each of `promises` that a policy makes. ValueError on a naive moment."""
+        timers = []
+        for promise in promises:
+            chosen = self._choose(matter, promise, started_at)
+            found = None if chosen is None else self._deadline(chosen, matter, started_at)
+            if chosen is not None and found is not None:
+                calendar_id, dated = found
+                timers.append(
+                    PlannedTimer(
+                        promise=promise,
+                        policy_version_id=chosen.policy.id,
+                        calendar_version_id=calendar_id,
+                        choice=chosen.choice_json,
+                        term=chosen.term_json,
+                        started_at=dated.started_at,
+                        due_at=dated.due_at,
+                        warnings=dated.warn_ats,
+                    )
+                )
+        return timers
+
+    def triage_due(self, matter: Matter, started_at: datetime) -> TriageDue | None:
+        """By when a comment must be looked at, if a policy promises that; warned of once, at the last share."""
+        chosen = self._choose(matter, Promise.TRIAGE, started_at)
+        found = None if chosen is None else self._deadline(chosen, matter, started_at)
+        if found is None:
+            return None
+        dated = found[1]
+        return TriageDue(due_at=dated.due_at, warn_at=max(dated.warn_ats, default=dated.due_at))
+
+    def _choose(self, matter: Matter, promise: Promise, at: datetime) -> _Chosen | None:
+        turn = bisect_right(self._turns, at)
+        key = (turn, _key_of(matter), promise)
+        if key not in self._choices:
+            in_force = [one.policy for one in self._policies if turn and one.holds(self._turns[turn - 1])]
+            choice = choose(in_force, matter, promise)
+            self._choices[key] = (
+                None
+                if choice.policy is None or choice.term is None
+                else _Chosen(choice.policy, choice.term, choice.to_json(), term_to_json(promise, choice.term))
+            )
+        return self._choices[key]
+
+    def _deadline(self, chosen: _Chosen, matter: Matter, started_at: datetime) -> tuple[int | None, Deadline] | None:
+        """The deadline and the calendar that it was counted by; None when the moment is out of all calendars' reach."""
+        shares = chosen.policy.warn_shares
+        for stored in self._nearest(matter, started_at):
+            calendar = self._read(stored)
+            if calendar is not None:
+                try:
+                    return stored.id, deadline(chosen.term, calendar, started_at, shares)
+                except CalendarError as error:  # of this moment, or of hours that never come: the next one may do
+                    logger.warning("calendar_out_of_reach", calendar_version=stored.id, error=str(error))
+        try:
+            return None, deadline(chosen.term, self._plain, started_at, shares)
+        except (CalendarError, OverflowError) as error:
+            logger.error("deadline_impossible", policy=chosen.policy.code, error=str(error))
+            return None
+
+    def _read(self, stored: DatedCalendar) -> WorkingCalendar | None:
+        if stored.id not in self._unusable:
+            try:
+                return stored.read()
+            except CalendarError as error:
+                self._unusable.add(stored.id)
+                logger.error("calendar_unusable", calendar_version=stored.id, error=str(error))
+        return None
+
+    def _nearest(self, matter: Matter, at: datetime) -> Iterable[DatedCalendar]:
+        """The calendars to try: of the nearest agency that has one, … , of the nearest territory, each as it was then."""
+        key = (tuple(matter.agencies), tuple(matter.territories))
+        scopes = self._scopes.get(key)
+        if scopes is None:
+            names: list[_Scope] = [("agency", one) for one in key[0]] + [("territory", one) for one in key[1]]
+            scopes = self._scopes[key] = tuple(self._calendars[name] for name in names if name in self._calendars)
+        for versions in scopes:
+            position = bisect_right(versions, at, key=_valid_from)
+            if position:
+                yield versions[position - 1]
+        for versions in scopes:
+            if at < versions[0].valid_from:
+                yield versions[0]
+
+
+def _key_of(matter: Matter) -> _MatterKey:
+    return (tuple(matter.topics), tuple(matter.agencies), tuple(matter.territories), matter.platform, matter.priority)
+
+
+def _valid_from(calendar: DatedCalendar) -> datetime:
+    return calendar.valid_from
