@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from app.flows.office import Office, OfficeKeeper
+    from app.appeals.office import Office, OfficeKeeper
     from app.kernel.clock import Clock
     from app.kernel.db import Database, WriteSession
     from app.sources.queries import UnseenComment

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.flows import deadlines, inbound
-from app.flows.office import OfficeKeeper
+from app.appeals.office import OfficeKeeper
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.kernel import jobs, metrics

@@ -48,6 +48,7 @@ class ReasonCode(StrEnum):
     # routing
     RULE = "rule"  # params: rule and those of page, topic, territory that it names (ids)
     RULE_OWN_AGENCY = "rule_own_agency"  # the rule says: whoever owns the page; same params
+    BY_PERSON = "by_person"  # a coordinator chose
     NO_RULE = "no_rule"  # params: page, topic, territory
     NO_RULE_FOR_UNKNOWN_TOPIC = "no_rule_for_unknown_topic"  # params: page, territory
 

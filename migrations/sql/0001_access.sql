@@ -55,7 +55,7 @@ GRANT SELECT ON agency, alembic_version, api_token, appeal, appeal_assignment, a
   territory, topic, verdict TO otklik_web;
 GRANT INSERT ON appeal, appeal_assignment, appeal_event, appeal_note, appeal_text, audit_entry, idempotency_key,
   operator_session, reply, sign_in_attempt, sla_pause, sla_timer, verdict TO otklik_web;
-GRANT UPDATE ON appeal, appeal_assignment, notice, operator_session, reply, sla_pause, sla_timer TO otklik_web;
+GRANT UPDATE ON appeal, appeal_assignment, idempotency_key, notice, operator_session, reply, sla_pause, sla_timer TO otklik_web;
 GRANT UPDATE (fate, fate_reason, appeal_id, triage_due_at, triage_warn_at) ON comment TO otklik_web;
 GRANT UPDATE (password_hash, locale, letters) ON operator TO otklik_web;
 GRANT UPDATE (used_at) ON invitation TO otklik_web;

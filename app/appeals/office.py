@@ -1,4 +1,4 @@
-"""What the journeys decide with - classifier, rules, directory, policies - kept for some seconds.
+"""What is decided with - classifier, rules, directory, policies - kept for some seconds.
 
 Whatever an administrator changes holds for every comment that is looked at `FRESH` later.
 """

@@ -1,0 +1,239 @@
+"""Appeals that people open: a coordinator decides about a waiting comment, or somebody takes a matter down by hand."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import orjson
+from sqlalchemy import text
+
+from app.appeals.intake import Looked, Opened, nearest_due, open_batch
+from app.appeals.service import may_work
+from app.kernel.errors import ConflictError, InvalidError, NotFoundError
+from app.people.rules import Permission
+from app.sla.rules import Promise
+from app.sources.queries import comments_by_id
+from app.sources.rules import Fate, storable
+from app.triage.classification import Classification
+from app.triage.routing import Route
+from app.triage.rules import Kind, Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.appeals.office import Office
+    from app.kernel.db import WriteSession
+    from app.people.rules import Access
+
+TEXT_LIMIT = 20_000
+NAME_LIMIT = 300
+KEY_LIMIT = 200
+
+
+# --- a coordinator decides ---------------------------------------------------------------------------------------
+
+
+async def decide_comment(
+    session: WriteSession,
+    access: Access,
+    office: Office,
+    *,
+    comment_id: int,
+    topic_id: int | None,
+    agency_id: int | None,
+    kind: Kind,
+    now: datetime,
+) -> Opened:
+    """A waiting comment opens an appeal for an agency (kind `appeal`), or is none (any other kind).
+
+    Raises NotFoundError when it is out of sight, ConflictError when somebody was faster, InvalidError without an agency.
+    """
+    access.require(Permission.TRIAGE_WORK)
+    if kind is Kind.UNDECIDED:
+        raise InvalidError("triage.kind", "Decide: an appeal, or one of the other kinds.", field="kind")
+    comments = await comments_by_id(session, [comment_id])
+    if not comments:
+        raise NotFoundError("comment.unknown", "There is no such comment that you may see.")
+    comment = comments[0]
+    may_work(access, comment.page_agency_id, comment.territory_id)
+    is_appeal = kind is Kind.APPEAL
+    if is_appeal and agency_id is None:
+        raise InvalidError("triage.agency", "Choose the agency that answers.", field="agency")
+    if is_appeal and agency_id not in office.desk.directory.agencies:
+        raise InvalidError("triage.agency", "There is no such agency: choose one from the list.", field="agency")
+    matter = office.matter(topic_id=topic_id, agency_id=agency_id, territory_id=comment.territory_id, platform=comment.platform)
+    looked = Looked(
+        comment=replace(comment, is_context=False),
+        classification=Classification(kind=kind, is_appeal=is_appeal, confidence=1.0),
+        classifier="operator",
+        classifier_version="1",
+        topic_id=topic_id,
+        route=Route(agency_id=agency_id, rule_id=None, reason=Reason(code=ReasonCode.BY_PERSON)),
+        timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,))),
+        triage_due=None,
+        operator_id=access.operator_id,
+    )
+    opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE)
+    if not opened.fates:
+        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+    return opened
+
+
+# --- taken down by hand, or by another system ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewAppeal:
+    """What somebody takes down. Without an agency the rules of routing choose; without a time it is now."""
+
+    words: str
+    agency_id: int | None = None
+    territory_id: int | None = None
+    topic_id: int | None = None
+    author_name: str | None = None
+    link: str | None = None
+    platform: str = "by_hand"
+    written_at: datetime | None = None
+    priority: str = "ordinary"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Created:
+    """The number, and whether this very request had been done before."""
+
+    id: int
+    number: int
+    repeated: bool
+
+
+_CREATE = text(
+    """
+    WITH mine AS (
+      INSERT INTO idempotency_key (operator_id, key, request_hash)
+      SELECT :operator, :key, :hash WHERE CAST(:key AS text) IS NOT NULL
+      ON CONFLICT (operator_id, key) DO NOTHING RETURNING id),
+    opened AS (
+      INSERT INTO appeal (source, platform, status, agency_id, territory_id, topic_id, priority, written_at, opened_at, touched_at, due_at)
+      SELECT :source, :platform, 'new', :agency, :territory, :topic, :priority, :written, :now, :now, :due
+      WHERE CAST(:key AS text) IS NULL OR EXISTS (SELECT FROM mine)
+      RETURNING id, number),
+    words AS (INSERT INTO appeal_text (appeal_id, text, author_name, link) SELECT id, :words, :author, :link FROM opened),
+    held AS (INSERT INTO appeal_assignment (appeal_id, agency_id, since) SELECT id, :agency, :now FROM opened),
+    told AS (
+      INSERT INTO appeal_event (appeal_id, act, cycle, operator_id, occurred_at, data)
+      SELECT id, 'opened', 1, :operator, :written, CAST(:data AS jsonb) FROM opened),
+    trailed AS (
+      INSERT INTO audit_entry (operator_id, act, subject, subject_id) SELECT :operator, 'appeal.opened', 'appeal', id FROM opened),
+    timed AS (
+      INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings,
+        warn_at)
+      SELECT opened.id, 1, t.promise, t.policy_version_id, t.calendar_version_id, CAST(t.choice AS jsonb), CAST(t.term AS jsonb),
+        t.started_at, t.due_at, CAST(t.warnings AS jsonb), t.warn_at
+      FROM opened, unnest(CAST(:promises AS text[]), CAST(:policies AS bigint[]), CAST(:calendars AS bigint[]), CAST(:choices AS text[]),
+        CAST(:terms AS text[]), CAST(:starts AS timestamptz[]), CAST(:dues AS timestamptz[]), CAST(:warnings AS text[]),
+        CAST(:warns AS timestamptz[]))
+        AS t(promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings, warn_at))
+    SELECT id, number FROM opened
+    """
+)
+
+
+async def create(
+    session: WriteSession, access: Access, office: Office, *, new: NewAppeal, source: str, key: str | None, now: datetime
+) -> Created:
+    """Open an appeal that no comment brought, in one statement. The same `key` with the same content answers the same appeal.
+
+    Raises InvalidError for wrong content or a route that no rule knows, ForbiddenError outside the caller's scopes,
+    ConflictError when `key` was used for another content.
+    """
+    access.require(Permission.APPEAL_CREATE)
+    words = _checked("text", new.words, TEXT_LIMIT)
+    written_at = new.written_at or now
+    if written_at > now:
+        raise InvalidError("appeal.future", "The citizen's time lies in the future: check its time zone.", field="written_at")
+    agency_id, territory_id = _place(office, new)
+    may_work(access, agency_id, territory_id)
+    matter = office.matter(
+        topic_id=new.topic_id, agency_id=agency_id, territory_id=territory_id, platform=new.platform, priority=new.priority
+    )
+    timers = office.book.plan(matter, written_at, promises=(Promise.FIRST_ANSWER,))
+    digest = hashlib.sha256(repr(new).encode("utf-8", "surrogatepass")).digest()
+    row = (
+        await session.execute(
+            _CREATE,
+            {
+                "operator": access.operator_id, "key": None if key is None else _checked("Idempotency-Key", key, KEY_LIMIT), "hash": digest,
+                "source": source, "platform": new.platform, "agency": agency_id, "territory": territory_id, "topic": new.topic_id,
+                "priority": new.priority, "written": written_at, "now": now, "due": nearest_due(timers), "words": words,
+                "author": None if new.author_name is None else _checked("author_name", new.author_name, NAME_LIMIT),
+                "link": None if new.link is None else _checked("link", new.link, 2_000),
+                "data": _json({"agency": agency_id, "topic": new.topic_id}),
+                "promises": [timer.promise.value for timer in timers], "policies": [timer.policy_version_id for timer in timers],
+                "calendars": [timer.calendar_version_id for timer in timers], "choices": [_json(timer.choice) for timer in timers],
+                "terms": [_json(timer.term) for timer in timers], "starts": [timer.started_at for timer in timers],
+                "dues": [timer.due_at for timer in timers], "warnings": [_json(list(timer.warnings)) for timer in timers],
+                "warns": [timer.warn_at for timer in timers],
+            },
+        )
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return await _repeated(session, access, key or "", digest)
+    if key is not None:
+        await session.execute(
+            text("UPDATE idempotency_key SET appeal_id = :appeal WHERE operator_id = :operator AND key = :key"),
+            {"appeal": row.id, "operator": access.operator_id, "key": key},
+        )
+    return Created(id=row.id, number=row.number, repeated=False)
+
+
+def _place(office: Office, new: NewAppeal) -> tuple[int, int]:
+    """The agency and territory: as given, else by the rules of routing."""
+    directory = office.desk.directory
+    if new.topic_id is not None and new.topic_id not in directory.topics:
+        raise InvalidError("appeal.topic", "There is no such topic.", field="topic")
+    if new.agency_id is not None:
+        agency = directory.agencies.get(new.agency_id)
+        if agency is None:
+            raise InvalidError("appeal.agency", "There is no such agency.", field="agency")
+        return agency.id, new.territory_id or agency.territory_id
+    if new.territory_id is None or new.territory_id not in directory.territories:
+        raise InvalidError("appeal.place", "Name an agency, or a territory for the rules of routing to choose one.", field="agency")
+    place = office.desk.place(page_id=None, territory_id=new.territory_id, topic_id=new.topic_id, page_agency_id=None)
+    route = office.desk.route([place])[0]
+    if route.agency_id is None:
+        raise InvalidError("appeal.no_rule", "No rule of routing knows who answers this: name the agency.", field="agency")
+    return route.agency_id, new.territory_id
+
+
+async def _repeated(session: WriteSession, access: Access, key: str, digest: bytes) -> Created:
+    """The appeal that this key stands for."""
+    found = (
+        await session.execute(
+            text(
+                """
+                SELECT k.request_hash, a.id, a.number FROM idempotency_key k JOIN appeal a ON a.id = k.appeal_id
+                WHERE k.operator_id = :operator AND k.key = :key
+                """
+            ),
+            {"operator": access.operator_id, "key": key},
+        )
+    ).one_or_none()
+    if found is None or found.request_hash != digest:
+        raise ConflictError("idempotency.other", "This Idempotency-Key was used for another request: choose a new one.")
+    return Created(id=found.id, number=found.number, repeated=True)
+
+
+def _checked(field: str, value: str, limit: int) -> str:
+    clean = storable(value)[0].strip()
+    if not clean:
+        raise InvalidError("text.empty", f"{field} is empty.", field=field)
+    if len(clean) > limit:
+        raise InvalidError("text.long", f"{field} has {len(clean)} characters; at most {limit} are taken.", field=field, length=len(clean), limit=limit)
+    return clean
+
+
+def _json(value: object) -> str:
+    packed: bytes = orjson.dumps(value)
+    return packed.decode()
