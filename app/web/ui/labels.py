@@ -227,7 +227,7 @@ PROBLEM_ADVICE = {
     "422": N_("Go back and check what you entered."),
     "429": N_("Please wait a little and try again."),
     "500": N_("Nothing you wrote has been sent twice. Try again; if it happens again, tell your administrator the number below."),
-    "503": N_("Please try again in a minute. The page will open by itself."),
+    "503": N_("Please try again in a minute."),
 }
 
 GROUP_BY = {

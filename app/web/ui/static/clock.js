@@ -19,9 +19,10 @@
       let state = "calm";
       if (seconds <= 0) state = "overdue";
       else if (now >= Date.parse(left.dataset.near)) state = "near";
-      const text = (seconds < 0 ? "−" : "") + span(seconds);
+      const text = span(seconds);
       const shown = left.querySelector(".left-span");
       if (shown.textContent !== text) shown.textContent = text;
+      left.querySelector(".left-sign").textContent = seconds < 0 ? "−" : "";
       if (left.dataset.state === state) continue;
       left.dataset.state = state;
       left.querySelector(".left-word").textContent = state === "overdue" ? units.overdue : units.left;

@@ -35,6 +35,7 @@
 
   document.addEventListener("keydown", (event) => {
     const element = event.target;
+    if (!(element instanceof Element)) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && element.matches("[data-sends]")) {
       event.preventDefault();
       element.form.requestSubmit();

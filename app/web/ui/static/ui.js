@@ -69,7 +69,7 @@
 
   // --- after something has come ---
   const markOpen = () => {
-    const number = document.querySelector("#card .card-head")?.dataset.number ?? "";
+    const number = document.querySelector("#card .appeal-head")?.dataset.number ?? "";
     const card = byId("card");
     if (card) card.dataset.number = number;
     for (const row of document.querySelectorAll("a[data-row]")) {
