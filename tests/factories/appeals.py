@@ -85,7 +85,7 @@ async def make_appeal(
         cycle=1,
         occurred_at=opener.written_at,
         recorded_at=opened,
-        data={"comment_id": opener.id},
+        data={"comment": opener.id, "agency": appeal.agency_id, "rule": None, "topic": appeal.topic_id},
     )
     await make_assignment(session, appeal=appeal, agency_id=appeal.agency_id, operator=operator, since=opened)
     return appeal

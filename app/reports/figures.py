@@ -1,0 +1,111 @@
+"""What a report gives: plain frozen values, the same for screen, API, export and command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.reports.rules import SMALL_BELOW, Bucket, Grouping, Period, Slice
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.reports.measures import Definition
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """One line of figures; `measures.RESPONSE_TIMES` says what each means. Times in seconds, None without answers.
+
+    opened = answered + unanswered; answered = in_time + late; unanswered = waiting + closed_unanswered.
+    """
+
+    opened: int = 0
+    answered: int = 0
+    in_time: int = 0
+    late: int = 0
+    waiting: int = 0
+    overdue: int = 0
+    closed_unanswered: int = 0
+    oldest_unanswered_age_s: float | None = None
+    average_s: float | None = None
+    median_s: float | None = None
+    p90_s: float | None = None
+    working_average_s: float | None = None
+    working_median_s: float | None = None
+    working_p90_s: float | None = None
+
+    @property
+    def unanswered(self) -> int:
+        """Those that wait and those closed without an answer."""
+        return self.waiting + self.closed_unanswered
+
+    @property
+    def in_time_of(self) -> int:
+        """How many have their fate decided: answered, overdue, or closed without an answer."""
+        return self.answered + self.overdue + self.closed_unanswered
+
+    @property
+    def in_time_share(self) -> float | None:
+        """0 to 1; None while nothing is decided."""
+        return self.in_time / self.in_time_of if self.in_time_of else None
+
+    @property
+    def small_number(self) -> bool:
+        """Whether the times rest on too few answers to compare."""
+        return self.answered < SMALL_BELOW
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row(Figures):
+    """One group. `key` is an id, or a platform's code; None holds what belongs to no group of this kind.
+
+    In agencies, territories and topics a row holds all below it as well: rows of depth 0 add up to the total, deeper
+    ones do not. `parent_key` is the nearest shown row above. `platform` is set for pages.
+    """
+
+    key: int | str | None
+    label: str = ""
+    parent_key: int | None = None
+    depth: int = 0
+    platform: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResponseTimes:
+    """The report. `as_of` is the moment whose knowledge it shows, `ages_at` the one at which ages were taken."""
+
+    definition: Definition
+    period: Period
+    group_by: Grouping
+    as_of: datetime | None
+    ages_at: datetime
+    rows: tuple[Row, ...]
+    total: Figures
+    next_cursor: str | None = None
+    small_below: int = SMALL_BELOW
+
+    @property
+    def time_zone(self) -> str:
+        """The zone by which days begin and end."""
+        return self.period.tz
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendPoint(Figures):
+    """The figures of one bucket; all zeros when nobody wrote."""
+
+    slice: Slice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trend:
+    """The figures bucket by bucket, every bucket of the period present."""
+
+    definition: Definition
+    period: Period
+    bucket: Bucket
+    as_of: datetime | None
+    ages_at: datetime
+    points: tuple[TrendPoint, ...]
+    total: Figures
