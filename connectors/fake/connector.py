@@ -26,12 +26,14 @@ from connectors.contract import (
     SentLookup,
     Unreadable,
     WholeThread,
+    utc_now,
 )
+from connectors.payload import is_publishable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.fake.world import FakeWorld
+    from connectors.fake.world import Event, FakeWorld
 
 TEXT_LIMIT = 4096
 PROBE_LIMIT = 100
@@ -46,6 +48,8 @@ class FakeConnector:
         self.world = world
         self.options = options
         self.part = int(options.limits.get("batch", PART))
+        # Who gives the connector no clock means the world's.
+        self.now = world.now if options.now is utc_now else options.now
         self.closed = False
 
     async def describe_page(self, link: str) -> PageSnapshot:
@@ -53,8 +57,7 @@ class FakeConnector:
         self.world.before("describe_page")
         page = self.world.pages.get(link.rstrip("/").rsplit("/", 1)[-1])
         if page is None:
-            code = "gone"
-            raise Rejected(code, link)
+            raise Rejected("gone", link)
         self.world.after("describe_page")
         return page
 
@@ -62,6 +65,10 @@ class FakeConnector:
         """Publish once."""
         self.world.before("send")
         await asyncio.sleep(0)
+        if len(outgoing.text) > TEXT_LIMIT:
+            raise Rejected("too_long", f"{len(outgoing.text)} characters")
+        if not is_publishable(outgoing.text):
+            raise Rejected("bad_text", "empty, or with characters that no platform takes")
         sent = self.world.publish(outgoing)
         self.world.after("send")
         return sent
@@ -98,7 +105,8 @@ class StreamingConnector(FakeConnector):
             await self._wait()
         taken = self.world.events[start : start + self.part]
         watched = {page.external_id for page in feed.pages}
-        mine = [event for event in taken if event.page_external_id in watched]
+        now = self.now()
+        mine = [_observed(event, now) for event in taken if event.page_external_id in watched]
         self.world.after("poll")
         return Batch(
             posts=tuple(event for event in mine if isinstance(event, PostSnapshot)),
@@ -118,6 +126,10 @@ class StreamingConnector(FakeConnector):
             return
 
 
+def _observed(event: Event, now: datetime) -> Event:
+    return event if isinstance(event, Unreadable) else replace(event, observed_at=now)
+
+
 class ProbingConnector(FakeConnector):
     """Walls, counters and threads that are read."""
 
@@ -129,7 +141,7 @@ class ProbingConnector(FakeConnector):
         posts = [post for post in self.world.posts.values() if post.page_external_id == page.external_id]
         newest = sorted(posts, key=lambda post: (post.published_at, int(post.external_id)), reverse=True)[:limit]
         self.world.after("discover")
-        now = self.world.now()
+        now = self.now()
         counted = (replace(post, observed_at=now, comment_count=self._count(post.external_id)) for post in newest)
         return Batch(posts=tuple(counted))
 
@@ -137,9 +149,8 @@ class ProbingConnector(FakeConnector):
         """Counters of posts. Raises Rejected `bad_request` past the limit."""
         self.world.before("probe")
         if len(posts) > self.probe_limit:
-            code = "bad_request"
-            raise Rejected(code, f"{len(posts)} posts in one call")
-        now = self.world.now()
+            raise Rejected("bad_request", f"{len(posts)} posts in one call")
+        now = self.now()
         counts = [
             PostCount(
                 page_external_id=post.page.external_id,
@@ -156,10 +167,10 @@ class ProbingConnector(FakeConnector):
     async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
         """A part of the comments of a post, in the order of their ids."""
         self.world.before("read_thread")
+        now = self.now()
         if post.external_id not in self.world.posts:
-            code = "gone"
-            raise Rejected(code, f"post {post.external_id}")
-        began, after = cursor.split("|") if cursor else (self.world.now().isoformat(), "0")
+            raise Rejected("gone", f"post {post.external_id}")
+        began, after = cursor.split("|") if cursor else (now.isoformat(), "0")
         living = self.world.living(post.external_id, root_external_id)
         rest = [comment for comment in living if int(comment.external_id) > int(after)]
         part, more = rest[: self.part], len(rest) > self.part
@@ -171,7 +182,7 @@ class ProbingConnector(FakeConnector):
         )
         self.world.after("read_thread")
         return Batch(
-            comments=tuple(replace(comment, post_external_id=post.external_id) for comment in part),
+            comments=tuple(replace(one, post_external_id=post.external_id, observed_at=now) for one in part),
             unreadable=() if more else tuple(self.world.unreadable[post.external_id]),
             complete_for=() if more else (whole,),
             cursor=f"{began}|{part[-1].external_id}" if more else None,

@@ -195,9 +195,8 @@ class FakeWorld:
 
     def living(self, post: str, root: str | None) -> list[CommentSnapshot]:
         """The comments that stand under a post now (of one thread, when `root` is given), oldest first."""
-        now = self.now()
         found = [c for c in self.comments.values() if c.thread_ref == self.posts[post].thread_ref]
-        return [replace(c, observed_at=now) for c in found if root is None or c.root_external_id == root]
+        return [c for c in found if root is None or c.root_external_id == root]
 
     def publish(self, outgoing: Outgoing) -> Sent:
         """Put an answer under a comment. Raises Rejected `gone` when that comment is not there."""
@@ -206,8 +205,7 @@ class FakeWorld:
             if self.honours_guid and answer.guid == outgoing.guid:
                 return self._sent(answer)
         if outgoing.reply_to_external_id not in self.comments:
-            code = "gone"
-            raise Rejected(code, "the comment is not there any more")
+            raise Rejected("gone", "the comment is not there any more")
         page = outgoing.post.page.external_id
         key = self.write_comment(
             outgoing.post.external_id, outgoing.text, reply_to=outgoing.reply_to_external_id, by_page=True

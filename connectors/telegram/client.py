@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from connectors.contract import ConnectorError, Credential, Options
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
-POLL_SECONDS: Final = 20
 KINDS: Final = ("message", "edited_message")
 # Sendings of a bot, of a bot to one chat, and to one group: PLATFORMS.md; each can be overridden by Options.limits.
-DEFAULT_LIMITS: Final = {"bot_per_second": 30.0, "chat_per_second": 1.0, "group_per_minute": 20.0}
+DEFAULT_LIMITS: Final = {
+    "bot_per_second": 30.0,
+    "chat_per_second": 1.0,
+    "group_per_minute": 20.0,
+    "poll_seconds": 20.0,  # how long an empty getUpdates waits; 0 asks and goes
+}
 MINUTE: Final = 60.0
 
 
@@ -116,7 +120,8 @@ class TelegramClient:
 
     async def updates(self, credential: Credential, *, offset: int | None, limit: int) -> Answer:
         """The updates from `offset` on; waits for the first one. A higher offset confirms all before it."""
-        wait = max(1, round(POLL_SECONDS / self._scale))
+        seconds = self._limits["poll_seconds"]
+        wait = max(1, round(seconds / self._scale)) if seconds else 0
         method = GetUpdates(offset=offset, limit=limit, timeout=wait, allowed_updates=list(KINDS))
         return await self._call(credential, method, patience=wait + self._options.timeout)
 
