@@ -116,6 +116,7 @@ class Comment(Base):
 
     `text_altered`: NUL or lone surrogates were replaced. `root_external_id` is the top comment of the thread.
     `appeal_id` is set when the fate is `opened` or `appended`, or `page_own` as the answer of one.
+    `triage_warn_at` is the next moment of the triage promise still to be told of: its warning, then `triage_due_at`.
     """
 
     __tablename__ = "comment"
@@ -125,6 +126,7 @@ class Comment(Base):
         CheckConstraint("fate IS DISTINCT FROM 'opened' OR appeal_id IS NOT NULL", name="opened_has_appeal"),
         Index("ix_comment_unseen", "id", postgresql_where=sql("fate IS NULL")),
         Index("ix_comment_triage", "triage_due_at", "id", postgresql_where=sql("fate = 'in_triage'")),
+        Index("ix_comment_triage_warn_at", "triage_warn_at", postgresql_where=sql("fate = 'in_triage' AND triage_warn_at IS NOT NULL")),
         Index("ix_comment_appeal_id", "appeal_id", postgresql_where=sql("appeal_id IS NOT NULL")),
         Index("ix_comment_thread", "post_id", "root_external_id"),
         Index("ix_comment_author_id", "author_id"),

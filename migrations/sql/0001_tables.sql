@@ -439,6 +439,7 @@ CREATE INDEX ix_comment_appeal_id ON comment (appeal_id) WHERE appeal_id IS NOT 
 CREATE INDEX ix_comment_author_id ON comment (author_id);
 CREATE INDEX ix_comment_thread ON comment (post_id, root_external_id);
 CREATE INDEX ix_comment_triage ON comment (triage_due_at, id) WHERE fate = 'in_triage';
+CREATE INDEX ix_comment_triage_warn_at ON comment (triage_warn_at) WHERE fate = 'in_triage' AND triage_warn_at IS NOT NULL;
 CREATE INDEX ix_comment_unseen ON comment (id) WHERE fate IS NULL;
 
 CREATE TABLE sla_pause (
@@ -505,6 +506,7 @@ CREATE TABLE notice (
   key VARCHAR NOT NULL,
   kind VARCHAR NOT NULL,
   appeal_id BIGINT,
+  timer_id BIGINT,
   comment_id BIGINT,
   agency_id BIGINT,
   territory_id BIGINT,
@@ -512,14 +514,18 @@ CREATE TABLE notice (
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   settled_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_notice PRIMARY KEY (id),
+  CONSTRAINT ck_notice_kind CHECK (kind IN ('sla_warning', 'sla_breach', 'triage_warning', 'triage_breach')),
+  CONSTRAINT ck_notice_one_subject CHECK ((appeal_id IS NULL) = (timer_id IS NULL) AND (appeal_id IS NULL) <> (comment_id IS NULL)),
   CONSTRAINT uq_notice_key UNIQUE (key),
   CONSTRAINT fk_notice_appeal_id FOREIGN KEY(appeal_id) REFERENCES appeal (id),
+  CONSTRAINT fk_notice_timer_id FOREIGN KEY(timer_id) REFERENCES sla_timer (id),
   CONSTRAINT fk_notice_comment_id FOREIGN KEY(comment_id) REFERENCES comment (id),
   CONSTRAINT fk_notice_agency_id FOREIGN KEY(agency_id) REFERENCES agency (id),
   CONSTRAINT fk_notice_territory_id FOREIGN KEY(territory_id) REFERENCES territory (id)
 );
 CREATE INDEX ix_notice_agency_id ON notice (agency_id, id) WHERE settled_at IS NULL;
 CREATE INDEX ix_notice_appeal_id ON notice (appeal_id);
+CREATE INDEX ix_notice_comment_id ON notice (comment_id) WHERE settled_at IS NULL AND comment_id IS NOT NULL;
 
 CREATE TABLE reply (
   id BIGINT GENERATED ALWAYS AS IDENTITY,
