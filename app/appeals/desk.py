@@ -174,7 +174,7 @@ async def create(
                 "calendars": [timer.calendar_version_id for timer in timers], "choices": [_json(timer.choice) for timer in timers],
                 "terms": [_json(timer.term) for timer in timers], "starts": [timer.started_at for timer in timers],
                 "dues": [timer.due_at for timer in timers], "warnings": [_json(list(timer.warnings)) for timer in timers],
-                "warns": [timer.warn_at for timer in timers],
+                "warns": [min(timer.warnings, default=None) for timer in timers],
             },
         )
     ).one_or_none()  # fmt: skip

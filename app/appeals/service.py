@@ -272,6 +272,7 @@ async def answer(
         operator_id=access.operator_id,
         agency_id=held.agency_id,
         words=clean,
+        now=now,
     )
     columns = {} if held.operator_id is not None else {"operator_id": access.operator_id}
     await _advance(session, held, Act.REPLY_QUEUED, now, **columns)

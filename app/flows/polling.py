@@ -181,9 +181,10 @@ class Poller:
 
     async def _lease(self, feeds: Sequence[tuple[str, int | None]]) -> list[LeasedFeed]:
         async with self._database.write() as session:
-            await sources.ensure_feeds(session, platform=self._platform, feeds=feeds)
+            now = self._clock.now()
+            await sources.ensure_feeds(session, platform=self._platform, feeds=feeds, now=now)
             return await sources.lease_feeds(
-                session, platform=self._platform, worker=self._worker, now=self._clock.now(), lease=LEASE, most=FEEDS_AT_ONCE
+                session, platform=self._platform, worker=self._worker, now=now, lease=LEASE, most=FEEDS_AT_ONCE
             )
 
     async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:

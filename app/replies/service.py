@@ -68,19 +68,28 @@ class RecordedAnswer:
 
 
 async def queue(
-    session: WriteSession, *, appeal_id: int, comment_id: int, comment_revision: int, cycle: int, operator_id: int, agency_id: int, words: str
+    session: WriteSession,
+    *,
+    appeal_id: int,
+    comment_id: int,
+    comment_revision: int,
+    cycle: int,
+    operator_id: int,
+    agency_id: int,
+    words: str,
+    now: datetime,
 ) -> int:
     """Put an answer into the outbox and wake the worker; the reply's id."""
     row = await session.execute(
         text(
             """
-            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, agency_id, text, state)
-            VALUES (:appeal, :comment, :revision, :cycle, :operator, :agency, :words, 'queued') RETURNING id
+            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, agency_id, text, state, created_at, due_at)
+            VALUES (:appeal, :comment, :revision, :cycle, :operator, :agency, :words, 'queued', :now, :now) RETURNING id
             """
         ),
         {
             "appeal": appeal_id, "comment": comment_id, "revision": comment_revision, "cycle": cycle, "operator": operator_id,
-            "agency": agency_id, "words": words,
+            "agency": agency_id, "words": words, "now": now,
         },
     )  # fmt: skip
     reply_id = int(row.scalar_one())

@@ -96,16 +96,16 @@ async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedP
 
 _ENSURE_FEEDS = Bulk(
     """
-    INSERT INTO feed (platform, key, page_id) SELECT platform, key, page_id FROM {rows}
+    INSERT INTO feed (platform, key, page_id, due_at, discover_at) SELECT platform, key, page_id, due_at, due_at FROM {rows}
     ON CONFLICT (platform, key) DO NOTHING
     """,
-    platform="text", key="text", page_id="bigint",
+    platform="text", key="text", page_id="bigint", due_at="timestamptz",
 )  # fmt: skip
 
 
-async def ensure_feeds(session: WriteSession, *, platform: str, feeds: Sequence[tuple[str, int | None]]) -> None:
-    """Have a row for each (key, page id or None)."""
-    await _ENSURE_FEEDS.run(session, [(platform, key, page_id) for key, page_id in sorted(feeds, key=lambda feed: feed[0])])
+async def ensure_feeds(session: WriteSession, *, platform: str, feeds: Sequence[tuple[str, int | None]], now: datetime) -> None:
+    """Have a row for each (key, page id or None), due at once when it is new."""
+    await _ENSURE_FEEDS.run(session, [(platform, key, page_id, now) for key, page_id in sorted(feeds, key=lambda feed: feed[0])])
 
 
 async def lease_feeds(

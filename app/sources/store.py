@@ -64,8 +64,8 @@ class _Row:
 
 _UPSERT_POSTS = Bulk(
     """
-    INSERT INTO post AS p (page_id, external_id, thread_ref, text, link, attachments, published_at, observed_at)
-    SELECT page_id, external_id, thread_ref, body, link, CAST(attachments AS jsonb), published_at, observed_at FROM {rows}
+    INSERT INTO post AS p (page_id, external_id, thread_ref, text, link, attachments, published_at, observed_at, probe_at)
+    SELECT page_id, external_id, thread_ref, body, link, CAST(attachments AS jsonb), published_at, observed_at, observed_at FROM {rows}
     ON CONFLICT (page_id, external_id) DO UPDATE SET
       thread_ref = coalesce(excluded.thread_ref, p.thread_ref), text = excluded.text, link = excluded.link,
       attachments = excluded.attachments, published_at = excluded.published_at, observed_at = excluded.observed_at,
@@ -323,7 +323,7 @@ class _Writer:
             for key, row in placed
             if row.root_external_id is None and row.reply_to_external_id is not None
         }
-        stored = {
+        stored: dict[Key, str] = {
             (row.page_id, row.post_id, row.external_id): row.root_external_id
             for row in await _FIND_ROOTS.run(self.session, sorted(parents))
         }

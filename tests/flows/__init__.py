@@ -1,0 +1,1 @@
+"""Whole journeys on the platform in memory."""
