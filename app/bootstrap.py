@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # Any number that only we use: of several processes that migrate at once, one does and the others wait.
 _MIGRATION_LOCK = 7_305_148_203
 CREATED_MARK = "otklik: created by the program, empty"
+SEEDING_MARK = "otklik: the sample region is on its way in"
 SAMPLE_MARK = "otklik: holds the sample region"
 
 
@@ -47,7 +49,6 @@ class Ground:
     """The prepared, not yet migrated database: its owner's URL."""
 
     url: URL
-    embedded: bool
 
 
 def read_settings() -> Settings:
@@ -73,6 +74,28 @@ def check_data_dir(path: Path) -> None:
         ) from error
 
 
+def forget_dead_users(data_dir: Path) -> None:
+    """Strike processes that were killed off the embedded PostgreSQL's list of users: it stops with the last one."""
+    path = data_dir / "postgres" / ".handle_pids.json"
+    try:
+        listed = json.loads(path.read_text(encoding="ascii"))
+        living = [pid for pid in listed if isinstance(pid, int) and _lives(pid)]
+        if living != listed:
+            path.write_text(json.dumps(living), encoding="ascii")
+    except (OSError, ValueError):
+        return  # not there yet, or being written just now: the next start looks again
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 async def open_ground(settings: Settings) -> Ground:
     """Reach the PostgreSQL of the settings (starting the embedded one), check it, create roles and database.
 
@@ -80,17 +103,18 @@ async def open_ground(settings: Settings) -> Ground:
     """
     if settings.database_url is None:
         check_data_dir(settings.data_dir)
+        forget_dead_users(settings.data_dir)
         admin = start_embedded(settings.data_dir.resolve())
-        return Ground(url=await _create_if_missing(admin, DATABASE), embedded=True)
+        return Ground(url=await _create_if_missing(admin, DATABASE))
     url = database_url(settings.database_url.get_secret_value())
     if not url.database:
         raise SetupError("setup.url", "OTKLIK_DATABASE_URL names no database. Write postgresql://user:password@host:5432/name.")
     try:
-        return Ground(url=await prepare(url), embedded=False)
+        return Ground(url=await prepare(url))
     except SetupError as error:
         if not isinstance(error.__cause__, asyncpg.InvalidCatalogNameError):
             raise
-    return Ground(url=await _create_if_missing(url.set(database="postgres"), url.database), embedded=False)
+    return Ground(url=await _create_if_missing(url.set(database="postgres"), url.database))
 
 
 async def _create_if_missing(admin: URL, name: str) -> URL:

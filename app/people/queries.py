@@ -106,3 +106,29 @@ _WORKERS = text(
     "WHERE o.deactivated_at IS NULL AND NOT o.is_service AND r.role = 'operator' AND r.agency_id = ANY (CAST(:agency_ids AS bigint[])) "
     "ORDER BY sorting, o.id"
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorLine:
+    """Somebody in the administrator's list; `roles` as role or role:scope."""
+
+    login: str
+    name: str
+    roles: str
+    has_password: bool
+    is_service: bool
+    deactivated: bool
+
+
+async def list_operators(session: ReadSession) -> list[OperatorLine]:
+    """Everybody, people first, by name."""
+    return [OperatorLine(**row._mapping) for row in await session.execute(_LIST)]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+_LIST = text(
+    "SELECT o.login, o.name, o.password_hash IS NOT NULL AS has_password, o.is_service, o.deactivated_at IS NOT NULL AS deactivated, "
+    "coalesce(string_agg(r.role || coalesce(':' || a.code, ':' || t.code, ''), ', ' ORDER BY r.role, r.id), '') AS roles "
+    "FROM operator o LEFT JOIN operator_role r ON r.operator_id = o.id AND r.until IS NULL "
+    "LEFT JOIN agency a ON a.id = r.agency_id LEFT JOIN territory t ON t.id = r.territory_id "
+    "GROUP BY o.id ORDER BY o.is_service, replace(lower(o.name), 'ё', 'е'), o.id"
+)

@@ -1,0 +1,1 @@
+"""The commands of the program `otklik`: the outermost layer, beside `__main__`."""

@@ -1,0 +1,159 @@
+"""`otklik import …`: the region in CSV files."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app import bootstrap
+from app.cli import show
+from app.cli.owner import Owner, owner, run
+from app.exchange.agencies import import_agencies
+from app.exchange.calendars import complete_calendars, import_calendar
+from app.exchange.pages import Platforms, import_pages
+from app.exchange.rules import import_rules
+from app.exchange.table import LARGEST_FILE, ImportFaultsError
+from app.exchange.territories import import_spheres, import_territories
+from app.exchange.topics import import_topics
+from app.kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.exchange.result import Imported
+    from app.kernel.db import WriteSession
+
+imports = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Read CSV files: territories, spheres, agencies, calendar, topics, pages, rules, in this order. "
+    "A file is checked as a whole first; running it again changes only what differs.",
+)
+File = Annotated[Path, typer.Argument(help="CSV file; commas or semicolons, UTF-8 or Windows-1251.", metavar="FILE.csv")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count, write nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result, or the faults, as JSON.")]
+
+
+@imports.command()
+def territories(file: File, *, dry_run: DryRun = False, json: Json = False) -> None:
+    """Places: code, parent, name[, timezone]."""
+    _import(file, lambda data: _in_one(import_territories, data, dry_run=dry_run), json=json)
+
+
+@imports.command()
+def spheres(file: File, *, dry_run: DryRun = False, json: Json = False) -> None:
+    """Kinds of bodies: code, name."""
+    _import(file, lambda data: _in_one(import_spheres, data, dry_run=dry_run), json=json)
+
+
+@imports.command()
+def agencies(file: File, *, dry_run: DryRun = False, json: Json = False) -> None:
+    """Who answers: code, parent, territory, name."""
+    _import(file, lambda data: _in_one(import_agencies, data, dry_run=dry_run), json=json)
+
+
+@imports.command()
+def calendar(file: File, *, dry_run: DryRun = False, json: Json = False) -> None:
+    """Working hours: territory[, agency], monday … sunday (cells such as 09:00-13:00 14:00-18:00)."""
+    _import(file, lambda data: _in_one(import_calendar, data, dry_run=dry_run), json=json)
+
+
+@imports.command()
+def topics(file: File, *, dry_run: DryRun = False, json: Json = False) -> None:
+    """What appeals are about: code, parent, name[, weight, keywords]."""
+    _import(file, lambda data: _in_one(import_topics, data, dry_run=dry_run), json=json)
+
+
+@imports.command()
+def pages(
+    file: File,
+    *,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the platforms about known pages, too.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Pages to watch: platform, link, agency, territory[, external_id, title, sphere]."""
+    _import(file, lambda data: _pages(data, dry_run=dry_run, refresh=refresh), json=json)
+
+
+@imports.command()
+def rules(
+    file: File,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Retire all rules that the file does not hold.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Who answers what: page, territory, topic, agency[, comment]; an empty cell means any, agency @page its owner."""
+
+    async def work(session: WriteSession, data: bytes, **options: object) -> Imported:
+        return await import_rules(session, data, replace=replace, **options)  # type: ignore[arg-type]  # the importers' options
+
+    _import(file, lambda data: _in_one(work, data, dry_run=dry_run), json=json)
+
+
+async def watch(work: Owner, data: bytes, *, dry_run: bool, refresh: bool) -> Imported:
+    """Import pages with the connectors that have tokens."""
+    plugins = bootstrap.load_plugins(work.settings)
+    connectors = await bootstrap.build_connectors(work.settings, work.database, plugins)
+    try:
+        return await import_pages(
+            work.database,
+            data,
+            platforms=Platforms(plugins=plugins, connectors=connectors),
+            context=timedelta(hours=work.settings.context_hours),
+            now=work.clock.now(),
+            dry_run=dry_run,
+            refresh=refresh,
+        )
+    finally:
+        for connector in connectors.values():
+            await connector.close()
+
+
+async def _pages(data: bytes, *, dry_run: bool, refresh: bool) -> Imported:
+    async with owner() as work:
+        return await watch(work, data, dry_run=dry_run, refresh=refresh)
+
+
+async def _in_one(importer: Callable[..., Awaitable[Imported]], data: bytes, *, dry_run: bool) -> Imported:
+    async with owner() as work, work.database.write() as session:
+        result = await importer(session, data, now=work.clock.now(), dry_run=dry_run)
+        if not dry_run:
+            await complete_calendars(session, now=work.clock.now())
+        return result
+
+
+def _import(file: Path, work: Callable[[bytes], Awaitable[Imported]], *, json: bool) -> None:
+    data = read_file(file)
+
+    async def whole() -> Imported:
+        return await work(data)
+
+    try:
+        result = run(whole())
+    except ImportFaultsError as error:
+        if json:
+            show.as_json({"written": False, "faults": error.faults})
+        else:
+            for fault in error.faults:
+                show.fail(f"{file.name}, line {fault.line}: {fault.text}")
+        raise
+    if json:
+        show.as_json(result)
+        return
+    show.done(f"{result.kind}: {result.added} new, {result.changed} changed, {result.same} as they were.")
+    if not result.written:
+        show.note("Nothing was written: --dry-run.")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises SetupError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise SetupError("setup.file", f"{path} cannot be read: {error.strerror or error}.") from error

@@ -1,0 +1,80 @@
+"""Where the parts of one machine are, and waiting until they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.cli.sample import WORLD
+from app.cli.tree import Child, Tree
+from app.kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+READY_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
+_SANDBOXED = ("vk", "telegram")
+_OK = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The addresses and processes. `sample`: the database holds the sample region, so its platforms are the sandbox."""
+
+    settings: Settings
+    sample: bool
+
+    @property
+    def web_url(self) -> str:
+        """Where this machine reaches the web process."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)  # noqa: S104 - looked up, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        """Where the sandbox is."""
+        return f"http://127.0.0.1:{self.settings.sandbox_port}"
+
+    def child(self, name: str, *arguments: str, **environment: str) -> Child:
+        """A process with its log."""
+        log = self.settings.data_dir.resolve() / "log" / f"{name}.log"
+        return Child(name=name, arguments=(name, *arguments), environment=environment, log=log)
+
+    def sandbox(self) -> Child:
+        """The sandbox with the sample world; it keeps what was written there."""
+        data_dir, settings = self.settings.data_dir.resolve() / "sandbox", self.settings
+        return self.child(
+            "sandbox", "--port", str(settings.sandbox_port), "--data-dir", str(data_dir), "--world", str(WORLD), "--time-scale", str(settings.time_scale)
+        )
+
+    def platform_urls(self) -> dict[str, str]:
+        """Settings that lead to the sandbox, for platforms that the settings lead nowhere else."""
+        names = _SANDBOXED if self.sample else ()
+        return {f"{name}_api_url": self.sandbox_url for name in names if self.settings.api_url(name) is None}
+
+    def with_platforms(self, settings: Settings) -> Settings:
+        """The settings with the sandbox as the platforms."""
+        return settings.model_copy(update=self.platform_urls())
+
+
+async def wait_for(url: str, tree: Tree) -> None:
+    """Wait until the address answers 200. Raises SetupError when a child ends first, or it takes too long."""
+    until = time.monotonic() + READY_SECONDS
+    while not await asyncio.to_thread(_answers, url):
+        tree.check()
+        if time.monotonic() > until:
+            raise SetupError("setup.ready", f"{url} does not answer after {READY_SECONDS:.0f} s. The logs in the data directory may say why.")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _answers(url: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=5) as answer:
+            return bool(answer.status == _OK)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,125 @@
+"""The processes by themselves: web, worker, migrate, and the keeper of the embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from app import bootstrap
+from app.cli import show
+from app.cli.owner import run
+from app.kernel import log
+from app.kernel.embedded import start_embedded
+from app.kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.settings import Settings
+
+GRACE_SECONDS = 3
+_LOOK_SECONDS = 2.0
+
+
+def web() -> None:
+    """Serve the screens and the API until Ctrl+C. Any number may run, on any machines."""
+    settings = bootstrap.read_settings()
+    log.set_up(level=settings.log_level, as_json=settings.log_json)
+    listener = listen(settings.host, settings.port, setting="OTKLIK_PORT")
+    with suppress(KeyboardInterrupt):  # uvicorn has stopped in good order and tells the signal on
+        run(_serve(settings, listener))
+
+
+def worker() -> None:
+    """Read the platforms, triage, publish answers and watch deadlines until Ctrl+C. Any number may run."""
+    settings = bootstrap.read_settings()
+    log.set_up(level=settings.log_level, as_json=settings.log_json)
+    run(_work(settings))
+
+
+def migrate() -> None:
+    """Bring the database to this program's version; creates it when it is not there. Does nothing when all is done."""
+
+    async def work() -> None:
+        ground = await bootstrap.open_ground(bootstrap.read_settings())
+        before, after = await bootstrap.migrate(ground.url)
+        if before == after:
+            show.done(f"The database is at migration {after} already.")
+        else:
+            show.done(f"The database has come from migration {before or 'none'} to {after}.")
+
+    run(work())
+
+
+def keep_database() -> None:
+    """Run the embedded PostgreSQL until the parent ends; its URL goes to standard output."""
+    settings = bootstrap.read_settings()
+    bootstrap.check_data_dir(settings.data_dir)
+    bootstrap.forget_dead_users(settings.data_dir)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    url = start_embedded(settings.data_dir.resolve())
+    sys.stdout.write(bootstrap.plain(url) + "\n")
+    sys.stdout.flush()
+    pid_file = settings.data_dir / "postgres" / "postmaster.pid"
+    while _runs(pid_file):
+        time.sleep(_LOOK_SECONDS)
+    raise SetupError("setup.postgres", f"PostgreSQL has ended; its log is {settings.data_dir / 'postgres' / 'log'}.")
+
+
+def listen(host: str, port: int, *, setting: str) -> socket.socket:
+    """A listening socket. Raises SetupError when the port is busy or the address not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(socket.SOMAXCONN)
+    except OSError as error:
+        listener.close()
+        raise SetupError(
+            "setup.port", f"Port {port} on {host} cannot be used ({error.strerror or error}). Stop what uses it or set {setting} to another one."
+        ) from error
+    return listener
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    from app.web.app import create_app  # noqa: PLC0415 - other commands need no web framework
+
+    parts = await bootstrap.build_web(settings)
+    config = uvicorn.Config(
+        create_app(parts),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.public_url is not None,
+        timeout_graceful_shutdown=GRACE_SECONDS,  # live streams never end by themselves
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def _work(settings: Settings) -> None:
+    from app.flows.worker import run as work  # noqa: PLC0415 - other commands need no connectors
+
+    parts = await bootstrap.build_worker(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await work(parts, stop)
+
+
+def _runs(pid_file: Path) -> bool:
+    try:
+        os.kill(int(pid_file.read_text(encoding="ascii").split("\n", 1)[0]), 0)
+    except PermissionError:
+        return True  # it runs, as another system user
+    except (OSError, ValueError):
+        return False
+    return True

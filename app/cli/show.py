@@ -1,0 +1,87 @@
+"""What the commands print: people read tables on standard output, programs read --json, errors go to standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from datetime import date, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(line: str) -> None:
+    """Say on standard error what went wrong and what to do."""
+    err.print(f"[bold red]otklik:[/] {escape(line)}")
+
+
+def done(line: str) -> None:
+    """Say what has been done."""
+    out.print(f"[green]✓[/] {escape(line)}")
+
+
+def note(line: str) -> None:
+    """Say something worth knowing."""
+    out.print(escape(line))
+
+
+def as_json(value: object) -> None:
+    """Print a value of dataclasses, lists and plain types for a program."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def listing(rows: Sequence[Any], columns: Sequence[str], *, json_wanted: bool, nothing: str) -> None:
+    """Print dataclass rows as a table of these columns, or all their fields as JSON."""
+    if json_wanted:
+        as_json(rows)
+        return
+    if not rows:
+        note(nothing)
+        return
+    table(columns, ([_cell(getattr(row, column)) for column in columns] for row in rows))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; texts from outside cannot colour or forge it."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column.replace("_", " "), justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escape(_visible(cell)) for cell in row))
+    out.print(drawn, soft_wrap=False)
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M %Z")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

@@ -1,0 +1,225 @@
+"""`otklik import pages` and `otklik pages add`: which pages are watched, for whom.
+
+A page that the file does not identify by `external_id`, or whose platform wants to describe it, is looked up by its
+connector; so these functions take the database: no transaction is open while a platform is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.directory.queries import ids_of_codes
+from app.exchange.page_names import PageNames
+from app.exchange.result import Imported, compare
+from app.exchange.table import Faults, Line, read_table
+from app.sources.service import connect_page, ensure_feeds
+from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.kernel.db import Database, ReadSession, WriteSession
+
+REQUIRED, OPTIONAL = ("platform", "link", "agency", "territory"), ("external_id", "title", "sphere")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Platforms:
+    """What can be asked: installed platforms, and connectors of those that have a token."""
+
+    plugins: Mapping[str, Plugin]
+    connectors: Mapping[str, Connector]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """One page of the file, its codes resolved."""
+
+    line: Line
+    agency_id: int
+    territory_id: int
+    sphere_id: int | None
+    known: PageLine | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageLine:
+    """A watched page in a list."""
+
+    id: int
+    platform: str
+    external_id: str
+    title: str
+    link: str
+    agency: str
+    territory: str
+    sphere: str | None
+    members: int | None
+    active: bool
+    watched_since: datetime
+    polled_at: datetime | None
+    error: str | None
+
+
+async def list_pages(session: ReadSession) -> list[PageLine]:
+    """All pages by platform and title, with the state of their feeds."""
+    rows = await session.execute(_LIST)
+    return [PageLine(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+async def import_pages(
+    database: Database,
+    data: bytes,
+    *,
+    platforms: Platforms,
+    context: timedelta,
+    now: datetime,
+    dry_run: bool = False,
+    refresh: bool = False,
+) -> Imported:
+    """Watch the pages of a file from now on (comments older than `context` before now open nothing).
+
+    `refresh` asks the platforms about pages that are known already, too: after a token was changed.
+    Raises ImportFaultsError with every fault, those that the platforms tell included; nothing is written then.
+    """
+    lines = read_table(data, required=REQUIRED, optional=OPTIONAL)
+    faults = Faults()
+    async with database.read() as reading:
+        there = {(page.platform, page.external_id): page for page in await list_pages(reading)}
+        rows = await _resolve(reading, lines, platforms, faults)
+    if refresh:
+        rows = [replace(row, known=None) for row in rows]
+    faults.stop()
+    found = await _snapshots(rows, platforms, faults)
+    _check_twice(found, faults)
+    faults.stop()
+    result, _ = compare(
+        "pages",
+        {f"{row.line['platform']} {snapshot.external_id}": _said(row, snapshot) for row, snapshot in found},
+        {f"{platform} {key}": (page.title, page.link, page.agency, page.territory, page.sphere, page.active) for (platform, key), page in there.items()},
+        dry_run=dry_run,
+    )
+    if not dry_run:
+        async with database.write() as session:
+            for row, snapshot in found:
+                await connect_page(
+                    session,
+                    platform=row.line["platform"],
+                    snapshot=snapshot,
+                    agency_id=row.agency_id,
+                    territory_id=row.territory_id,
+                    sphere_id=row.sphere_id,
+                    watched_since=now - context,
+                    now=now,
+                )
+            await _feeds(session, platforms, now)
+    return result
+
+
+def _said(row: _Row, snapshot: PageSnapshot) -> tuple[object, ...]:
+    return (snapshot.title, snapshot.link, row.line["agency"], row.line["territory"], row.line["sphere"] or None, True)
+
+
+async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms, faults: Faults) -> list[_Row]:
+    known = {
+        table: await ids_of_codes(session, table, sorted({line[table] for line in lines}))
+        for table in ("agency", "territory", "sphere")
+    }
+    names, pages = await PageNames.load(session), {page.id: page for page in await list_pages(session)}
+    rows = []
+    for line in lines:
+        if line["platform"] not in platforms.plugins:
+            faults.add(line, f"platform {line['platform']!r} is unknown. Installed are: {', '.join(sorted(platforms.plugins))}.")
+        for column in ("agency", "territory", "sphere"):
+            if line[column] not in known[column] and (line[column] or column != "sphere"):
+                faults.add(line, f"{column} {line[column]!r} is unknown. Import it first, or mend the code.")
+        if not line["link"]:
+            faults.add(line, "link is empty. Give the address of the page, as the browser shows it.")
+        page_id = names.find(f"{line['platform']}:{line['external_id']}") if line["external_id"] else names.find(line["link"])
+        rows.append(
+            _Row(
+                line=line,
+                agency_id=known["agency"].get(line["agency"], 0),
+                territory_id=known["territory"].get(line["territory"], 0),
+                sphere_id=known["sphere"].get(line["sphere"]),
+                known=None if page_id is None else pages[page_id],
+            )
+        )
+    return rows
+
+
+async def _snapshots(rows: list[_Row], platforms: Platforms, faults: Faults) -> list[tuple[_Row, PageSnapshot]]:
+    found = []
+    for row in rows:
+        snapshot = await _snapshot(row, platforms, faults)
+        if snapshot is not None:
+            found.append((row, snapshot))
+    return found
+
+
+async def _snapshot(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapshot | None:
+    """What is known of the page: stored before, said in the file, or asked of the platform."""
+    line = row.line
+    if row.known is not None:
+        return PageSnapshot(external_id=row.known.external_id, title=line["title"] or row.known.title, link=line["link"])
+    plugin = platforms.plugins[line["platform"]]
+    if line["external_id"] and line["title"] and not _streams(plugin):
+        return PageSnapshot(external_id=line["external_id"], title=line["title"], link=line["link"])
+    connector = platforms.connectors.get(line["platform"])
+    if connector is None:
+        kinds = ", ".join(plugin.credential_kinds)
+        faults.add(line, f"{plugin.title} has to be asked about this page, and there is no token yet: otklik credentials add --platform {plugin.platform} (kinds: {kinds}).")
+        return None
+    try:
+        told = await connector.describe_page(line["link"])
+    except ConnectorError as error:
+        faults.add(line, f"{plugin.title} does not tell about {line['link']}: {error}.")
+        return None
+    if line["external_id"] and line["external_id"] != told.external_id:
+        faults.add(line, f"external_id is {line['external_id']}, but {line['link']} is {told.external_id}. Mend one of them.")
+        return None
+    return PageSnapshot(
+        external_id=told.external_id, title=line["title"] or told.title, link=line["link"] if "/" in line["link"] else told.link,
+        members=told.members, options=told.options,
+    )  # fmt: skip
+
+
+def _streams(plugin: Plugin | None) -> bool:
+    return plugin is not None and any(capability.verb == "poll" for capability in plugin.capabilities)
+
+
+def _check_twice(found: list[tuple[_Row, PageSnapshot]], faults: Faults) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for row, snapshot in found:
+        first = lines.setdefault((row.line["platform"], snapshot.external_id), row.line.number)
+        if first != row.line.number:
+            faults.add(row.line, f"The same page stands in line {first} too. Each may be there once.")
+
+
+async def _feeds(session: WriteSession, platforms: Platforms, now: datetime) -> None:
+    """A page that is polled by itself has its feed; a stream that carries many has one for each token."""
+    by_platform: dict[str, list[tuple[int, PageRef]]] = {}
+    for row in await session.execute(text("SELECT id, platform, external_id, options FROM page WHERE active")):
+        by_platform.setdefault(row.platform, []).append((row.id, PageRef(external_id=row.external_id, options=row.options)))
+    for platform, pages in by_platform.items():
+        connector = platforms.connectors.get(platform)
+        feeds: list[tuple[str, int | None]]
+        if connector is None and _streams(platforms.plugins.get(platform)):
+            continue  # its feeds are its tokens: they come with the first one
+        if isinstance(connector, Streams):
+            feeds = [(feed.key, None) for feed in connector.feeds([ref for _, ref in pages])]
+        else:
+            feeds = [(ref.external_id, page_id) for page_id, ref in pages]
+        await ensure_feeds(session, platform=platform, feeds=feeds, now=now)
+
+
+_LIST = text(
+    "SELECT p.id, p.platform, p.external_id, p.title, p.link, a.code AS agency, t.code AS territory, s.code AS sphere, p.members, "
+    "p.active, p.watched_since, f.polled_at, f.error_code AS error FROM page p "
+    "JOIN agency a ON a.id = p.agency_id JOIN territory t ON t.id = p.territory_id LEFT JOIN sphere s ON s.id = p.sphere_id "
+    "LEFT JOIN feed f ON f.page_id = p.id ORDER BY p.platform, replace(lower(p.title), 'ё', 'е'), p.id"
+)
