@@ -72,15 +72,23 @@ def text_of(message: Json) -> str:
     return as_text(message.get("text", message.get("caption")), "message.text")
 
 
-def _strings(value: object, *, inside: bool = False) -> list[str]:
-    """Every string that stands under a key `text`, however deep, in order."""
-    if isinstance(value, str):
-        return [value] if inside else []
+def _strings(value: object) -> list[str]:
+    """What stands under every key `text`, however deep, in order: a string for each."""
     if isinstance(value, list):
-        return [text for item in value for text in _strings(item, inside=inside)]
+        return [text for item in value for text in _strings(item)]
     if not is_object(value):
         return []
-    return [text for key, inner in value.items() for text in _strings(inner, inside=key == "text")]
+    texts = ([_flat(inner)] if key == "text" else _strings(inner) for key, inner in value.items())
+    return [text for found in texts for text in found if text]
+
+
+def _flat(value: object) -> str:
+    """A rich text, which is a string, or a list of rich texts, or one dressed in a style."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(_flat(item) for item in value)
+    return _flat(value.get("text")) if is_object(value) else ""
 
 
 def attachments(message: Json) -> tuple[Attachment, ...]:

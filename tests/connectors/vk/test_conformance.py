@@ -33,8 +33,8 @@ def cases() -> dict[str, tuple[ErrorCase, dict[str, object]]]:
     for number, meaning in MEANINGS.items():
         fault: dict[str, object] = {"kind": "error", "code": number, "text": "words of the platform"}
         reading_and_sending: tuple[tuple[Verb, dict[str, type[ConnectorError]]], ...] = (("read", READ), ("send", SEND))
-        for verb, kinds in reading_and_sending:
-            case = ErrorCase(name=f"{verb} {number}", verb=verb, error=kinds[meaning.kind], code=meaning.code)
+        for side, kinds in reading_and_sending:
+            case = ErrorCase(name=f"{side} {number}", verb=side, error=kinds[meaning.kind], code=meaning.code)
             known[case.name] = case, fault
     for (number, words), meaning in BY_WORDS.items():
         case = ErrorCase(name=f"words {words}", verb="send", error=SEND[meaning.kind], code=meaning.code)
