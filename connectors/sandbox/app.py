@@ -43,13 +43,19 @@ def build(
     limits: Limits | None = None,
     clock: Clock | None = None,
 ) -> tuple[Sandbox, Updates]:
-    """A world as its journal remembers it, or as the file begins it. Raises OSError, WorldFileError."""
+    """A world as its journal remembers it, or as the file begins it. Raises OSError, WorldFileError,
+    JournalDamagedError, JournalBusyError.
+    """
     world = World(journal=Journal(data_dir), clock=clock or SystemClock(), limits=limits or Limits())
     hub, updates = Hub(), Updates(world.state)
     world.listen(updates.hear)
     world.listen(hub.hear)
-    if world.replay() == 0 and world_file is not None:
-        load(world, world_file)
+    try:
+        if world.replay() == 0 and world_file is not None:
+            load(world, world_file)
+    except BaseException:
+        world.close()
+        raise
     return Sandbox(world, hub, Faults(), Calls()), updates
 
 

@@ -49,6 +49,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
     try:
         app = create_app(data_dir=data_dir, world_file=world, time_scale=time_scale, limits=limits)
     except (OSError, WorldFileError, JournalDamagedError, JournalBusyError) as error:
+        listener.close()
         _fail(f"the sandbox cannot start: {error}", 1)
     address = listener.getsockname()
     typer.echo(f"Sandbox: http://{address[0]}:{address[1]}/  (Ctrl+C stops it)")

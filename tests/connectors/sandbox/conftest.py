@@ -134,11 +134,19 @@ def sandbox(stage: tuple[_Stage, str], world_file: Path) -> Iterator[Running]:
     app.state.sandbox.hub.close()
 
 
+@pytest.fixture(scope="session")
+def browserless(stage: tuple[_Stage, str]) -> Iterator[httpx.Client]:
+    """One HTTP client for the whole session: making one loads all certificate authorities."""
+    with httpx.Client(base_url=stage[1], trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def http(sandbox: Running) -> Iterator[Client]:
-    """The control interface."""
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
-        yield Client(client)
+def http(sandbox: Running, browserless: httpx.Client) -> Client:
+    """The control interface of this test's sandbox."""
+    assert sandbox.url
+    browserless.cookies.clear()
+    return Client(browserless)
 
 
 @pytest.fixture
