@@ -25,11 +25,10 @@ FOR_TESTS = Path("tests/browser/vendor")
 
 # Only these icons are in the sprite; a test compares the list with the templates, in both directions.
 ICONS = (
-    "alert-triangle arrow-back-up arrow-left ban brand-ok-ru brand-telegram brand-vk building-community chart-bar check "
-    "chevron-down chevron-right circle-check circle-dashed clock corner-down-right device-desktop external-link eye file "
-    "filter hand-grab help history hourglass inbox info-circle keyboard list-check lock-open logout message message-reply "
-    "microphone moon music note paperclip pencil photo plug-connected-x refresh route search send sticker sun tag trash user "
-    "user-check video wifi wifi-off world x"
+    "alert-triangle arrow-back-up arrow-left ban brand-ok-ru brand-telegram brand-vk building-community chart-bar "
+    "check chevron-down circle-check clock corner-down-right device-desktop external-link file filter hand-grab "
+    "help history hourglass inbox keyboard logout message message-reply microphone moon music note paperclip "
+    "pencil photo refresh route search send sticker sun tag trash user user-check video wifi wifi-off world x"
 ).split()
 
 
@@ -149,7 +148,7 @@ def sprite(icons: Path) -> bytes:
 
 
 def copy(package: Package, unpacked: Path, root: Path) -> dict[str, object]:
-    """Write a package's files below `root`; returns its entry of the manifest. Source maps are cut off: they are not here."""
+    """Write a package's files below `root`; returns its entry of the manifest. Source maps stay behind."""
     folder = root / package.to / package.folder
     folder.mkdir(parents=True)
     contents = {Path(name).name: (unpacked / name).read_bytes() for name in package.files}
@@ -171,7 +170,7 @@ def copy(package: Package, unpacked: Path, root: Path) -> dict[str, object]:
 
 
 def vendor(root: Path) -> None:
-    """Replace both vendor folders below `root` and write their manifests. Raises VendorError and changes nothing then."""
+    """Replace both vendor folders below `root` with their manifests. Raises VendorError and changes nothing then."""
     with tempfile.TemporaryDirectory() as scratch:
         unpacked = [(package, fetch(package, Path(scratch) / package.folder)) for package in PACKAGES]
         for target in (STATIC, FOR_TESTS):

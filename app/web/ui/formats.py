@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time, get_timezone_name
+from babel.dates import format_date, format_datetime, format_time, get_timezone_location
 from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations
 from jinja2 import pass_context
@@ -90,12 +90,12 @@ class Formats:
         return format_decimal(value, locale=self.language)
 
     def zone_name(self, zone: ZoneInfo, at: datetime) -> str:
-        """A zone's name and its distance from UTC at a moment, such as "Moscow time (UTC+3)"."""
+        """A zone's city and its distance from UTC at a moment, such as "Moscow (UTC+3)"."""
         offset = at.astimezone(zone).utcoffset()
         minutes = int(offset.total_seconds() // _MINUTE) if offset else 0
         sign, hours, rest = "−" if minutes < 0 else "+", *divmod(abs(minutes), 60)
         distance = f"UTC{sign}{hours}" + (f":{rest:02d}" if rest else "")
-        name = get_timezone_name(zone, width="long", zone_variant="standard", locale=self.language)
+        name = get_timezone_location(zone, locale=self.language, return_city=True)
         return distance if name.startswith(("UTC", "GMT")) else f"{name} ({distance})"
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-
-def N_(msgid: str) -> str:  # noqa: N802 - the name under which gettext's tools look for such marks
-    """Mark a text for the catalogue; it is translated where it is used."""
-    return msgid
-
+from app.web.ui import faults
+from app.web.ui.marks import N_
 
 STATUS = {
     "new": N_("New"),
@@ -68,15 +65,6 @@ REPLY_ALERT = {
     "uncertain": N_("Check whether the answer was published"),
 }
 
-REPLY_PROBLEM = {
-    "rejected": N_("The platform refused the answer. Change the text and send it again."),
-    "access_lost": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),
-    "outcome_unknown": N_("The connection broke while the answer was being published. Look at the post before you decide."),
-    "cannot_tell": N_("The platform does not let us check whether the answer is there. Please look yourself."),
-    "try_later": N_("The platform asks us to wait. The answer will go out by itself."),
-    "thread_gone": N_("The comment or the post is no longer there, so the answer has nowhere to stand."),
-}
-
 FACET = {
     "status": N_("State"),
     "agency": N_("Agency"),
@@ -114,7 +102,7 @@ KIND = {
     "undecided": N_("Undecided"),
     "greeting": N_("A greeting"),
     "thanks": N_("Thanks"),
-    "congratulation": N_("Congratulations"),
+    "wishes": N_("Good wishes"),
     "emoji": N_("Only emoji"),
     "link": N_("Only a link"),
     "mention": N_("Only a mention of somebody"),
@@ -151,6 +139,7 @@ DAY_NOTE = {
 OUTCOME = {
     "met": N_("in time"),
     "late": N_("late"),
+    "unanswered": N_("without an answer"),
     "cancelled": N_("no longer counted"),
 }
 
@@ -183,12 +172,13 @@ REASON = {
     "only_emoji": N_("There are only emoji"),
     "only_links": N_("There are only links"),
     "only_mentions": N_("It only mentions somebody"),
-    "courtesy_only": N_("Nearly all the words are courtesies (%(words)s of %(of)s)"),
-    "chatter_only": N_("Nearly all the words are chatter (%(words)s of %(of)s)"),
+    "courtesy": N_("Only a courtesy: “%(marker)s”"),
+    "chatter": N_("Only chatter: “%(marker)s”"),
+    "talk": N_("A talk between citizens: it asks us nothing"),
     "question": N_("It asks: “%(marker)s”"),
     "request": N_("It asks for something: “%(marker)s”"),
     "complaint": N_("It complains: “%(marker)s”"),
-    "place_or_time": N_("It names a place or a time: “%(marker)s”"),
+    "place": N_("It names a place: “%(marker)s”"),
     "no_marker": N_("It neither asks nor complains"),
     "no_topic": N_("No word points to a topic"),
     "weak": N_("Too few signs of an appeal"),
@@ -200,34 +190,11 @@ REASON = {
     "rule_own_agency": N_("Rule of routing: the agency that owns the page answers"),
     "no_rule": N_("No rule says who answers about this"),
     "no_rule_for_unknown_topic": N_("The topic is unclear, and no rule covers the page as a whole"),
-    "corrected": N_("Decided by %(operator)s"),
-}
-
-SIGN_IN = {
-    "wrong": N_("This sign-in and password do not match. Check the keyboard layout and Caps Lock."),
-    "too_many": N_("Too many attempts. Please wait a few minutes and try again."),
-    "ended": N_("You were signed out. Please sign in again; drafts on this computer are kept."),
-    "out": N_("You have signed out."),
-}
-
-PROBLEM = {
-    "403": N_("You may not do this"),
-    "404": N_("There is no such page"),
-    "409": N_("Something has changed meanwhile"),
-    "422": N_("Something is missing"),
-    "429": N_("Too many requests"),
-    "500": N_("Something broke on our side"),
-    "503": N_("The service is starting or being updated"),
-}
-
-PROBLEM_ADVICE = {
-    "403": N_("This belongs to another agency or needs another role. Ask your coordinator if you need it."),
-    "404": N_("The address may be old, or the appeal belongs to another agency."),
-    "409": N_("While you were reading, a colleague or the citizen changed it. Open it again and look before you decide."),
-    "422": N_("Go back and check what you entered."),
-    "429": N_("Please wait a little and try again."),
-    "500": N_("Nothing you wrote has been sent twice. Try again; if it happens again, tell your administrator the number below."),
-    "503": N_("Please try again in a minute."),
+    "by_person": N_("A coordinator chose it"),
+    "chosen": N_("The policy “%(policy)s”, version %(version)s, fits best"),
+    "less_specific": N_("The policy “%(policy)s” fits too, but is less exact"),
+    "no_policy": N_("No policy promises this"),
+    "no_promise": N_("The policy “%(policy)s” promises nothing here"),
 }
 
 GROUP_BY = {
@@ -247,7 +214,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "promise": PROMISE,
     "reply_state": REPLY_STATE,
     "reply_alert": REPLY_ALERT,
-    "reply_problem": REPLY_PROBLEM,
+    "reply_problem": faults.REPLY_PROBLEM,
+    "reply_advice": faults.REPLY_ADVICE,
+    "fault": faults.FAULT,
     "facet": FACET,
     "any": ANY,
     "dismiss_reason": DISMISS_REASON,
@@ -259,9 +228,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "outcome": OUTCOME,
     "event": EVENT,
     "reason": REASON,
-    "sign_in": SIGN_IN,
-    "problem": PROBLEM,
-    "problem_advice": PROBLEM_ADVICE,
+    "sign_in": faults.SIGN_IN,
+    "problem": faults.PROBLEM,
+    "problem_advice": faults.PROBLEM_ADVICE,
     "group_by": GROUP_BY,
 }
 
@@ -272,15 +241,23 @@ class Words:
     def __init__(self, gettext: Callable[[str], str]) -> None:
         self._gettext = gettext
 
-    def __call__(self, table: str, code: str, params: Mapping[str, str | int | float] | None = None) -> str:
-        """The words for a code; the code itself when there are none or when its parameters do not fit them."""
+    def __call__(
+        self,
+        table: str,
+        code: str,
+        params: Mapping[str, str | int | float] | None = None,
+        *,
+        otherwise: str | None = None,
+    ) -> str:
+        """The words for a code; `otherwise`, or the code, when there are none or its parameters do not fit them."""
+        fallback = code if otherwise is None else otherwise
         msgid = TABLES[table].get(code)
         if msgid is None:
-            return code
+            return fallback
         words = self._gettext(msgid)
         if "%(" not in words:
             return words
         try:
             return words % dict(params or {})
         except (KeyError, ValueError, TypeError):
-            return code
+            return fallback

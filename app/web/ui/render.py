@@ -15,7 +15,7 @@ from jinja2.ext import i18n
 
 from app.web.ui.formats import Formats
 from app.web.ui.labels import Words
-from app.web.ui.text import one_line, plain, reveal
+from app.web.ui.text import harmless, one_line, plain, reveal
 from app.web.ui.views import Screen
 
 LANGUAGES = ("ru", "en")
@@ -48,7 +48,7 @@ class Renderer:
         }
 
     def render(self, template: str, screen: Screen, view: Mapping[str, object] | None = None) -> str:
-        """The HTML of a template for one reader; `view` holds the values it names. An unknown language means Russian."""
+        """The HTML of a template for one reader; `view` holds what it names. An unknown language means Russian."""
         environment = self._environments.get(screen.language) or self._environments[LANGUAGES[0]]
         return environment.get_template(template).render({"screen": screen} | dict(view or {}))
 
@@ -76,6 +76,7 @@ def _environment(language: str, *, folder: Path, assets: Assets) -> Environment:
         loader=FileSystemLoader(folder / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=harmless,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=[i18n],

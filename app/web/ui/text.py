@@ -42,6 +42,7 @@ _SUSPECT = re.compile(
     "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffd\U000110bd\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
+_TURNS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u061c\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}")
 _KEPT_MARKS = 3
 _FLAG_END = "\U000e007f"
@@ -67,6 +68,16 @@ def one_line(text: str, *, limit: int = 200) -> Markup:
     flat = " ".join(text[: limit * 4].split())
     cut = len(flat) > limit or len(text) > limit * 4
     return reveal(flat[:limit].rstrip() + "…" if cut else flat, limit=limit + 1)
+
+
+def harmless(value: object) -> object:
+    """Any value on its way into a page: controls and characters that turn the text's direction are named in brackets.
+
+    What went through `reveal` or `one_line` is Markup and stays.
+    """
+    if isinstance(value, str) and not isinstance(value, Markup) and _TURNS.search(value):
+        return _TURNS.sub(lambda match: f"[{_NAMES.get(match[0], _code(match[0]))}]", value)
+    return value
 
 
 def plain(text: str, *, limit: int = 80) -> str:

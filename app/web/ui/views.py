@@ -241,7 +241,7 @@ class DeadlineLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadlineView:
-    """One promise with its arithmetic. `zone` is the territory's: the lines are shown in it. No lines: every hour counts."""
+    """One promise with its arithmetic, shown in the territory's `zone`. No lines: every hour counts."""
 
     promise: str
     due: Due

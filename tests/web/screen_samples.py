@@ -1,0 +1,365 @@
+"""Invented views for tests of the screens: each template, with everything a template can show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from app.web.ui import labels
+from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
+from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
+from app.web.ui.views import (
+    AppealCard,
+    Attachment,
+    Choice,
+    DeadlineLine,
+    DeadlineView,
+    Due,
+    EarlierAppeal,
+    Facet,
+    FacetCounts,
+    HistoryLine,
+    NoteView,
+    PostView,
+    QueueFilters,
+    QueuePage,
+    QueueRow,
+    Reason,
+    ReplyView,
+    Revision,
+    Screen,
+    ThreadComment,
+    VerdictView,
+    Viewer,
+)
+
+NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Yekaterinburg")
+HOSTILE = "<script>alert(1)</script> \u202eлов\u202c \"' onmouseover=x </textarea></option> {{ 7 * 7 }} \x00"
+
+
+def ago(hours: float) -> datetime:
+    """A moment before NOW."""
+    return NOW - timedelta(hours=hours)
+
+
+def due(hours: float) -> Due:
+    """A deadline so many hours away, near two hours before it."""
+    return Due(due_at=NOW + timedelta(hours=hours), near_at=NOW + timedelta(hours=hours - 2))
+
+
+def screen(language: str = "ru", *, signed_in: bool = True, keys_on: bool = True, here: str = "/queue") -> Screen:
+    """A coordinator's screen, or nobody's."""
+    viewer = (
+        Viewer(name=HOSTILE, role="coordinator", scope="Заозёрск", key="17", keys_on=keys_on) if signed_in else None
+    )
+    return Screen(
+        language=language,
+        zone=ZONE,
+        now=NOW,
+        csrf="token",
+        here=here,
+        viewer=viewer,
+        pages=("queue", "triage", "reports") if signed_in else (),
+        triage_waiting=3,
+        live_cursor="5:8" if signed_in else None,
+    )
+
+
+def facets(filters: QueueFilters) -> FacetCounts:
+    """All five filters."""
+    values = {"status": "new", "agency": "1", "platform": "vk", "topic": "9", "territory": "2"}
+    choices = {
+        name: (Choice(value=value, label=HOSTILE, count=4, group="Г", chosen=getattr(filters, name) == value),)
+        for name, value in values.items()
+    }
+    return FacetCounts(
+        mine=2, overdue=1, facets=tuple(Facet(name=name, choices=found) for name, found in choices.items())
+    )
+
+
+def queue(*, filters: QueueFilters | None = None, empty: bool = False) -> QueuePage:
+    """A page with a row for each state of a deadline and of an answer."""
+    filters = filters or QueueFilters()
+    rows = tuple(
+        QueueRow(
+            number=str(100 + place),
+            platform=platform,
+            page=HOSTILE,
+            snippet=HOSTILE if place else "",
+            status=status,
+            topic="" if place == 1 else "Тротуары",
+            agency="Дорожная служба",
+            due=due(hours) if hours is not None else None,
+            opened_at=ago(3),
+            assignee="Пётр Ильин" if place % 2 else "",
+            mine=place == 1,
+            reply_state=reply,
+            comments=place + 1,
+        )
+        for place, (platform, status, hours, reply) in enumerate(
+            (
+                ("vk", "new", -3, "failed"),
+                ("telegram", "in_work", 1, "uncertain"),
+                ("ok", "in_work", 30, "queued"),
+                ("unheard-of", "answered", None, "sent"),
+            )
+        )
+    )
+    return QueuePage(
+        rows=() if empty else rows, filters=filters, facets=facets(filters), next_cursor=None if empty else "a=b&c"
+    )
+
+
+def replies() -> tuple[ReplyView, ...]:
+    """An answer in each state."""
+    return tuple(
+        ReplyView(
+            id=str(place),
+            state=state,
+            text=HOSTILE,
+            operator="Пётр Ильин",
+            at=ago(1),
+            to_comment="2",
+            url="https://vk.invalid/wall-1_2?reply=3" if state == "sent" else "",
+            problem="unheard_of" if state == "failed" else "",
+            problem_detail=HOSTILE if state == "failed" else "",
+            next_attempt_at=NOW if state == "queued" else None,
+            resolvable=state in {"failed", "uncertain"},
+        )
+        for place, state in enumerate(labels.REPLY_STATE)
+    )
+
+
+def comments() -> tuple[ThreadComment, ...]:
+    """A thread with every voice, an edit, a deletion and attachments."""
+    files = tuple(
+        Attachment(kind=kind, title=HOSTILE, url="https://vk.invalid/1") for kind in (*labels.ATTACHMENT, "new")
+    )
+    revisions = (Revision(text=HOSTILE, observed_at=ago(4)),)
+    return (
+        ThreadComment(id="1", author=HOSTILE, voice="other", text=HOSTILE, written_at=ago(6)),
+        ThreadComment(
+            id="2",
+            author=HOSTILE,
+            voice="citizen",
+            text=HOSTILE,
+            written_at=ago(5),
+            edited_at=ago(4),
+            revisions=revisions,
+            attachments=files,
+            replies=replies(),
+            url="https://vk.invalid/2",
+        ),
+        ThreadComment(id="3", author="", voice="citizen", text="", written_at=ago(3), depth=1, revisions=revisions),
+        ThreadComment(id="4", author="Страница", voice="page", text="Передали", written_at=ago(2), depth=4),
+        ThreadComment(id="5", author=HOSTILE, voice="other", text=HOSTILE, written_at=ago(400), deleted_at=ago(1)),
+    )
+
+
+def deadlines() -> tuple[DeadlineView, ...]:
+    """A running deadline with its arithmetic, and one that was kept."""
+    lines = (
+        DeadlineLine(day=date(2026, 3, 3), seconds=7200, spans=((ago(22), ago(20)),), kind="short", note="counted"),
+        DeadlineLine(day=date(2026, 3, 4), seconds=0, kind="holiday", note="day_off", name="День города"),
+        DeadlineLine(day=date(2026, 3, 5), seconds=0, kind="weekend", note="day_off"),
+        DeadlineLine(day=date(2026, 3, 6), seconds=0, kind="workday", note="outside_hours"),
+    )
+    running = DeadlineView(
+        promise="first_answer",
+        due=due(1),
+        started_at=ago(22),
+        term_seconds=28_800,
+        working=True,
+        zone=ZONE,
+        policy="Норматив области, версия 2",
+        policy_reasons=(Reason(code="unheard_of"),),
+        lines=lines,
+    )
+    kept = DeadlineView(
+        promise="final_answer",
+        due=due(9),
+        started_at=ago(5),
+        term_seconds=86_400,
+        working=False,
+        zone=ZONE,
+        policy="Норматив области, версия 2",
+        stopped_at=ago(1),
+        outcome="met",
+    )
+    return (running, kept)
+
+
+def card(*, corrected: bool = False, bare: bool = False) -> AppealCard:
+    """An appeal with everything; `bare`: with nothing that can be missing."""
+    filled = Reason(code="close_call", params={"first": HOSTILE, "second": "Дворы"})
+    verdict = VerdictView(
+        topic="Тротуары",
+        group="Дороги",
+        confidence=0.82,
+        reasons=(filled, Reason(code="close_call")),
+        classifier="keywords 1",
+        decided_at=ago(5),
+        corrected_by="Анна Лунина" if corrected else "",
+        routing=(Reason(code="rule", params={"rule": "Заозёрск × Дороги"}),),
+        others=(("Дворы", 0.1),),
+    )
+    history = tuple(
+        HistoryLine(
+            kind=kind,
+            occurred_at=ago(5),
+            recorded_at=ago(4),
+            actor="Анна Лунина",
+            params={"agency": HOSTILE, "topic": HOSTILE, "reason": HOSTILE},
+        )
+        for kind in (*labels.EVENT, "unheard_of")
+    )
+    return AppealCard(
+        number="482913077",
+        version=3,
+        status="closed" if bare else "in_work",
+        platform="vk",
+        page=HOSTILE,
+        author=HOSTILE,
+        territory="Заозёрск",
+        topic="" if bare else "Тротуары",
+        agency="Дорожная служба",
+        opened_at=ago(5),
+        post=None
+        if bare
+        else PostView(text=HOSTILE * 20, published_at=ago(9), url="https://vk.invalid/1", gone=corrected),
+        comments=() if bare else comments(),
+        deadlines=() if bare else deadlines(),
+        verdict=None if bare else verdict,
+        history=() if bare else history,
+        answer_key="key",
+        outcome="solved" if bare else "",
+        assignee="" if bare else "Пётр Ильин",
+        notes=() if bare else (NoteView(author="Анна Лунина", at=ago(2), text=HOSTILE),),
+        earlier=() if bare else (EarlierAppeal(number="1234", topic="", opened_at=ago(9000), status="closed"),),
+        actions=frozenset()
+        if bare
+        else frozenset({"take", "route", "topic", "dismiss", "close", "reopen", "answer", "note"}),
+    )
+
+
+def form(action: str) -> ActionForm:
+    """A dialog with a long list to choose from."""
+    many = tuple(Choice(value=str(n), label=f"{HOSTILE} {n}", group="Г" if n % 2 else "", hint="х") for n in range(12))
+    return ActionForm(
+        action=action,
+        post_to=f"/appeals/1/{action}",
+        back_to="/appeals/1",
+        subject=HOSTILE,
+        version=2,
+        choices=many,
+        agencies=many,
+    )
+
+
+def triage(*, empty: bool = False) -> TriagePage:
+    """A comment with suggestions and one without."""
+    suggestion = Suggestion(topic="t", topic_label=HOSTILE, agency="a", agency_label="Дорожная служба")
+    rows = tuple(
+        TriageRow(
+            comment_id=str(place),
+            version=1,
+            platform="telegram",
+            page=HOSTILE,
+            author=HOSTILE if place else "",
+            text=HOSTILE,
+            written_at=ago(1),
+            reasons=(Reason(code="weak"),),
+            post=HOSTILE,
+            url="https://t.invalid/1",
+            due=due(place - 1),
+            suggestions=(suggestion,) * (place * 3),
+            attachments=(Attachment(kind="photo"),),
+        )
+        for place in range(2)
+    )
+    kinds = (Choice(value="thanks", label="Благодарность"),)
+    return TriagePage(
+        rows=() if empty else rows, kinds=kinds, total=0 if empty else 1234, next_cursor=None if empty else "&<"
+    )
+
+
+def measure(label: str, **changed: float | bool | None) -> MeasureRow:
+    """A line of the report."""
+    values: dict[str, object] = {
+        "answered": 12,
+        "average_hours": 4.25,
+        "median_hours": 0.5,
+        "p90_hours": 12.0,
+        "in_time": 10,
+        "in_time_of": 13,
+        "unanswered": 2,
+        "unanswered_overdue": 1,
+        "oldest_hours": 50.0,
+    }
+    return MeasureRow(label=label, **(values | changed))  # type: ignore[arg-type] # the fields of a test's line
+
+
+def report(*, empty: bool = False) -> ReportView:
+    """The supervisor's page, with a line of few answers and one without any."""
+    none = {
+        "answered": 0,
+        "average_hours": None,
+        "median_hours": None,
+        "p90_hours": None,
+        "in_time": 0,
+        "in_time_of": 0,
+    }
+    rows = (measure(HOSTILE), measure("Мало", small=True), measure("Нет", oldest_hours=None, **none))
+    return ReportView(
+        since=date(2026, 2, 1),
+        until=date(2026, 2, 28),
+        zone=ZONE,
+        group_by="agency",
+        groupings=(Choice(value="agency", label="Ведомство", chosen=True),),
+        presets=(Choice(value="2026-02-01/2026-02-28", label="Февраль", chosen=True),),
+        rows=() if empty else rows,
+        total=measure("Всего"),
+        as_of=NOW,
+        small_below=5,
+    )
+
+
+VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
+    "queue": ("workplace.html", lambda: {"queue": queue(), "card": None}),
+    "queue, filtered": (
+        "workplace.html",
+        lambda: {
+            "queue": queue(
+                filters=QueueFilters(mine=True, overdue=True, status="new", agency="1", topic="9", q=HOSTILE)
+            ),
+            "card": None,
+        },
+    ),
+    "queue, nothing": ("workplace.html", lambda: {"queue": queue(empty=True), "card": None}),
+    "appeal": ("workplace.html", lambda: {"queue": queue(), "card": card()}),
+    "appeal, corrected": ("workplace.html", lambda: {"queue": queue(), "card": card(corrected=True)}),
+    "appeal, bare": ("workplace.html", lambda: {"queue": queue(), "card": card(bare=True)}),
+    "route": ("action.html", lambda: {"form": form("route")}),
+    "topic": ("action.html", lambda: {"form": form("topic")}),
+    "dismiss": ("action.html", lambda: {"form": form("dismiss")}),
+    "close": ("action.html", lambda: {"form": form("close")}),
+    "reopen": ("action.html", lambda: {"form": form("reopen")}),
+    "decide": ("action.html", lambda: {"form": form("triage")}),
+    "triage": ("triage.html", lambda: {"page": triage()}),
+    "triage, nothing": ("triage.html", lambda: {"page": triage(empty=True)}),
+    "report": ("report.html", lambda: {"report": report()}),
+    "report, nothing": ("report.html", lambda: {"report": report(empty=True)}),
+    "problem": ("problem.html", lambda: {"problem": Problem(status=404, reference="8f")}),
+    "problem, rare": ("problem.html", lambda: {"problem": Problem(status=418, detail=HOSTILE)}),
+    "sign-in": ("sign_in.html", lambda: {"form": SignInForm(problem="wrong", login=HOSTILE)}),
+}
+FRAGMENTS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
+    "rows": ("queue_rows.html", lambda: {"queue": queue()}),
+    "facets": ("queue_facets.html", lambda: {"queue": queue()}),
+    "card": ("appeal_fragment.html", lambda: {"card": card()}),
+    "dialog": ("action_form.html", lambda: {"form": form("route")}),
+    "triage rows": ("triage_rows.html", lambda: {"page": triage()}),
+}
+ALL = {**VIEWS, **FRAGMENTS}
