@@ -38,7 +38,7 @@ class Reading:
     tops: int = 0
     """Top comments told in this pass."""
     seen: int = 0
-    """Comments told in this pass, replies included."""
+    """Living comments told in this pass, replies included; a deleted stub must not stand in for one that was missed."""
     first_total: int | None = None
     total: int = 0
     passed: int = 1
@@ -132,7 +132,7 @@ def _fold_tops(reading: Reading, answer: CommentsPage, page: int) -> tuple[list[
         reading,
         after=max([reading.after, *(row.id for row in fresh)]),
         tops=tops,
-        seen=reading.seen + sum(_rows_of(row) for row in fresh) + len(answer.unreadable),
+        seen=reading.seen + sum(_living(_parts(row)) for row in fresh) + len(answer.unreadable),
         first_total=answer.total if reading.first_total is None else reading.first_total,
         total=answer.total,
         open=tuple(row.id for row in fresh if _is_long(row)),
@@ -144,11 +144,12 @@ def _fold_tops(reading: Reading, answer: CommentsPage, page: int) -> tuple[list[
 
 def _fold_thread(reading: Reading, answer: CommentsPage, page: int) -> tuple[list[Row], Reading]:
     fresh = [row for row in answer.rows if row.id > reading.thread_after]
-    told = reading.thread_seen + len(fresh) + len(answer.unreadable)
+    living = sum(_living(row.parsed) for row in fresh) + len(answer.unreadable)
+    told = reading.thread_seen + living
     level_read = told >= (answer.total if answer.level is None else answer.level)
     reading = replace(
         reading,
-        seen=reading.seen + len(fresh) + len(answer.unreadable),
+        seen=reading.seen + living,
         sound=reading.sound and _readable(fresh, answer),
     )
     if fresh and not (answer.told < page and level_read):
@@ -203,16 +204,21 @@ def _is_long(row: Row) -> bool:
     return row.thread_count > row.thread_rows
 
 
-def _rows_of(row: Row) -> int:
-    """Comments that a top row brings: itself, and its replies unless they are read on their own."""
-    return 1 if _is_long(row) else len(row.parsed)
+def _parts(row: Row) -> tuple[CommentSnapshot | Deletion | Unreadable, ...]:
+    """What a top row brings: replies of a long thread come again when it is read on its own, so only itself then."""
+    return row.parsed[:1] if _is_long(row) else row.parsed
+
+
+def _living(parts: tuple[CommentSnapshot | Deletion | Unreadable, ...]) -> int:
+    return sum(
+        1 for part in parts if isinstance(part, Unreadable) or (isinstance(part, CommentSnapshot) and not part.deleted)
+    )
 
 
 def _batch(
     rows: list[Row], unreadable: tuple[Unreadable, ...], *, whole: WholeThread | None = None, cursor: str | None = None
 ) -> Batch:
-    # Replies of a long thread come again when it is read on its own: only the top row is taken now.
-    parsed = [part for row in rows for part in (row.parsed[:1] if _is_long(row) else row.parsed)]
+    parsed = [part for row in rows for part in _parts(row)]
     return Batch(
         comments=tuple(part for part in parsed if isinstance(part, CommentSnapshot)),
         deletions=tuple(part for part in parsed if isinstance(part, Deletion)),

@@ -189,6 +189,7 @@ def test_what_a_link_names(link: str, chat: str | None) -> None:
     assert chat_of(link) == chat
 
 
+@settings(deadline=None)
 @given(text=TEXT)
 def test_no_character_is_lost(text: str) -> None:
     for key in ("text", "caption"):
@@ -198,7 +199,7 @@ def test_no_character_is_lost(text: str) -> None:
         assert mapping.updates(update, SEEN).comments[0].text == text
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(rows=JSON | damaged([answer["result"][0] for answer in RECORDED.values()]))
 def test_any_answer_is_read_or_refused(rows: object) -> None:
     """Nothing but OddError, and no update disappears."""
@@ -219,6 +220,7 @@ def _is_forward(row: object) -> bool:
     return isinstance(message, dict) and message.get("is_automatic_forward") is True
 
 
+@settings(deadline=None)
 @given(answer=JSON)
 def test_the_other_mappings_read_or_refuse(answer: object) -> None:
     for read in (lambda: mapping.sent(answer), lambda: mapping.page_snapshot(answer, answer, credential_key="bot")):
