@@ -1,0 +1,74 @@
+"""What the benchmarks stand on: an embedded PostgreSQL of their own, migrated, with the sample region's directory."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import app.sample
+from app.bootstrap import migrate
+from app.directory.queries import ids_of_codes
+from app.exchange.agencies import import_agencies
+from app.exchange.calendars import complete_calendars, import_calendar
+from app.exchange.rules import import_rules
+from app.exchange.territories import import_territories
+from app.exchange.topics import import_topics
+from app.kernel.db import Database, make_engine
+from app.kernel.embedded import prepare, start_embedded
+from app.sources.service import connect_page
+from connectors.contract import PageSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.engine import URL
+
+    from app.kernel.db import WriteSession
+
+NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+SAMPLE = Path(app.sample.__file__).resolve().parent
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[tuple[URL, Database]]:
+    """The owner's URL and database, with the sample's pages watched; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="otklik-bench-") as place:
+        url = await prepare(start_embedded(Path(place)), name="bench")
+        await migrate(url)
+        database = Database(make_engine(url, pool_size=0, application="bench"))
+        async with database.write() as session:
+            for importer, name in (
+                (import_territories, "territories"),
+                (import_agencies, "agencies"),
+                (import_calendar, "calendar"),
+                (import_topics, "topics"),
+            ):
+                await importer(session, (SAMPLE / f"{name}.csv").read_bytes(), now=NOW)
+            await complete_calendars(session, now=NOW)
+            await _pages(session)
+            await import_rules(session, (SAMPLE / "rules.csv").read_bytes(), now=NOW)
+        yield url, database
+        await database.dispose()
+
+
+async def _pages(session: WriteSession) -> None:
+    """The sample's pages without a platform to ask: their ids stand in the file."""
+    with (SAMPLE / "pages.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    agencies = await ids_of_codes(session, "agency", [row["agency"] for row in rows])
+    territories = await ids_of_codes(session, "territory", [row["territory"] for row in rows])
+    for row in rows:
+        await connect_page(
+            session,
+            platform=row["platform"],
+            snapshot=PageSnapshot(external_id=row["external_id"], title=row["title"], link=row["link"]),
+            agency_id=agencies[row["agency"]],
+            territory_id=territories[row["territory"]],
+            sphere_id=None,
+            watched_since=NOW - timedelta(days=1),
+            now=NOW,
+        )
