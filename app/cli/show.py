@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 out = Console(highlight=False, soft_wrap=True)
+_WIDE = 1000
+"""Columns of what is not a terminal: a program that reads the table gets each row on one line."""
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -58,7 +60,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
         drawn.add_column(column.replace("_", " "), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(_visible(cell)) for cell in row))
-    out.print(drawn, soft_wrap=False)
+    out.print(drawn, soft_wrap=False, width=None if out.is_terminal else _WIDE)
 
 
 def _visible(text: str) -> str:

@@ -135,7 +135,7 @@ async def _wanted(session: ReadSession, lines: list[Line], faults: Faults) -> di
             faults.add(line, f"agency {line['agency']!r} is unknown. Import agencies first, or mend the code.")
         week = _week(line, faults)
         scope = (territories.get(line["territory"], 0), agencies.get(line["agency"]))
-        if scope in wanted:
+        if scope in wanted and not faults.found:
             faults.add(line, "The hours of this territory and agency stand in an earlier line too. Keep one.")
         wanted[scope] = week
     return wanted

@@ -102,12 +102,12 @@ def decode(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        text = _decoded(data, "cp1251")
+        text = data.decode("cp1251", "replace")
     letters = [char for char in text if not char.isascii() and char.isalpha()]
     russian = sum("а" <= char.lower() <= "я" or char in "ёЁ" for char in letters)
     # Text of another code page, read as this one, is mostly letters that Russian does not have, or upper case in words.
     lower = sum(char.islower() for char in letters)
-    if not letters or russian < 0.9 * len(letters) or lower < 0.4 * len(letters):
+    if not letters or "\ufffd" in text or russian < 0.9 * len(letters) or lower < 0.4 * len(letters):
         raise ImportFaultsError([Fault(line=1, text=f"The file is neither UTF-8 nor Windows-1251. {_ENCODING_HELP}")])
     return text
 
