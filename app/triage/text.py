@@ -59,6 +59,7 @@ def clean(text: str, limit: int = LIMIT) -> str:
 def read(text: str, limit: int = LIMIT) -> Reading:
     """Take a text apart. Never raises, whatever the text."""
     plain = clean(text, limit)
+    blank = not plain or plain.isspace()
     links = people = pages = 0
     first = False
     if "[" in plain or "@" in plain:
@@ -71,7 +72,7 @@ def read(text: str, limit: int = LIMIT) -> Reading:
     asks = "?" in plain
     if asks:
         tokens = [ASK if ASK in token else token for token in tokens]
-    return Reading(tokens, asks, links, people, pages, first, not plain or plain.isspace(), len(text) > limit)
+    return Reading(tokens, asks, links, people, pages, first, blank, len(text) > limit)
 
 
 def is_word(token: str) -> bool:

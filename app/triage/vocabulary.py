@@ -20,6 +20,7 @@ from app.triage.text import is_word, plain_word, stem
 MAX_WORDS = 5
 MAX_WEIGHT = 20.0
 _PREFIX_MIN = 2
+_LONG_WORD = 5
 _CACHE_MAX = 131_072
 _PLACES_MAX = 12
 _WORD = re.compile(r"[^\W_]+\*?")
@@ -76,6 +77,11 @@ def _weight(text: str, piece: str) -> float:
     return weight
 
 
+def canonical(keyword: Keyword) -> tuple[str, ...]:
+    """Equal for keywords that match the same texts."""
+    return tuple(sorted(word if word.endswith("*") else stem(plain_word(word)) for word in keyword.words))
+
+
 _Fit = tuple[tuple[int, ...], tuple[int, ...]]
 _NOTHING: _Fit = ((), ())
 _Phrases = dict[int, tuple[tuple[int, tuple[int, ...]], ...]]
@@ -128,9 +134,13 @@ class Matcher:
         return fit
 
     def _patterns(self, word: str) -> Iterable[int]:
-        exact = self._stems.get(stem(word))
-        if exact is not None:
-            yield exact
+        # A stem is the beginning of its word, and finding it is dear: look first whether any beginning is known.
+        stems = self._stems
+        shortest = 2 if len(word) >= _LONG_WORD else 1
+        if any(word[:length] in stems for length in range(shortest, len(word) + 1)):
+            exact = stems.get(stem(word))
+            if exact is not None:
+                yield exact
         if self._shortest:
             for length in range(self._shortest, len(word) + 1):
                 prefix = self._prefixes.get(word[:length])
@@ -160,7 +170,7 @@ class Matcher:
                     places[part] = [position]
                 elif len(where) < _PLACES_MAX:
                     where.append(position)
-        if len(places) > 1:
+        if places:
             found += self._found_phrases(places)
         return list(dict.fromkeys(found))
 

@@ -13,8 +13,10 @@ from app.triage.vocabulary import Keyword, Matcher
 ALGORITHM = 1
 """Raise when the same vocabulary would decide differently."""
 
-APPEAL_FROM = 2.2
-"""Points that open an appeal without a person: say, a question (2) and a word of its topic."""
+APPEAL_FROM = 1.8
+"""Points that open an appeal without a person: say, a question (1.5) and a word or two of its topic."""
+DEMAND_FROM = 0.5
+"""Of them so many from asking, demanding or complaining: a place and a topic alone are a remark."""
 TALK_NEEDS = 1.0
 """So many more are needed when the comment speaks to another citizen."""
 _CAPS = ((Sign.ASK, 2.0), (Sign.REQUEST, 2.0), (Sign.COMPLAIN, 2.5), (Sign.PLACE, 1.0))
@@ -35,7 +37,11 @@ _SURELY_WARM = 3.0
 _CHATTER_FROM = 0.5
 _DEMANDS = ((Sign.ASK, ReasonCode.QUESTION), (Sign.REQUEST, ReasonCode.REQUEST), (Sign.COMPLAIN, ReasonCode.COMPLAINT))
 _LIGHT = frozenset({Sign.THANKS, Sign.PRAISE, Sign.WISHES, Sign.GREETING, Sign.CHATTER, Sign.PLAIN})
-_WARM = ((Sign.WISHES, Kind.WISHES), (Sign.THANKS, Kind.THANKS), (Sign.PRAISE, Kind.THANKS))
+_WARM: tuple[tuple[Sign, Kind], ...] = (
+    (Sign.WISHES, Kind.WISHES),
+    (Sign.THANKS, Kind.THANKS),
+    (Sign.PRAISE, Kind.THANKS),
+)
 
 
 class _Signs(NamedTuple):
@@ -55,10 +61,13 @@ class KeywordClassifier:
     def __init__(self, terms: Iterable[TopicTerms], markers: Sequence[Marker] | None = None) -> None:
         rows = sorted(terms, key=lambda row: row.code)
         known = load_markers() if markers is None else tuple(markers)
-        self._markers = tuple(marker for marker in known if marker.sign is not Sign.PLAIN)
-        self._first_topic = len(self._markers)
+        said = [
+            (marker.sign, marker.keyword.weight, marker.keyword) for marker in known if marker.sign is not Sign.PLAIN
+        ]
+        self._facts = tuple(said)
+        self._first_topic = len(said)
         self._tree = TopicTree(rows)
-        self._matcher = Matcher([*(marker.keyword for marker in self._markers), *self._tree.keywords])
+        self._matcher = Matcher([*(keyword for _, _, keyword in said), *self._tree.keywords])
         self._light = Matcher([m.keyword for m in known if m.sign in _LIGHT and len(m.keyword.words) == 1])
         pieces = [f"{row.code}|{row.parent}|{row.keywords}" for row in rows]
         pieces += [f"{marker.sign}|{marker.keyword.text}={marker.keyword.weight}" for marker in known]
@@ -78,13 +87,12 @@ class KeywordClassifier:
         if sample.by_page:
             return _verdict(Kind.PAGE_VOICE, 1.0, Reason(code=ReasonCode.BY_PAGE))
         reading = read(sample.text)
-        words = [token for token in reading.tokens if is_word(token)]
-        if not words:
+        if not any(map(is_word, reading.tokens)):
             return _wordless(sample, reading)
         found = self._matcher.find(reading.tokens)
         evidence = self._evidence(found)
         signs = self._signs(found, reading, evidence)
-        light = self._light_kind(sample, reading, words, signs) or _talk(sample, reading, signs, evidence)
+        light = self._light_kind(sample, reading, signs) or _talk(sample, reading, signs, evidence)
         if light is not None:
             return light
         post = self._post(sample, evidence, posts)
@@ -107,37 +115,34 @@ class KeywordClassifier:
         points: dict[Sign, float] = {}
         best: dict[Sign, float] = {}
         strongest: dict[Sign, Keyword] = {}
+        facts, first = self._facts, self._first_topic
         for number in found:
-            if number >= self._first_topic:
-                continue
-            marker = self._markers[number]
-            sign, weight = marker.sign, marker.keyword.weight
-            points[sign] = points.get(sign, 0.0) + weight
-            if weight > best.get(sign, 0.0):
-                best[sign] = weight
-                strongest[sign] = marker.keyword
+            if number < first:
+                sign, weight, keyword = facts[number]
+                points[sign] = points.get(sign, 0.0) + weight
+                if weight > best.get(sign, 0.0):
+                    best[sign] = weight
+                    strongest[sign] = keyword
         if reading.asks:
             points[Sign.ASK] = points.get(Sign.ASK, 0.0) + _QUESTION_MARK
         demand = sum(points.get(sign, 0.0) for sign, _ in _DEMANDS)
         strength = min(_TOPIC_CAP, _TOPIC_SHARE * max(evidence.points.values(), default=0.0))
-        for sign, cap in _CAPS:
-            strength += min(points.get(sign, 0.0), cap)
+        strength += sum(min(points.get(sign, 0.0), cap) for sign, cap in _CAPS)
         return _Signs(points, strongest, demand, strength)
 
-    def _light_kind(
-        self, sample: Sample, reading: Reading, words: Sequence[str], signs: _Signs
-    ) -> Classification | None:
+    def _light_kind(self, sample: Sample, reading: Reading, signs: _Signs) -> Classification | None:
         """Thanks, wishes, a greeting or a nod, when nothing in the comment speaks against it; else None."""
         points = signs.points
         if reading.asks or reading.cut or signs.demand > _OPPOSING_MAX:
             return None
+        words = [token for token in reading.tokens if is_word(token)]
         heavy = sum(not self._light.alone(word) for word in words)
         warmth = sum(points.get(sign, 0.0) for sign, _ in _WARM)
         doubt = Sign.NEGATION in points and warmth < _SURELY_WARM
         if warmth >= _COURTESY_FROM and not doubt and heavy <= 1 + 2 * min(warmth, 5.0):
-            if sample.has_attachment and heavy > 1:
-                return None
-            kind, sign = next((kind, sign) for sign, kind in _WARM if sign in points)
+            sign, kind = max(_WARM, key=lambda pair: points.get(pair[0], 0.0))
+            if sample.has_attachment and (heavy > 1 or sign is Sign.PRAISE):
+                return None  # praise of what the picture shows may be bitter
             return _light_verdict(kind, ReasonCode.COURTESY, signs.strongest[sign], heavy, len(words))
         if heavy <= 1 and Sign.NEGATION not in points and not sample.has_attachment:
             if points.get(Sign.CHATTER, 0.0) >= _CHATTER_FROM:
@@ -154,7 +159,7 @@ class KeywordClassifier:
         self, reading: Reading, signs: _Signs, evidence: Evidence, post: Evidence | None
     ) -> Classification:
         needed = APPEAL_FROM + (TALK_NEEDS if reading.starts_with_person else 0.0)
-        is_appeal = True if signs.strength >= needed else None
+        is_appeal = True if signs.strength >= needed and signs.demand >= DEMAND_FROM else None
         about = evidence if post is None else evidence.plus(post)
         best = self._tree.best(about, _SHOWN)
         reasons = [*_why(signs, needed), *self._why_topic(best, evidence, post)]
@@ -163,7 +168,7 @@ class KeywordClassifier:
         return Classification(
             kind=Kind.APPEAL if is_appeal else Kind.UNDECIDED,
             is_appeal=is_appeal,
-            confidence=_confidence(signs.strength, needed),
+            confidence=_confidence(signs.strength, needed, is_appeal=is_appeal),
             topic_code=best[0][0] if best else None,
             scores=tuple(TopicScore(code=code, score=round(score, 3)) for code, score in best),
             reasons=tuple(reasons),
@@ -190,6 +195,8 @@ def _why(signs: _Signs, needed: float) -> Iterable[Reason]:
             yield Reason(code=code, params={"marker": "?" if keyword is None else keyword.text})
     if signs.demand == 0:
         yield Reason(code=ReasonCode.NO_MARKER)
+    elif signs.demand < DEMAND_FROM:
+        yield Reason(code=ReasonCode.WEAK, params={"strength": round(signs.demand, 2), "needed": DEMAND_FROM})
     elif signs.strength < needed:
         yield Reason(code=ReasonCode.WEAK, params={"strength": round(signs.strength, 2), "needed": needed})
 
@@ -204,16 +211,19 @@ def _talk(sample: Sample, reading: Reading, signs: _Signs, evidence: Evidence) -
 
 
 def _wordless(sample: Sample, reading: Reading) -> Classification:
-    if sample.has_attachment:
-        return _verdict(Kind.UNDECIDED, 0.5, Reason(code=ReasonCode.ATTACHMENT_WITHOUT_TEXT))
-    if reading.asks:
-        return _verdict(Kind.UNDECIDED, 0.5, Reason(code=ReasonCode.QUESTION, params={"marker": "?"}))
+    doubts = (
+        (sample.has_attachment, Reason(code=ReasonCode.ATTACHMENT_WITHOUT_TEXT)),
+        (reading.cut, Reason(code=ReasonCode.CUT, params={"characters": LIMIT})),
+        (reading.asks, Reason(code=ReasonCode.QUESTION, params={"marker": "?"})),
+        (reading.blank, Reason(code=ReasonCode.NO_TEXT)),
+    )
+    for true, reason in doubts:
+        if true:
+            return _verdict(Kind.UNDECIDED, 0.5, reason)
     if reading.links:
         return _verdict(Kind.LINK, 0.9, Reason(code=ReasonCode.ONLY_LINKS))
     if reading.people or reading.pages:
         return _verdict(Kind.MENTION, 0.9, Reason(code=ReasonCode.ONLY_MENTIONS))
-    if reading.blank:
-        return _verdict(Kind.UNDECIDED, 0.5, Reason(code=ReasonCode.NO_TEXT))
     return _verdict(Kind.EMOJI, 0.95, Reason(code=ReasonCode.ONLY_EMOJI))
 
 
@@ -226,6 +236,8 @@ def _verdict(kind: Kind, confidence: float, *reasons: Reason) -> Classification:
     return Classification(kind=kind, is_appeal=is_appeal, confidence=confidence, reasons=reasons)
 
 
-def _confidence(strength: float, needed: float) -> float:
-    """From 0.5 at the threshold: how far the decision (appeal, or not sure) stands from it."""
-    return round(min(0.95, 0.5 + abs(strength - needed) / 8), 2)
+def _confidence(strength: float, needed: float, *, is_appeal: bool | None) -> float:
+    """How likely an appeal: 0.5 at the threshold, less below it (a person decides), more above it."""
+    if not is_appeal:
+        return round(0.5 * min(1.0, strength / needed), 2)
+    return round(min(0.95, 0.5 + (strength - needed) / 8), 2)

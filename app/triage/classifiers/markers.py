@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 
-from app.triage.vocabulary import Keyword, parse_keywords
+from app.triage.vocabulary import Keyword, canonical, parse_keywords
 
 
 class Sign(StrEnum):
@@ -41,11 +41,18 @@ def load_markers() -> tuple[Marker, ...]:
 
 
 def read_markers(rows: Iterable[dict[str, str]]) -> Iterable[Marker]:
-    """Markers from rows with columns sign and keywords. Raises ValueError for an unknown sign or keyword."""
+    """Markers from rows with columns sign and keywords. Raises ValueError for an unknown sign or keyword.
+
+    Forms of one word («нужен», «нужна») are one marker, with the greatest weight, or each would count.
+    """
     for row in rows:
         sign = Sign(row["sign"])
+        unique: dict[tuple[str, ...], Keyword] = {}
         for keyword in parse_keywords(row["keywords"]):
-            yield Marker(sign=sign, keyword=keyword)
+            form = canonical(keyword)
+            if form not in unique or keyword.weight > unique[form].weight:
+                unique[form] = keyword
+        yield from (Marker(sign=sign, keyword=keyword) for keyword in unique.values())
 
 
 def fingerprint(pieces: Iterable[str]) -> str:

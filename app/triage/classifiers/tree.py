@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.triage.text import plain_word, stem
-from app.triage.vocabulary import Keyword, KeywordError, Matcher, parse_keywords
+from app.triage.vocabulary import Keyword, KeywordError, canonical, parse_keywords
 
 DESCEND_AT_LEAST = 2.5
 DESCEND_MARGIN = 1.5
@@ -107,10 +106,6 @@ class TopicTree:
         ]
         return sorted(spoken, key=lambda pair: (-pair[1], pair[0].text))[:top]
 
-    def matcher(self) -> Matcher:
-        """A matcher over `keywords`."""
-        return Matcher(self.keywords)
-
 
 def _descend(code: str, leaders: dict[str | None, _Leaders]) -> str:
     """The topic under a group, when one stands out."""
@@ -119,11 +114,6 @@ def _descend(code: str, leaders: dict[str | None, _Leaders]) -> str:
         code = leader[1]
         leader = leaders.get(code)
     return code
-
-
-def canonical(keyword: Keyword) -> tuple[str, ...]:
-    """Equal for keywords that match the same texts."""
-    return tuple(sorted(word if word.endswith("*") else stem(plain_word(word)) for word in keyword.words))
 
 
 def _parsed(row: TopicTerms) -> tuple[Keyword, ...]:
