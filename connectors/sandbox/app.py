@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from connectors.sandbox.calls import Calls
 from connectors.sandbox.clock import Clock, SystemClock
-from connectors.sandbox.control import Control, comment_routes, reply, watch_routes, world_routes
+from connectors.sandbox.control import Control, comment_routes, page_routes, post_routes, reply, watch_routes
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Journal
@@ -43,8 +43,9 @@ def build(
     limits: Limits | None = None,
     clock: Clock | None = None,
 ) -> tuple[Sandbox, Updates]:
-    """A world as its journal remembers it, or as the file begins it. Raises OSError, WorldFileError,
-    JournalDamagedError, JournalBusyError.
+    """A world as its journal remembers it, or as the file begins it.
+
+    Raises OSError, WorldFileError, JournalDamagedError, JournalBusyError.
     """
     world = World(journal=Journal(data_dir), clock=clock or SystemClock(), limits=limits or Limits())
     hub, updates = Hub(), Updates(world.state)
@@ -88,7 +89,8 @@ def create_app(
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     app.include_router(vk_routes(vk, sandbox.faults, scaled))
     app.include_router(telegram_routes(telegram, sandbox.faults, scaled))
-    app.include_router(world_routes(control))
+    app.include_router(page_routes(control))
+    app.include_router(post_routes(control))
     app.include_router(comment_routes(control))
     app.include_router(watch_routes(control))
     app.include_router(wall_routes(sandbox.world, sandbox.hub))

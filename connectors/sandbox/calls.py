@@ -51,7 +51,9 @@ class Calls:
             tally.calls += 1
         tally.outcomes[outcome] += 1
 
-    def rate(self, platform: str, token: str, scope: str, *, limit: int, seconds: float, now: float) -> None:
+    def rate(  # noqa: PLR0913 - one event, one line
+        self, platform: str, token: str, scope: str, *, limit: int, seconds: float, now: float
+    ) -> None:
         """Count one event towards a limited rate, refused ones included."""
         key = (platform, token, scope)
         if key not in self._peaks:

@@ -63,7 +63,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
 def replay(  # noqa: PLR0913 - one parameter per option
     file: Annotated[Path, typer.Argument(help="CSV with columns text[, author, page, post_id, id, kind, written_at].")],
     rate: Annotated[float, typer.Option(help="Comments a second; 0 is as fast as possible.", min=0)] = 0.0,
-    keep_times: Annotated[
+    keep_times: Annotated[  # noqa: FBT002 - an option of the command line, given by name
         bool, typer.Option("--keep-times", help="Keep the file's written_at; otherwise written now.")
     ] = False,
     url: Annotated[str, typer.Option(help="Where the sandbox listens.")] = f"http://127.0.0.1:{DEFAULT_PORT}",

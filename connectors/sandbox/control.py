@@ -62,8 +62,8 @@ def placed(comment: Comment) -> dict[str, str]:
     return {"id": str(comment.id), "post_id": str(comment.post_id)}
 
 
-def world_routes(control: Control) -> APIRouter:
-    """Pages, tokens and posts by program."""
+def page_routes(control: Control) -> APIRouter:
+    """Pages and tokens by program."""
     router = APIRouter()
     world = control.world
 
@@ -89,6 +89,14 @@ def world_routes(control: Control) -> APIRouter:
             raise WorldError(message, 404)
         world.revoke_token(known)
         return reply({"label": known.label})
+
+    return router
+
+
+def post_routes(control: Control) -> APIRouter:
+    """Posts by program."""
+    router = APIRouter()
+    world = control.world
 
     @router.post("/world/posts", status_code=201)
     async def add_post(request: Request) -> Response:

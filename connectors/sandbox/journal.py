@@ -24,7 +24,10 @@ class Journal:
     """Writes events down and gives them back in order; a torn last line is cut off and said."""
 
     def __init__(self, directory: Path | None) -> None:
-        """Open the journal in `directory`; None keeps the world in memory only. Raises OSError when unwritable, JournalBusyError."""
+        """Open the journal in `directory`; None keeps the world in memory only.
+
+        Raises OSError when it cannot be written, JournalBusyError when another sandbox has it.
+        """
         self.path: Path | None = None
         self._file: IO[bytes] | None = None
         if directory is not None:

@@ -86,7 +86,7 @@ class Fields:
     def hours(self, name: str, default: float) -> float:
         """A number of hours, not negative."""
         value = self._value.get(name, default)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 10**6:  # noqa: PLR2004
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 10**6:
             self._fail(name, "must be a number of hours, 0 or more")
         return float(value)
 

@@ -46,7 +46,7 @@ class Silence(Response):
         super().__init__()
         self._seconds = seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Wait for the client to go; else close the connection in the middle of an answer."""
         try:
             async with asyncio.timeout(self._seconds):
@@ -65,7 +65,7 @@ class Cut(Response):
         super().__init__()
         self._bytes = body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Announce the whole body and send half of it."""
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self._bytes)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -53,7 +53,8 @@ def member_chat(call: Call) -> Chat:
     chat = find_chat(call)
     if not call.bot.serves(chat.page) or not (chat.is_group or call.bot.admin):
         kind = "supergroup" if chat.is_group else "channel"
-        raise forbidden(f"bot is not a member of the {kind} chat")
+        description = f"bot is not a member of the {kind} chat"
+        raise forbidden(description)
     return chat
 
 
@@ -271,9 +272,11 @@ def _thread(page: Page, target: int) -> tuple[int, int | None]:
 def _own_message(call: Call, chat: Chat, act: str) -> Comment:
     comment = chat.page.comments.get(call.params.number("message_id", 0)) if chat.is_group else None
     if comment is None or comment.deleted_at is not None:
-        raise bad(f"message to {act} not found")
+        description = f"message to {act} not found"
+        raise bad(description)
     if comment.voice != "bot" or comment.author_id != call.bot.user_id:
-        raise bad(f"message can't be {act}ed")
+        description = f"message can't be {act}ed"
+        raise bad(description)
     return comment
 
 

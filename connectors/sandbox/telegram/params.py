@@ -32,8 +32,8 @@ class Params:
         raw = str(value)
         digits = raw.removeprefix("-")
         if isinstance(value, bool) or not (digits.isascii() and digits.isdecimal() and len(digits) < _LONGEST_NUMBER):
-            name_said = f"{name} is not a valid number"
-            raise bad(f"invalid {name_said}")
+            description = f"invalid {name}: a whole number is needed"
+            raise bad(description)
         return int(raw)
 
     def flag(self, name: str) -> bool:

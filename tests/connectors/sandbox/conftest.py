@@ -12,8 +12,8 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from connectors.sandbox.limits import Limits
 from connectors.sandbox.app import create_app
+from connectors.sandbox.limits import Limits
 from connectors.sandbox.server import Running, in_thread, running
 from tests.connectors.sandbox.clients import BOT, SCALE, Client, make_vk
 
@@ -81,8 +81,6 @@ WORLD: dict[str, Any] = {
     ],
 }
 
-Start = "Callable[..., AbstractContextManager[Running]]"
-
 
 @pytest.fixture
 def world_file(tmp_path: Path) -> Path:
@@ -98,7 +96,8 @@ def start(world_file: Path) -> Callable[..., AbstractContextManager[Running]]:
 
     @contextmanager
     def begin(**options: Any) -> Iterator[Running]:
-        with running(**{"world_file": world_file, "time_scale": SCALE, "limits": Limits(silence=1.0)} | options) as one:
+        settings: dict[str, Any] = {"world_file": world_file, "time_scale": SCALE, "limits": Limits(silence=1.0)}
+        with running(**settings | options) as one:
             yield one
 
     return begin

@@ -29,6 +29,7 @@ class VkSchemas:
     """VK's schema in a draft of today: `required` becomes a list, `allOf` one object, unknown fields are refused."""
 
     def __init__(self, root: Path) -> None:
+        """Read from a folder of VK's schema."""
         self._root = root
         self._definitions: dict[str, Any] = {}
 
@@ -58,7 +59,7 @@ class VkSchemas:
         if "properties" in node or "allOf" in node:
             properties, required = self._merged(file, node)
             return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-        kept = {key: node[key] for key in ("type", "enum", "minimum", "maximum") if key in node}
+        kept: dict[str, Any] = {key: node[key] for key in ("type", "enum", "minimum", "maximum") if key in node}
         if isinstance(node.get("items"), dict):
             kept["items"] = self._convert(file, node["items"])
         if "oneOf" in node:

@@ -133,8 +133,9 @@ def test_more_than_twenty_five_calls_are_refused(vk: Callable[..., VkApi]) -> No
 
 
 def test_a_function_of_the_client_writes_under_its_own_token(vk: Callable[..., VkApi], http: Client) -> None:
-    write = VkFunction(args=("text",), code=f'return API.wall.createComment({{"owner_id":-{TOWN},"post_id":1,"message":%(text)s}});')
-    text = "Ответ с «кавычками», \"кавычками\" и \n переносом"
+    values = f'{{"owner_id":-{TOWN},"post_id":1,"message":%(text)s}}'
+    write = VkFunction(args=("text",), code=f"return API.wall.createComment({values});")
+    text = 'Ответ с «кавычками», "кавычками" и \n переносом'
     assert write(vk("town-token"), text)["comment_id"] > 0
     assert http.get("/truth")["answers"][0]["text"] == text
     http.post("/faults", {"platform": "vk", "method": "wall.createComment", "kind": "captcha"})

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from connectors.sandbox.server import Running
     from tests.connectors.sandbox.clients import Client
 
+COLUMNS = ("page", "post_id", "id", "kind", "written_at", "text")
 STREAM = [
-    {"page": "p1", "post_id": "10.0", "id": "3", "kind": "reply", "written_at": "2024-05-18 09:00:00", "text": "Ответ"},
-    {"page": "p1", "post_id": "10.0", "id": "2", "kind": "comment", "written_at": "2024-05-18 08:00:00", "text": "Вопрос"},
-    {"page": "p2", "post_id": "11.0", "id": "4", "kind": "comment", "written_at": "2024-05-18 10:00:00", "text": "Другой"},
-    {"page": "p1", "post_id": "12.0", "id": "5", "kind": "reply", "written_at": "2024-05-18 11:00:00", "text": "Без пары"},
-]  # fmt: skip
+    dict(zip(COLUMNS, row, strict=True))
+    for row in (
+        ("p1", "10.0", "3", "reply", "2024-05-18 09:00:00", "Ответ"),
+        ("p1", "10.0", "2", "comment", "2024-05-18 08:00:00", "Вопрос"),
+        ("p2", "11.0", "4", "comment", "2024-05-18 10:00:00", "Другой"),
+        ("p1", "12.0", "5", "reply", "2024-05-18 11:00:00", "Без пары"),
+    )
+]
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> Path:

@@ -62,7 +62,8 @@ def test_the_vk_validator_finds_what_is_wrong() -> None:
     validator = schemas.validator("wall/responses.json", "wall_getComments_response")
     good = {"id": 1, "from_id": 5, "date": 1, "text": ""}
     assert validator.is_valid({"response": {"count": 1, "items": [good]}})
-    for wrong in ({"id": "1"}, {"date": None}, {"surprise": 1}, {"thread": {"items": []}}):
+    wrongs: list[dict[str, Any]] = [{"id": "1"}, {"date": None}, {"surprise": 1}, {"thread": {"items": []}}]
+    for wrong in wrongs:
         assert not validator.is_valid({"response": {"count": 1, "items": [good | wrong]}})
 
 
@@ -93,8 +94,14 @@ def test_telegram_answers_are_as_the_bot_api_says(http: Client, *, admin: bool) 
     http.delete(f"/world/tokens/telegram/{BOT}")
     http.post(
         "/world/tokens",
-        {"platform": "telegram", "token": BOT, "username": "priozersk_bot", "can_read_all_group_messages": True, "admin": admin},
-    )  # fmt: skip
+        {
+            "platform": "telegram",
+            "token": BOT,
+            "username": "priozersk_bot",
+            "can_read_all_group_messages": True,
+            "admin": admin,
+        },
+    )
     for spec in ({"text": "", "photo": "pit"}, {"text": "С фото", "photo": "pit"}, {"as_page": True, "text": "Сами"}):
         made = http.post("/world/comments", {"platform": "telegram", "page": "town_news", "author": "Вера", **spec})
         http.patch(f"/world/comments/telegram/town_news/1/{made['id']}", {"text": "Иначе"})

@@ -100,8 +100,8 @@ def test_the_real_client_keeps_within_the_rate(vk: Callable[..., VkApi], http: C
     for _ in range(12):
         session.method("users.get")
     calls = http.get("/calls")
-    (rate,) = [item for item in calls["rates"] if item["token"] == "Сотрудник Центра"]
-    assert rate["peak"] <= rate["limit"] == 3
+    (rate,) = [item for item in calls["rates"] if item["token"] == "Сотрудник Центра"]  # noqa: S105 - a label
+    assert rate["peak"] <= rate["limit"]
     assert rate["exceeded"] is False
     (method,) = calls["methods"]
     assert (method["method"], method["calls"], method["outcomes"]) == ("users.get", 12, {"ok": 12})
@@ -143,9 +143,8 @@ def test_faults_before_and_after_the_act(vk: Callable[..., VkApi], http: Client)
 
     def send(kind: str) -> int:
         http.post("/faults", {"platform": "vk", "method": "wall.createComment", "kind": kind})
-        with pytest.raises((ApiHttpError, requests.RequestException, TypeError)):
-            answer = session.method("wall.createComment", values | {"message": kind})
-            raise TypeError(answer["comment_id"])
+        with pytest.raises((ApiHttpError, requests.RequestException)):
+            session.method("wall.createComment", values | {"message": kind})
         return len(http.get("/truth")["answers"])
 
     assert send("http_500") == 0
@@ -160,7 +159,7 @@ def test_faults_before_and_after_the_act(vk: Callable[..., VkApi], http: Client)
 
 
 def test_an_error_of_ones_choice_and_bad_orders(vk: Callable[..., VkApi], http: Client) -> None:
-    http.post("/faults", {"platform": "vk", "method": "*", "kind": "error", "code": 10, "token": "service service-token"})
+    http.post("/faults", {"platform": "vk", "method": "*", "kind": "error", "code": 10, "token": "service all"})
     http.post("/faults", {"platform": "vk", "method": "users.get", "kind": "error", "code": 18, "text": "Нет"})
     with pytest.raises(ApiError, match="Нет"):
         vk().method("users.get")

@@ -49,7 +49,7 @@ def test_threads_are_given_only_when_asked_for(vk: Callable[..., VkApi]) -> None
     bare = comments(vk())
     assert bare["count"] == 3
     assert bare["current_level_count"] == 2
-    assert [item["thread"] for item in bare["items"]][0]["items"] == []
+    assert bare["items"][0]["thread"]["items"] == []
     assert bare["items"][0]["thread"]["count"] == 1
     full = comments(vk(), thread_items_count=10)
     reply = full["items"][0]["thread"]["items"][0]

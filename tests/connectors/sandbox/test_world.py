@@ -38,6 +38,7 @@ class HandClock(SystemClock):
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
+        """Begin at a round moment."""
         self.seconds = 1_800_000_000.0
 
     def time(self) -> float:
@@ -74,17 +75,15 @@ def test_what_the_page_writes_by_hand_is_its_comment(http: Client) -> None:
 
 def test_comments_go_to_the_latest_post_and_one_name_is_one_author(http: Client) -> None:
     post = http.post("/world/posts", {"platform": "telegram", "page": "town_news", "text": "Свежее"})["id"]
-    ids = {
-        http.post("/world/comments", {"platform": "telegram", "page": "@Town_News", "author": "Я", "text": text})["post_id"]
-        for text in "аб"
-    }  # fmt: skip
+    spec = {"platform": "telegram", "page": "@Town_News", "author": "Я"}
+    ids = {http.post("/world/comments", spec | {"text": text})["post_id"] for text in "аб"}
     assert ids == {post}
     authors = [item["author_id"] for item in http.get("/truth?platform=telegram")["comments"][-2:]]
     assert authors[0] == authors[1]
 
 
 def test_hostile_text_survives_every_way_out(http: Client, sandbox: Running) -> None:
-    body = json.dumps({"platform": "vk", "page": "town", "author": "Я", "text": HOSTILE})
+    body = json.dumps(T | {"text": HOSTILE})
     made = http.http.post("/world/comments", content=body).json()
     assert http.get("/truth")["comments"][-1]["text"] == HOSTILE
     vk = http.get(f"/method/wall.getComments?access_token=user-token&v=5.199&owner_id=-{TOWN}&post_id=1&sort=desc")
@@ -99,6 +98,9 @@ def test_hostile_text_survives_every_way_out(http: Client, sandbox: Running) -> 
     assert sandbox.sandbox.world.sequence > 0
 
 
+T = {"platform": "vk", "page": "town", "author": "Я", "text": "т"}
+
+
 @pytest.mark.parametrize(
     ("path", "spec", "status", "words"),
     [
@@ -107,16 +109,16 @@ def test_hostile_text_survives_every_way_out(http: Client, sandbox: Running) -> 
         ("comments", {"platform": "vk", "page": "village", "author": "Я", "text": "т"}, 404, "no posts"),
         ("comments", {"platform": "vk", "page": "town", "text": "т"}, 400, "author"),
         ("comments", {"platform": "vk", "page": "town", "author": "Я"}, 400, "text"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": ""}, 400, "photo"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": 5}, 400, "text"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "reply_to": "99"}, 404, "99"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "post_id": "99"}, 404, "99"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "post_id": -1}, 400, "post_id"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "д" * 16_385}, 422, "16384"),
+        ("comments", T | {"text": ""}, 400, "photo"),
+        ("comments", T | {"text": 5}, 400, "text"),
+        ("comments", T | {"reply_to": "99"}, 404, "99"),
+        ("comments", T | {"post_id": "99"}, 404, "99"),
+        ("comments", T | {"post_id": -1}, 400, "post_id"),
+        ("comments", T | {"text": "д" * 16_385}, 422, "16384"),
         ("comments", {"platform": "telegram", "page": "town_news", "author": "Я", "text": "д" * 4097}, 422, "4096"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "written_at": "вчера"}, 400, "ISO"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "written_at": "2024-01-01"}, 400, "UTC"),
-        ("comments", {"platform": "vk", "page": "town", "author": "Я", "text": "т", "written_at": 9e12}, 400, "future"),
+        ("comments", T | {"written_at": "вчера"}, 400, "ISO"),
+        ("comments", T | {"written_at": "2024-01-01"}, 400, "UTC"),
+        ("comments", T | {"written_at": 9e12}, 400, "future"),
         ("posts", {"platform": "vk", "page": "town"}, 400, "text"),
         ("pages", {"platform": "vk", "page": "town"}, 409, "exists"),
         ("pages", {"platform": "vk", "page": "Главная"}, 400, "screen name"),
@@ -161,7 +163,9 @@ def test_a_restart_keeps_the_world(start: Callable[..., AbstractContextManager[R
         assert int(http.comment("Дальше")["id"]) == answer + 1
 
 
-def test_a_torn_last_line_is_cut_off_and_said(world_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_torn_last_line_is_cut_off_and_said(
+    world_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     build(data_dir=tmp_path, world_file=world_file)[0].world.close()
     journal = tmp_path / "world.jsonl"
     whole = journal.read_bytes()
@@ -207,7 +211,7 @@ def test_a_wrong_world_file_is_named(tmp_path: Path, content: str) -> None:
 
 def test_the_world_file_s_history_happens_in_order(world_file: Path) -> None:
     sandbox, _ = build(world_file=world_file)
-    for _, page in sandbox.world.state.pages.items():
+    for page in sandbox.world.state.pages.values():
         written = [comment.written_at for comment in page.comments.values()]
         assert written == sorted(written)
         assert list(page.comments) == sorted(page.comments)
@@ -224,7 +228,8 @@ def test_time_scale_shrinks_windows_and_keeps_ratios() -> None:
 
 @given(st.lists(st.floats(0, 3), max_size=80), st.integers(1, 5))
 def test_a_window_never_lets_too_many_through_and_never_refuses_needlessly(gaps: list[float], limit: int) -> None:
-    window, now, taken = Window(limit, 1.0), 100.0, []
+    window, now = Window(limit, 1.0), 100.0
+    taken: list[float] = []
     for gap in gaps:
         now += gap
         recent = [moment for moment in taken if moment + 1.0 > now]
@@ -254,6 +259,7 @@ class Model:
     """What a wall must show, kept the slow and simple way."""
 
     def __init__(self) -> None:
+        """Begin with an empty wall."""
         self.comments: list[tuple[int, int | None]] = []
         self.gone: set[int] = set()
 
