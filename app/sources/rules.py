@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 REPLACEMENT = "\ufffd"
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Fate(StrEnum):
@@ -22,7 +24,5 @@ def storable(text: str) -> tuple[str, bool]:
 
     Source: DESIGN section 4. Everything else stays character for character.
     """
-    if text.isascii() and "\0" not in text:
-        return text, False
-    clean = "".join(REPLACEMENT if char == "\0" or "\ud800" <= char <= "\udfff" else char for char in text)
-    return clean, clean != text
+    clean, replaced = _UNSTORABLE.subn(REPLACEMENT, text)
+    return clean, replaced > 0
