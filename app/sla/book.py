@@ -120,7 +120,7 @@ class Book:
         self._unusable: set[int] = set()
 
     def plan(self, matter: Matter, started_at: datetime, *, promises: Sequence[Promise] = OPENING_PROMISES) -> list[PlannedTimer]:
-        """The deadlines of a matter: one for each of `promises` that a policy makes. ValueError on a naive moment."""
+        """The deadlines of a matter: one for each of `promises` that a policy makes. A naive moment raises TypeError or ValueError."""
         timers = []
         for promise in promises:
             chosen = self._choose(matter, promise, started_at)

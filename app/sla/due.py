@@ -45,7 +45,7 @@ class Waiting:
 
 
 # A clock that stands still neither warns nor runs out; what had passed before the pause began stays passed.
-_BREACHED = text(
+BREACHED = text(
     """
     WITH due AS (
       SELECT t.id, a.agency_id, a.territory_id FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id
@@ -57,7 +57,7 @@ _BREACHED = text(
     """
 )
 
-_WARNED = text(
+WARNED = text(
     """
     WITH due AS (
       SELECT t.id, a.agency_id, a.territory_id FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id
@@ -73,7 +73,7 @@ _WARNED = text(
     """
 )
 
-_TRIAGE = text(
+WAITING = text(
     """
     WITH due AS (
       SELECT c.id, c.triage_warn_at AS warn_at, g.agency_id, g.territory_id FROM comment c JOIN page g ON g.id = c.page_id
@@ -97,19 +97,19 @@ _NEXT = text(
 
 async def take_breached(session: WriteSession, *, now: datetime, limit: int) -> list[Crossed]:
     """Timers whose deadline has passed; their warnings not given yet are void."""
-    rows = await session.execute(_BREACHED, {"now": now, "limit": limit})
+    rows = await session.execute(BREACHED, {"now": now, "limit": limit})
     return [Crossed(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
 
 async def take_warned(session: WriteSession, *, now: datetime, limit: int) -> list[Crossed]:
     """Timers with a warning to give: the latest that has come. One that a later one overtook is not given."""
-    rows = await session.execute(_WARNED, {"now": now, "limit": limit})
+    rows = await session.execute(WARNED, {"now": now, "limit": limit})
     return [Crossed(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
 
 async def take_waiting(session: WriteSession, *, now: datetime, limit: int) -> list[Waiting]:
     """Comments in triage to warn of, or whose deadline has passed: told once as late, then no more."""
-    rows = await session.execute(_TRIAGE, {"now": now, "limit": limit})
+    rows = await session.execute(WAITING, {"now": now, "limit": limit})
     return [Waiting(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
 

@@ -39,8 +39,9 @@ class SlaPolicyVersion(Base):
 class SlaTimer(Base):
     """One running deadline: an appeal, a cycle, a promise.
 
-    `started_at` is the citizen's time, `stopped_at` the platform's publish time. `warn_at` is the next warning
-    still to give; empty when there is none. `breached_at` is set when the deadline passed while it ran.
+    `started_at` is the citizen's time, `stopped_at` the platform's publish time. `due_at` is the deadline as it stands:
+    whoever ends a pause moves it. `warn_at` is the next warning still to give; empty when there is none. `breached_at`
+    is set when the deadline passed while it ran. Without `calendar_version_id` working time is plain time.
     """
 
     __tablename__ = "sla_timer"
