@@ -110,15 +110,19 @@ def _moment(as_of: datetime | None, now: datetime) -> datetime:
 def _params(
     access: Access | None, period: Period, filters: Filters, as_of: datetime | None, ages_at: datetime
 ) -> dict[str, Any]:
+    whole = access is None or access.whole
+    agencies, territories = ([], []) if access is None else (list(access.agency_ids), list(access.territory_ids))
     params: dict[str, Any] = {
         "since": period.since,
         "until": period.until,
         "ages_at": ages_at,
-        "whole": access is None or access.whole,
-        "agencies": [] if access is None else list(access.agency_ids),
-        "territories": [] if access is None else list(access.territory_ids),
+        "whole": whole,
+        "agencies": agencies,
+        "territories": territories,
     }
-    if as_of is not None:
+    if as_of is None:
+        params |= {"beyond_agencies": whole or bool(territories), "beyond_territories": whole or bool(agencies)}
+    else:
         params["as_of"] = as_of
     return params | {f"only_{column}": list(values) for column, values in _narrowed(filters).items()}
 

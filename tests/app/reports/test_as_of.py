@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from app.appeals import answers, service as appeals
+from app.appeals import answers
+from app.appeals import service as appeals
 from app.appeals.models import Appeal
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, possible
 from app.kernel.db import utc_now_of
@@ -201,7 +202,7 @@ async def test_the_past_stays_as_it_was_reported(owner_db: Database) -> None:
                 )
             changes += then[0].total != told[-1][1][0].total
     assert changes > 10, f"seed {seed}: the walk did not change the figures"
-    assert len(office.done) >= 5, f"seed {seed}: {office.done}"  # noqa: PLR2004
+    assert len(office.done) >= 5, f"seed {seed}: {office.done}"
 
 
 async def test_an_answer_noticed_late_was_not_there_before(owner_db: Database) -> None:

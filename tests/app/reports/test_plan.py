@@ -1,0 +1,127 @@
+"""The plan of the month report: it reads the month, not the table, and asks the dear questions of few rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from app.people.queries import access_of_operator
+from app.people.rules import Role
+from app.reports import service
+from app.reports.queries import response_times_sql, trend_sql
+from app.reports.rules import NO_FILTERS, Bucket, Grouping, Period, edges, slices
+from tests import factories as make
+
+if TYPE_CHECKING:
+    from app.kernel.db import Database
+
+MONTH = Period(start=date(2026, 3, 1), end=date(2026, 3, 31), tz="Europe/Moscow")
+NOW = datetime(2026, 12, 31, tzinfo=UTC)
+
+_YEAR = """
+WITH made AS (
+  INSERT INTO appeal (source, platform, page_id, status, agency_id, territory_id, topic_id, written_at, opened_at, touched_at)
+  SELECT 'hand', 'vk', :page, 'answered', (CAST(:agencies AS bigint[]))[1 + n % 20],
+    CASE n % 20 WHEN 7 THEN CAST(:town AS bigint) ELSE :territory END, :topic, w.at, w.at, w.at
+  FROM generate_series(1, 50000) n
+  CROSS JOIN LATERAL (SELECT timestamptz '2026-01-01' + n * interval '10 minutes') AS w(at)
+  RETURNING id, agency_id, written_at)
+INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, term, started_at, recorded_at, due_at, stopped_at,
+  outcome, agency_id, elapsed_seconds, working_seconds)
+SELECT id, 1, 'first_answer', :policy, '{"seconds": 86400, "working": false}', written_at, written_at,
+  written_at + interval '1 day', written_at + interval '5 hours', 'met', agency_id, 18000, 9000
+FROM made
+"""
+
+
+async def a_year(owner_db: Database) -> dict[str, int]:
+    """50,000 answered appeals of 20 agencies, some 4,500 a month; the readers of them."""
+    async with owner_db.write() as session:
+        land = await make.make_territory(session)
+        town = await make.make_territory(session, parent=land)
+        agencies = [await make.make_agency(session, territory=land) for _ in range(20)]
+        page, topic, policy = (
+            await make.make_page(session, agency=agencies[0]),
+            await make.make_topic(session),
+            await make.make_policy(session),
+        )
+        await session.execute(
+            text(_YEAR),
+            {
+                "page": page.id,
+                "agencies": [one.id for one in agencies],
+                "territory": land.id,
+                "town": town.id,
+                "topic": topic.id,
+                "policy": policy.id,
+            },
+        )
+        readers = {
+            "whole": (await make.make_operator(session, role=Role.SUPERVISOR)).id,
+            "agency": (await make.make_operator(session, role=Role.SUPERVISOR, scope=agencies[3])).id,
+            "territory": (await make.make_operator(session, role=Role.COORDINATOR, scope=town)).id,
+        }
+    async with owner_db.engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(
+            text("ANALYZE appeal, sla_timer")
+        )
+    return readers
+
+
+def scans(plan: dict[str, Any], table: str) -> list[tuple[str, str | None]]:
+    """How a table is read, everywhere in a plan."""
+    found = [(plan["Node Type"], plan.get("Index Name"))] if plan.get("Relation Name") == table else []
+    if plan["Node Type"] == "Bitmap Heap Scan" and found:
+        found = [(plan["Node Type"], plan["Plans"][0].get("Index Name"))]
+    for below in plan.get("Plans", ()):
+        found += scans(below, table)
+    return found
+
+
+@pytest.mark.timeout(90)
+async def test_the_month_is_read_by_its_index(owner_db: Database, web_db: Database) -> None:
+    readers = await a_year(owner_db)
+    flat = {"after_opened": None, "after_key": "", "most": 51}
+    for name, reader in readers.items():
+        async with web_db.read(operator_id=reader) as session:
+            access = await access_of_operator(session, operator_id=reader)
+        params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
+        for group_by in Grouping:
+            statement = response_times_sql(group_by, frozenset(), as_of=False)
+            await _check(web_db, reader, f"{name} by {group_by}", str(statement), params | flat)
+        parts = edges(MONTH, slices(MONTH, Bucket.DAY))
+        await _check(
+            web_db, reader, f"{name} trend", str(trend_sql(frozenset(), as_of=False)), params | {"edges": parts}
+        )
+
+    assert await _calls_of_the_policy(owner_db, readers["agency"]) < 500, "the scope is asked for before the policy"
+
+
+async def _check(web_db: Database, reader: int, name: str, statement: str, params: dict[str, Any]) -> None:
+    async with web_db.read(operator_id=reader) as session:
+        explained = await session.execute(text(f"EXPLAIN (FORMAT JSON) {statement}"), params)
+        plan = explained.scalar_one()[0]
+    used = {index for _, index in scans(plan["Plan"], "sla_timer")}
+    assert used, name
+    # Who sees a small territory may also be served by its appeals, each with its timer.
+    beside = {"uq_sla_timer_appeal_id_cycle_promise"} if name.startswith("territory") else set()
+    assert used <= {"ix_sla_timer_started_at"} | beside, f"{name}: {used}"
+
+
+async def _calls_of_the_policy(owner_db: Database, reader: int) -> int:
+    """How often the month report of an agency (223 rows of 4,464) calls the policy's function, once a row."""
+    async with owner_db.read(operator_id=reader) as session:
+        access = await access_of_operator(session, operator_id=reader)
+        await session.execute(text("SET LOCAL track_functions = 'all'"))  # the owner may
+        await session.execute(text("SET LOCAL ROLE otklik_web"))
+        params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
+        flat = {"after_opened": None, "after_key": "", "most": 51}
+        rows = await session.execute(response_times_sql(Grouping.PLATFORM, frozenset(), as_of=False), params | flat)
+        assert [row.figures["opened"] for row in rows] == [223, 223]
+        calls = await session.scalar(
+            text("SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'otklik_held'")
+        )
+    return int(calls or 0)

@@ -1,0 +1,135 @@
+"""Whose figures a person sees: by the explicit condition, and by row-level security behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.people.queries import access_of_operator
+from app.people.rules import Access, Role
+from app.reports.rules import Bucket, Grouping
+from app.reports.service import response_times, trend
+from tests import factories as make
+from tests.app.reports.test_response_times import NOVEMBER, NOW, at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from app.directory.models import Agency, Territory
+    from app.kernel.db import Database
+    from app.reports.figures import ResponseTimes
+
+
+@dataclass
+class Region:
+    """Ministry > clinic with two and three appeals, roads with four; one answered by the clinic and now with roads."""
+
+    land: Territory
+    town: Territory
+    ministry: Agency
+    clinic: Agency
+    roads: Agency
+
+
+async def region(owner_db: Database) -> Region:
+    async with owner_db.write() as session:
+        land = await make.make_territory(session, name="Край")
+        town = await make.make_territory(session, name="Город", parent=land)
+        ministry = await make.make_agency(session, name="Министерство", territory=land)
+        clinic = await make.make_agency(session, name="Поликлиника", parent=ministry, territory=town)
+        roads = await make.make_agency(session, name="Дороги", territory=land)
+        for agency, count in ((ministry, 2), (clinic, 3), (roads, 4)):
+            for number in range(count):
+                appeal = await make.make_taken_down_appeal(session, agency=agency, written_at=at(17, 9))
+                await make.make_timer(session, appeal=appeal, stopped_at=at(17, 10 + number) if number else None)
+        moved = await make.make_taken_down_appeal(session, agency=roads, written_at=at(16, 9))
+        await make.make_assignment(session, appeal=moved, agency_id=clinic.id, since=at(16, 9), until=at(16, 12))
+        await make.make_timer(session, appeal=moved, stopped_at=at(16, 11), agency_id=clinic.id, recorded_at=at(16, 9))
+    return Region(land, town, ministry, clinic, roads)
+
+
+async def hired(owner_db: Database, *grants: tuple[Role, Agency | Territory | None]) -> Access:
+    async with owner_db.write() as session:
+        person = await make.make_operator(session, role=None)
+        for role, scope in grants:
+            await make.grant(session, operator=person, role=role, scope=scope)
+        access = await access_of_operator(session, operator_id=person.id)
+    assert access is not None
+    return access
+
+
+async def seen(
+    database: Database,
+    access: Access,
+    *,
+    reader: Access | None = None,
+    group_by: Grouping = Grouping.AGENCY,
+    as_of: datetime | None = None,
+) -> ResponseTimes:
+    """What `access` asks for while the database believes that `reader` is asking."""
+    async with database.read(operator_id=(reader or access).operator_id) as session:
+        return await response_times(session, access=access, period=NOVEMBER, group_by=group_by, now=NOW, as_of=as_of)
+
+
+def told(report: ResponseTimes) -> list[tuple[str, int, int]]:
+    return [(row.label, row.depth, row.opened) for row in report.rows]
+
+
+async def test_everyone_sees_their_own(owner_db: Database, web_db: Database) -> None:
+    here = await region(owner_db)
+    whole = [("Дороги", 0, 4), ("Министерство", 0, 6), ("Поликлиника", 1, 4)]
+    expected: Sequence[tuple[tuple[Role, Agency | Territory | None], list[tuple[str, int, int]]]] = [
+        ((Role.SUPERVISOR, None), whole),
+        ((Role.SUPERVISOR, here.ministry), [("Министерство", 0, 6), ("Поликлиника", 1, 4)]),
+        ((Role.OPERATOR, here.clinic), [("Поликлиника", 0, 4)]),
+        ((Role.OPERATOR, here.roads), [("Дороги", 0, 4)]),
+        ((Role.COORDINATOR, here.land), whole),
+        ((Role.COORDINATOR, here.town), [("Поликлиника", 0, 3)]),
+        ((Role.ADMINISTRATOR, None), []),
+    ]
+    for grant, rows in expected:
+        access = await hired(owner_db, grant)
+        report = await seen(web_db, access)
+        assert told(report) == rows, grant
+        assert report.total.opened == sum(opened for _, depth, opened in rows if depth == 0)
+        async with web_db.read(operator_id=access.operator_id) as session:
+            days = await trend(session, access=access, period=NOVEMBER, bucket=Bucket.DAY, now=NOW)
+        assert days.total == report.total
+
+
+async def test_roles_add_up(owner_db: Database, web_db: Database) -> None:
+    here = await region(owner_db)
+    both = await hired(
+        owner_db, (Role.OPERATOR, here.clinic), (Role.COORDINATOR, here.town), (Role.OPERATOR, here.roads)
+    )
+    assert told(await seen(web_db, both)) == [("Дороги", 0, 4), ("Поликлиника", 0, 4)]
+
+
+async def test_a_place_above_the_scope_is_not_shown_by_its_part(owner_db: Database, web_db: Database) -> None:
+    here = await region(owner_db)
+    local = await hired(owner_db, (Role.COORDINATOR, here.town))
+    assert told(await seen(web_db, local, group_by=Grouping.TERRITORY)) == [("Город", 0, 3)]
+    everywhere = await hired(owner_db, (Role.COORDINATOR, here.land))
+    assert told(await seen(web_db, everywhere, group_by=Grouping.TERRITORY)) == [("Край", 0, 10), ("Город", 1, 3)]
+
+
+@pytest.mark.parametrize("group_by", list(Grouping))
+@pytest.mark.parametrize("as_of", [None, NOW - timedelta(hours=1)])
+async def test_row_level_security_stands_behind_a_forgotten_condition(
+    owner_db: Database, web_db: Database, group_by: Grouping, as_of: datetime | None
+) -> None:
+    """The statement is asked for the whole region, the database knows better."""
+    here = await region(owner_db)
+    clinic = await hired(owner_db, (Role.OPERATOR, here.clinic))
+    forgotten = replace(clinic, whole=True)
+    leaked = await seen(web_db, forgotten, reader=clinic, group_by=group_by, as_of=as_of)
+    assert leaked.total.opened == 4, "the clinic's own three, and the one that it answered before it was moved"
+    async with web_db.read() as session:
+        nobody = await response_times(session, access=None, period=NOVEMBER, group_by=group_by, now=NOW, as_of=as_of)
+    assert (nobody.rows, nobody.total.opened) == ((), 0)
+    honest = await seen(owner_db, clinic, group_by=group_by, as_of=None)
+    assert honest.total.opened == 4, "the condition alone, without row-level security"
