@@ -157,3 +157,9 @@ def test_deadlines_say_their_state_in_words_not_only_in_colour(renderer: Rendere
     states = re.findall(r'data-left data-state="(\w+)"', source)
     assert states == ["overdue", "near", "calm"]
     assert re.findall(r'class="left-word visually-hidden">([^<]+)<', source) == ["overdue by", "left", "left"]
+
+
+def test_a_deleted_author_is_named_as_such(renderer: Renderer) -> None:
+    template, view = samples.FRAGMENTS["card"]
+    source = renderer.render(template, samples.screen("en"), view())
+    assert '<b class="author">Deleted account</b>' in source

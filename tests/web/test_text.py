@@ -23,7 +23,7 @@ def written(shown: str) -> str:
     return html.unescape(MARK.sub(lambda mark: chr(int(mark[1], 16)), inner[1]))
 
 
-@given(st.text(max_size=300).map(lambda text: text.replace("\r\n", "\n")))
+@given(st.text(min_size=1, max_size=300).map(lambda text: text.replace("\r\n", "\n")))
 def test_no_character_is_lost_and_none_is_markup(text: str) -> None:
     shown = reveal(text)
     rest = MARK.sub("", WRAPPED.sub(r"\1", shown))
@@ -81,3 +81,8 @@ def test_a_text_of_ten_megabytes_is_cut_quickly() -> None:
 def test_one_line_keeps_to_one_line() -> None:
     assert one_line(" а\n\n б\tв ") == '<bdi dir="auto">а б в</bdi>'
     assert plain("а\u202e\nб") == "а[RLO] б"
+
+
+def test_nothing_is_nothing_so_that_a_page_can_say_so() -> None:
+    assert not reveal("")
+    assert not one_line(" \n ")

@@ -50,6 +50,8 @@ _FLAG_END = "\U000e007f"
 
 def reveal(text: str, *, limit: int = SHOWN_CHARACTERS) -> Markup:
     """The text as HTML, isolated from its surroundings' direction; at most `limit` characters of it are shown."""
+    if not text:
+        return Markup("")  # so that a template can say what is missing
     normal = text.replace("\r\n", "\n")
     shown = _MARKS.sub(lambda match: match[0][:_KEPT_MARKS] + "\ufffd", normal[:limit])
     parts: list[Markup] = []
