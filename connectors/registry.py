@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from connectors.contract import CONTRACT_VERSION, Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.metadata import EntryPoint
 
 GROUP = "otklik.connectors"
 
@@ -13,12 +18,14 @@ class BrokenConnectorError(Exception):
     """A connector that was asked for cannot be loaded: the process must not start without it."""
 
 
-def load(enabled: tuple[str, ...] | None = None) -> dict[str, Plugin]:
+def load(enabled: tuple[str, ...] | None = None, *, points: Iterable[EntryPoint] | None = None) -> dict[str, Plugin]:
     """The plugins by platform: the enabled ones, or all that are installed when `enabled` is None.
+
+    `points` stands in for what is installed.
 
     Raises BrokenConnectorError when one is missing, fails to import or speaks another contract version.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
+    found = {point.name: point for point in (entry_points(group=GROUP) if points is None else points)}
     names = tuple(sorted(found)) if enabled is None else enabled
     plugins: dict[str, Plugin] = {}
     for name in names:

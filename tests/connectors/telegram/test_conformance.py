@@ -9,7 +9,7 @@ import pytest
 from connectors.conformance import ConnectorConformance, ErrorCase
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.sandbox.server import running
-from connectors.telegram import plugin
+from connectors.telegram import connector, plugin
 from connectors.telegram.errors import BAD_REQUEST
 from tests.connectors.staging import TIME_SCALE, SandboxStage, World
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from connectors.contract import ConnectorError
+
+assert connector  # loaded while collecting: its SDK takes longer than a test may
 
 TOKEN = "4200:AAF-never-a-real-one_0123456789abcd"
 
