@@ -139,21 +139,22 @@ async def test_what_stands_stopped_stays_as_it_is(owner_db: Database, worker_db:
     assert [(row.outcome, row.elapsed_seconds) for row in await timers(owner_db)] == [("met", 3600)]
 
 
-async def test_two_who_stop_at_once_agree(owner_db: Database, worker_db: Database) -> None:
+async def test_of_two_who_stop_at_once_the_first_counts(owner_db: Database, worker_db: Database) -> None:
     appeal = await promised(owner_db)
     async with worker_db.write() as session:
         await start(session, appeal)
 
-    async def one(at: datetime) -> None:
+    async def second() -> None:
         async with worker_db.write() as session:
-            await sla.stop_timers(session, [stop(appeal, at)])
-            await asyncio.sleep(0.05)
+            await sla.stop_timers(session, [stop(appeal, MORNING + timedelta(hours=2))])
 
-    moments = [MORNING + timedelta(hours=hours) for hours in (1, 2, 3)]
-    await asyncio.gather(*(one(at) for at in moments))
-    (row,) = await timers(owner_db)
-    assert row.stopped_at in moments
-    assert row.elapsed_seconds == (row.stopped_at - MORNING).total_seconds()
+    async with worker_db.write() as session:
+        await sla.stop_timers(session, [stop(appeal, MORNING + timedelta(hours=1))])
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    await waiting
+    assert [(row.stopped_at, row.elapsed_seconds) for row in await timers(owner_db)] == [(MORNING + timedelta(hours=1), 3600)]
 
 
 async def test_only_the_named_promises_of_that_cycle_stop(owner_db: Database, worker_db: Database) -> None:
