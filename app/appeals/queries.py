@@ -78,10 +78,13 @@ class QueueRow:
     version: int
     page_title: str | None
     topic_id: int | None
+    topic_code: str | None
     topic_name: str | None
     agency_id: int
+    agency_code: str
     agency_name: str
     territory_id: int
+    territory_code: str
     territory_name: str
     operator_id: int | None
     operator_name: str | None
@@ -145,8 +148,9 @@ _COLUMNS = (
 )
 
 _DRESSED = f"""
-SELECT a.id, a.number, a.status, a.platform, a.source, a.priority, a.cycle, a.version, g.title AS page_title, a.topic_id, t.name AS topic_name,
-  a.agency_id, y.name AS agency_name, a.territory_id, z.name AS territory_name, a.operator_id, o.name AS operator_name,
+SELECT a.id, a.number, a.status, a.platform, a.source, a.priority, a.cycle, a.version, g.title AS page_title, a.topic_id, t.code AS topic_code,
+  t.name AS topic_name, a.agency_id, y.code AS agency_code, y.name AS agency_name, a.territory_id, z.code AS territory_code,
+  z.name AS territory_name, a.operator_id, o.name AS operator_name,
   coalesce(u.name, w.author_name) AS author_name, coalesce(said.words, left(w.text, {SNIPPET}), '') AS snippet,
   coalesce(said.comments, 0) AS comments, a.written_at, a.opened_at, a.touched_at, a.due_at,
   clock.near_at, coalesce(clock.breached, false) AS breached, answer.state AS reply_state

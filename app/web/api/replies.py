@@ -1,0 +1,57 @@
+"""Answers by other systems."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import text
+
+from app.appeals import service
+from app.appeals.filters import format_number
+from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
+from app.kernel.db import ReadSession
+from app.people.rules import Access, Permission
+from app.replies.rules import ReplyState
+from app.web.api.appeals import Key, number_in_path
+from app.web.api.document import BEARER, problems
+from app.web.api.models import NewReplyBody, ReplyAccepted
+from app.web.deps import Now, Parts, Writing, requires
+
+router = APIRouter(prefix="/api/v1", tags=["replies"], dependencies=[Depends(BEARER)])
+
+Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
+
+
+@router.post("/appeals/{number}/replies", summary="Answer the citizen", status_code=202, responses=problems(400, 404, 409, 413))
+async def answer_appeal(
+    number: str, body: NewReplyBody, access: Worker, session: Writing, parts: Parts, now: Now, key: Key = None
+) -> ReplyAccepted:
+    """Queues the answer; the worker publishes it under the citizen's comment. Its state is told with the appeal."""
+    asked = number_in_path(number)
+    clean_key = None if key is None else checked_key(key)
+    known = None
+    if clean_key is not None:
+        digest = request_hash("reply", asked, body.text, body.comment_id, body.version)
+        known = await claim_reply(session, access, key=clean_key, digest=digest)
+    if known is not None:
+        return ReplyAccepted(id=known, number=format_number(asked), state=await _state(session, known), repeated=True)
+    reply_id = await service.answer(
+        session,
+        access,
+        number=asked,
+        words=body.text,
+        text_limits={platform: plugin.text_limit for platform, plugin in parts.plugins.items()},
+        comment_id=body.comment_id,
+        seen_version=body.version,
+        now=now,
+    )
+    if clean_key is not None:
+        await settle_reply(session, access, key=clean_key, reply_id=reply_id)
+    return ReplyAccepted(id=reply_id, number=format_number(asked), state=ReplyState.QUEUED, repeated=False)
+
+
+async def _state(session: ReadSession, reply_id: int) -> ReplyState:
+    """Of an answer that this service gave before; still known as queued when it has since gone out of sight."""
+    state = await session.scalar(text("SELECT state FROM reply WHERE id = :id"), {"id": reply_id})
+    return ReplyState.QUEUED if state is None else ReplyState(state)

@@ -1,0 +1,70 @@
+"""The web process: routes, what stands before them, what starts and stops with them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+from fastapi import APIRouter, FastAPI
+
+from app.appeals.office import OfficeKeeper
+from app.kernel.parts import WebParts
+from app.web.api import appeals, health, pages, replies, reports
+from app.web.api.document import describe
+from app.web.deps import TokenCache, Web
+from app.web.errors import add_error_handlers
+from app.web.middleware import Edge
+
+# Everything else demands a permission or, for a few, somebody who is signed in. /metrics tells nothing of citizens: it
+# is public, so that a collector needs no token; who does not want that closes it at the proxy.
+PUBLIC = frozenset(
+    {
+        "/api/v1/openapi.json",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/sign-in",
+        "/invitation/{token}",
+        "/static",
+        "/favicon.ico",
+    }
+)
+SIGNED_IN = frozenset({"/", "/sign-out", "/preferences"})
+
+_API = (appeals.router, replies.router, pages.router, reports.router, health.router)
+
+
+def create_app(parts: WebParts) -> FastAPI:
+    """The application over these parts."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await parts.live.start()
+        try:
+            yield
+        finally:
+            await parts.live.stop()
+            await parts.database.dispose()
+
+    app = FastAPI(
+        lifespan=lifespan, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )  # fmt: skip
+    app.state.web = Web(
+        parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock)
+    )
+    describe(app)
+    add_error_handlers(app)
+    for router in _API:
+        _include(app, router)
+    if find_spec("app.web.ui.routes") is not None:
+        import_module("app.web.ui.routes").install(app, parts)
+    app.add_middleware(Edge, secure=parts.secure_cookies)
+    return app
+
+
+def _include(app: FastAPI, router: APIRouter) -> None:
+    """The router's routes as they are: each carries its own prefix and dependencies, so nothing is combined per request."""
+    app.router.routes.extend(router.routes)

@@ -1,0 +1,277 @@
+"""What routes ask for: who is there and what they may, a transaction in their name, the office, the moment.
+
+Closed by default: a route demands a permission with `requires(...)`, asks only for somebody signed in with
+`CurrentAccess`, or stands on the list of public ones in `app.web.app`. A test walks all routes.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from sqlalchemy.exc import DBAPIError
+from starlette.responses import Response
+
+from app.appeals.office import Office, OfficeKeeper
+from app.kernel.clock import Clock
+from app.kernel.db import Database, ReadSession, WriteSession
+from app.kernel.errors import ForbiddenError
+from app.kernel.parts import WebParts
+from app.people.queries import access_of_session, access_of_token
+from app.people.rules import Access, Permission
+from app.people.tokens import API_TOKEN_PREFIX, token_hash
+from app.web.errors import SignInNeededError, UnavailableError
+
+_SESSION, _SEED = "otklik_session", "otklik_seed"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST_COOKIE = 200
+_TOKEN_FRESH = timedelta(seconds=3)
+_MOST_TOKENS = 1_000
+
+_Session = TypeVar("_Session")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Web:
+    """What every request may use: `request.app.state.web`."""
+
+    parts: WebParts
+    office: OfficeKeeper
+    tokens: TokenCache
+
+
+class TokenCache:
+    """Who an API token is, for three seconds: a revoked one is refused no later than that, on every machine.
+
+    Only the reach in code is remembered; row-level security reads roles anew in each transaction.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: dict[bytes, tuple[datetime, Access]] = {}
+
+    async def get(self, token: str) -> Access | None:
+        """The service with this token, if there is one. Unknown tokens are not remembered."""
+        key, now = token_hash(token), self._clock.now()
+        found = self._known.get(key)
+        if found is not None and timedelta(0) <= now - found[0] < _TOKEN_FRESH:
+            return found[1]
+        self._known.pop(key, None)
+        async with opened(self._database.read()) as session:
+            access = await access_of_token(session, token=token, now=now)
+        if access is not None:
+            if len(self._known) >= _MOST_TOKENS:
+                self._known.clear()
+            self._known[key] = (now, access)
+        return access
+
+
+def web_of(request: Request) -> Web:
+    """The parts of this process."""
+    web: Web = request.app.state.web
+    return web
+
+
+@asynccontextmanager
+async def opened(transaction: AbstractAsyncContextManager[_Session]) -> AsyncIterator[_Session]:
+    """A transaction; UnavailableError when the database cannot be reached to begin it."""
+    try:
+        session = await transaction.__aenter__()
+    except (OSError, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and not error.connection_invalidated:
+            state = getattr(error.orig, "sqlstate", None)
+            if state is not None and not str(state).startswith(("08", "53", "57", "3D")):
+                raise
+        raise UnavailableError("unavailable", "The database cannot be reached.") from error
+    try:
+        yield session
+    except BaseException as error:
+        if not await transaction.__aexit__(type(error), error, error.__traceback__):
+            raise
+    else:
+        await transaction.__aexit__(None, None, None)
+
+
+# --- cookies and forgery ---------------------------------------------------------------------------------------
+
+
+def session_cookie(parts: WebParts) -> str:
+    """The name of the cookie; behind https no subdomain can set it."""
+    return f"__Host-{_SESSION}" if parts.secure_cookies else _SESSION
+
+
+def _seed_cookie(parts: WebParts) -> str:
+    return f"__Host-{_SEED}" if parts.secure_cookies else _SEED
+
+
+def set_session(response: Response, parts: WebParts, token: str) -> None:
+    """Sign this browser in."""
+    response.set_cookie(
+        session_cookie(parts), token, max_age=parts.session_hours * 3600, path="/", secure=parts.secure_cookies, httponly=True, samesite="lax"
+    )
+
+
+def forget_session(response: Response, parts: WebParts) -> None:
+    """Sign this browser out."""
+    response.delete_cookie(session_cookie(parts), path="/", secure=parts.secure_cookies, httponly=True, samesite="lax")
+
+
+def session_token(request: Request) -> str | None:
+    """The browser's session token, if it sent one."""
+    token = request.cookies.get(session_cookie(web_of(request).parts))
+    return token[:_LONGEST_COOKIE] if token else None
+
+
+def _seed(request: Request) -> str | None:
+    """What the anti-forgery token is made of: a secret that only this browser and we know."""
+    return session_token(request) or request.cookies.get(_seed_cookie(web_of(request).parts)) or None
+
+
+def csrf_token(request: Request) -> str:
+    """The token that forms and `X-CSRF-Token` carry; empty when the browser holds no secret (see `start_seed`)."""
+    seed = _seed(request)
+    return "" if seed is None else _csrf_of(seed)
+
+
+def start_seed(request: Request, response: Response) -> str:
+    """For a page with a form for people who are not signed in: gives the browser a secret; its anti-forgery token."""
+    seed = _seed(request)
+    if seed is None:
+        seed, parts = secrets.token_urlsafe(24), web_of(request).parts
+        response.set_cookie(_seed_cookie(parts), seed, path="/", secure=parts.secure_cookies, httponly=True, samesite="lax")
+    return _csrf_of(seed)
+
+
+def _csrf_of(seed: str) -> str:
+    return hmac.new(seed.encode("utf-8", "surrogatepass"), b"otklik csrf", sha256).hexdigest()
+
+
+async def csrf_guard(request: Request) -> None:
+    """Refuse an unsafe request that did not come from our own page: ForbiddenError `csrf`.
+
+    Public routes with forms name it as a dependency; for people who are signed in by cookie it is checked anyway.
+    """
+    if request.method in _SAFE_METHODS:
+        return
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise _forged()
+    given: object = request.headers.get("x-csrf-token")
+    if given is None and request.headers.get("content-type", "").startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        given = (await request.form()).get("csrf")
+    expected = csrf_token(request)
+    if not isinstance(given, str) or not expected or not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode()):
+        raise _forged()
+
+
+def _forged() -> ForbiddenError:
+    return ForbiddenError("csrf", "The page is out of date: load it again, then send the form.")
+
+
+# --- who asks --------------------------------------------------------------------------------------------------
+
+
+async def current_access(request: Request) -> Access:
+    """Whoever is signed in by cookie, or the service with the bearer token. SignInNeededError, ForbiddenError `csrf`."""
+    web = web_of(request)
+    authorization = request.headers.get("authorization")
+    access = await _bearer(web, authorization) if authorization is not None else await _browser(web, request)
+    request.state.operator_id = access.operator_id
+    return access
+
+
+async def _bearer(web: Web, authorization: str) -> Access:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    access = await web.tokens.get(token) if scheme.lower() == "bearer" and token.startswith(API_TOKEN_PREFIX) else None
+    if access is None:
+        raise SignInNeededError("token", "The token is unknown, expired or revoked: send Authorization: Bearer otk_….")
+    return access
+
+
+async def _browser(web: Web, request: Request) -> Access:
+    token = session_token(request)
+    if token is None:
+        raise SignInNeededError("sign_in", "Sign in first, or send Authorization: Bearer otk_….")
+    async with opened(web.parts.database.read()) as session:
+        access = await access_of_session(session, token=token, now=web.parts.clock.now())
+    if access is None:
+        raise SignInNeededError("sign_in", "The session has ended: sign in again.")
+    await csrf_guard(request)
+    return access
+
+
+async def maybe_access(request: Request) -> Access | None:
+    """Who is there, if anybody: for public pages that look different then."""
+    try:
+        return await current_access(request)
+    except SignInNeededError:
+        return None
+
+
+CurrentAccess = Annotated[Access, Depends(current_access)]
+MaybeAccess = Annotated[Access | None, Depends(maybe_access)]
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """A dependency that demands a permission; a test looks for it on every route."""
+
+    permission: Permission
+
+    async def __call__(self, access: CurrentAccess) -> Access:
+        """Who asks, if they may. ForbiddenError otherwise."""
+        access.require(self.permission)
+        return access
+
+
+def requires(permission: Permission) -> Callable[..., object]:
+    """For `Annotated[Access, Depends(requires(...))]` or a router's `dependencies`."""
+    return Requires(permission)
+
+
+# --- what they work with ---------------------------------------------------------------------------------------
+
+
+async def web_parts(request: Request) -> WebParts:
+    """The parts of this process."""
+    return web_of(request).parts
+
+
+async def moment(request: Request) -> datetime:
+    """Now."""
+    return web_of(request).parts.clock.now()
+
+
+async def office_now(request: Request) -> Office:
+    """Directory, rules and promises, at most five seconds old. UnavailableError when they cannot be read."""
+    try:
+        return await web_of(request).office.get()
+    except (OSError, DBAPIError) as error:
+        raise UnavailableError("unavailable", "The database cannot be reached.") from error
+
+
+async def reading(request: Request, access: CurrentAccess) -> AsyncIterator[ReadSession]:
+    """A read-only transaction in the name of whoever asks."""
+    async with opened(web_of(request).parts.database.read(operator_id=access.operator_id)) as session:
+        yield session
+
+
+async def writing(request: Request, access: CurrentAccess) -> AsyncIterator[WriteSession]:
+    """A transaction in the name of whoever asks: committed before the answer begins, so a failing commit is a 500."""
+    async with opened(web_of(request).parts.database.write(operator_id=access.operator_id)) as session:
+        yield session
+
+
+Parts = Annotated[WebParts, Depends(web_parts)]
+Now = Annotated[datetime, Depends(moment)]
+CurrentOffice = Annotated[Office, Depends(office_now)]
+Reading = Annotated[ReadSession, Depends(reading, scope="function")]
+Writing = Annotated[WriteSession, Depends(writing, scope="function")]
