@@ -8,15 +8,18 @@ import sys
 import threading
 import warnings
 from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from app.cli import show
+from app.cli import imports, pages, processes, reports, seed, show, staff, up
 from app.kernel.errors import OtklikError, SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS_GROUP = "otklik.commands"
 _LAST_SECONDS = 10.0
@@ -51,18 +54,6 @@ def _load(point: EntryPoint) -> Any:  # noqa: ANN401 - click's command
     return command
 
 
-program = typer.Typer(
-    name="otklik",
-    cls=Program,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Citizens' comments on official pages, turned into appeals, answered in time.",
-)
-
-
-@program.callback()
 def root(
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed: the parent is gone.")
@@ -82,12 +73,11 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def main() -> None:
-    """Run the program; exit codes: 0 done, 1 failed with one line that says what to do, 2 wrong usage."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program with its own arguments, or these; exit codes: 0 done, 1 failed with one line that says what to do, 2 wrong usage."""
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of the embedded PostgreSQL's lock
-    _add_commands()
     try:
-        program()
+        build()(args=arguments)
     except OtklikError as error:
         show.fail(error.detail)
     except SQLAlchemyError as error:
@@ -97,9 +87,18 @@ def main() -> None:
     sys.exit(1)
 
 
-def _add_commands() -> None:
-    from app.cli import imports, pages, processes, reports, seed, staff, up  # noqa: PLC0415 - `program` must stand first
-
+def build() -> typer.Typer:
+    """The whole program."""
+    program = typer.Typer(
+        name="otklik",
+        cls=Program,
+        callback=root,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        help="Citizens' comments on official pages, turned into appeals, answered in time.",
+    )
     program.command("up")(up.up)
     program.command("web")(processes.web)
     program.command("worker")(processes.worker)
@@ -115,3 +114,4 @@ def _add_commands() -> None:
         (reports.reports, "reports"),
     ):
         program.add_typer(group, name=name)
+    return program

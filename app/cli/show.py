@@ -60,7 +60,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Seque
         drawn.add_column(column.replace("_", " "), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(_visible(cell)) for cell in row))
-    out.print(drawn, soft_wrap=False, width=None if out.is_terminal else _WIDE)
+    console = out if out.is_terminal else Console(highlight=False, width=_WIDE)
+    console.print(drawn)
 
 
 def _visible(text: str) -> str:

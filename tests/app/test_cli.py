@@ -1,0 +1,258 @@
+"""The program as an administrator meets it: what it does, how it ends, what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.bootstrap import CREATED_MARK, mark_of, plain, set_mark
+from app.cli.program import main
+from app.people.queries import access_of_token
+from app.people.rules import Role
+from app.people.service import accept, authenticate
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+    from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
+
+SAMPLE = Path(__file__).resolve().parents[2] / "app" / "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def otklik(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, database_url: URL
+) -> Run:
+    """Runs the program in this process, with its environment given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OTKLIK_DATABASE_URL", plain(database_url))
+    monkeypatch.setenv("OTKLIK_DATA_DIR", str(tmp_path / "var"))
+
+    def run(*arguments: str | Path, **environment: str) -> Ended:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        said = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def import_region(otklik: Run) -> None:
+    for kind in ("territories", "spheres", "agencies", "calendar", "topics"):
+        ended = otklik("import", kind, SAMPLE / f"{kind}.csv")
+        assert ended.code == 0, ended.err
+
+
+COMMANDS = (
+    "up", "web", "worker", "migrate", "seed", "operators invite", "operators list", "token create", "pages list", "pages add",
+    "credentials add", "credentials list", "credentials revoke", "reports response-times", "sandbox", "sandbox replay",
+    *(f"import {kind}" for kind in ("territories", "spheres", "agencies", "calendar", "topics", "pages", "rules")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    assert "--help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["import", "moons", "x.csv"], ["operators", "invite"], ["reports", "response-times", "--group-by", "moon"]])
+def test_wrong_usage_ends_with_2(arguments: list[str], otklik: Run) -> None:
+    assert otklik(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"OTKLIK_PORT": "many"}, "OTKLIK_PORT"),
+        ({"OTKLIK_DATABASE_URL": "mysql://x/y"}, "PostgreSQL only"),
+        ({"OTKLIK_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "Check OTKLIK_DATABASE_URL"),
+        ({"OTKLIK_DATABASE_URL": "postgresql://127.0.0.1:1"}, "names no database"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(environment: dict[str, str], words: str, otklik: Run) -> None:
+    ended = otklik("pages", "list", **environment)
+    assert (ended.code, ended.out) == (1, "")
+    assert words in ended.err
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_a_connector_that_is_not_there_stops_the_start(otklik: Run) -> None:
+    ended = otklik("up", OTKLIK_CONNECTORS="vk,orkut")
+    assert ended.code == 1
+    assert "orkut" in ended.err
+
+
+def test_an_unwritable_data_directory_is_told(otklik: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = otklik("up", OTKLIK_DATA_DIR=str(tmp_path / "file" / "var"))
+    assert ended.code == 1
+    assert "OTKLIK_DATA_DIR" in ended.err
+
+
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_busy_port_is_told_before_anything_starts(command: str, otklik: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        ended = otklik(command, OTKLIK_PORT=str(busy.getsockname()[1]))
+    assert ended.code == 1
+    assert "OTKLIK_PORT" in ended.err
+    assert not (tmp_path / "var" / "log").exists()
+
+
+def test_an_old_database_is_told_to_migrate(otklik: Run, cluster: URL) -> None:
+    ended = otklik("pages", "list", OTKLIK_DATABASE_URL=plain(cluster))
+    assert ended.code == 1
+    assert "otklik migrate" in ended.err
+
+
+async def _drop(cluster: URL, name: str) -> None:
+    import asyncpg  # noqa: PLC0415
+
+    connection = await asyncpg.connect(plain(cluster))
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await connection.close()
+
+
+def test_migrate_creates_what_is_not_there_and_marks_it(otklik: Run, cluster: URL, database_url: URL) -> None:
+    import asyncio  # noqa: PLC0415
+
+    url = cluster.set(database=f"{database_url.database}_new")
+    try:
+        first = otklik("migrate", OTKLIK_DATABASE_URL=plain(url))
+        assert "from migration none" in first.out, first.err
+        assert "already" in otklik("migrate").out
+        assert asyncio.run(mark_of(url)) == CREATED_MARK
+        assert otklik("pages", "list").code == 0
+    finally:
+        asyncio.run(_drop(cluster, url.database or ""))
+
+
+def test_demo_data_never_enters_a_database_that_is_not_ours(otklik: Run, database_url: URL) -> None:
+    import asyncio  # noqa: PLC0415
+
+    ended = otklik("seed")
+    assert ended.code == 1
+    assert "only into an empty database that otklik itself created" in ended.err
+    asyncio.run(set_mark(database_url, CREATED_MARK))
+    import_region(otklik)
+    assert otklik("seed").code == 1, "ours, but no longer empty"
+    assert otklik("operators", "list", "--json").json == []
+
+
+def test_a_town_hall_begins(otklik: Run, tmp_path: Path) -> None:
+    import_region(otklik)
+    faulty = tmp_path / "rules.csv"
+    faulty.write_text("page,territory,topic,agency\n,priozerye,health,nobody\n,,moon,minzdrav\n", encoding="utf-8")
+    told = otklik("import", "rules", faulty)
+    assert told.code == 1
+    assert ["line 2" in told.err, "line 3" in told.err, "Nothing was imported: 2 faults" in told.err] == [True] * 3
+    as_json = otklik("import", "rules", faulty, "--json")
+    assert [fault["line"] for fault in as_json.json["faults"]] == [2, 3]
+    dry = otklik("import", "topics", SAMPLE / "topics.csv", "--dry-run", "--json")
+    assert (dry.json["added"], dry.json["changed"], dry.json["written"]) == (0, 0, False)
+    assert "cannot be read" in otklik("import", "topics", tmp_path / "none.csv").err
+
+    add = ("pages", "add", "https://vk.com/town", "--platform", "vk", "--agency", "minzdrav", "--territory", "priozerye")
+    unasked = otklik(*add)
+    assert unasked.code == 1
+    assert "otklik credentials add --platform vk" in unasked.err
+    assert otklik(*add, "--external-id", "-5", "--title", "Город [bold]с[/] разметкой").code == 0
+    pages = otklik("pages", "list", "--json").json
+    assert [(page["external_id"], page["agency"]) for page in pages] == [("-5", "minzdrav")]
+    assert "Город [bold]с[/] разметкой" in otklik("pages", "list").out
+
+    secret = tmp_path / "token"
+    secret.write_text("vk1.a.s3cret\n")
+    assert otklik("credentials", "add", "--platform", "vk", "--kind", "bot", "--token-file", secret).code == 1
+    assert otklik("credentials", "add", "--platform", "vk", "--kind", "community", "--page", "vk:town", "--token-file", secret).code == 0
+    listed = otklik("credentials", "list", "--json")
+    assert [(one["kind"], one["page"]) for one in listed.json] == [("community", "Город [bold]с[/] разметкой")]
+    assert "s3cret" not in listed.out
+    assert otklik("credentials", "revoke", str(listed.json[0]["id"])).code == 0
+    assert otklik("credentials", "revoke", str(listed.json[0]["id"])).code == 1
+
+
+async def _come_in(web_db: Database, clock: FixedClock, token: str) -> str:
+    person = await accept(web_db, token=token, password="кедр-и-брусника-7", now=clock.now())
+    return (await authenticate(web_db, login=person.login, password="кедр-и-брусника-7", address="::1", now=clock.now())).name
+
+
+async def _roles(web_db: Database, token: str) -> set[Role]:
+    from app.kernel.clock import SystemClock  # noqa: PLC0415
+
+    async with web_db.read() as session:
+        access = await access_of_token(session, token=token, now=SystemClock().now())
+    assert access is not None
+    return {grant.role for grant in access.grants}
+
+
+def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url: URL) -> None:
+    import asyncio  # noqa: PLC0415
+
+    from app.kernel.clock import SystemClock  # noqa: PLC0415
+    from app.kernel.db import Database, DatabaseRole, make_engine  # noqa: PLC0415
+
+    sent = otklik("operators", "invite", "Vera", "--name", "Вера", "--role", "administrator")
+    assert sent.code == 0, sent.err
+    link = re.search(r"http://127\.0\.0\.1:8000/invitation/(\S+)", sent.out)
+    assert link is not None
+    made = otklik("token", "create", "--role", "operator", "--role", "supervisor", "--days", "5", "--name", "СЭД")
+    token = made.out.strip()
+    assert token.startswith("otk_")
+
+    async def use() -> None:
+        web = Database(make_engine(database_url, role=DatabaseRole.WEB, pool_size=0, application="test"))
+        assert await _come_in(web, SystemClock(), link[1]) == "Вера"  # type: ignore[arg-type]  # any clock will do
+        assert await _roles(web, token) == {Role.OPERATOR, Role.SUPERVISOR}
+        await web.dispose()
+
+    asyncio.run(use())
+    assert otklik("operators", "invite", "x y", "--role", "operator", "--name", "X").code == 1
+    assert otklik("operators", "invite", "boris", "--role", "operator").code == 1
+    assert otklik("operators", "invite", "boris", "--role", "operator", "--name", "Б", "--agency", "nobody").code == 1
+    assert otklik("operators", "invite", "boris", "--role", "operator", "--name", "Б", "--agency", "a", "--territory", "b").code == 1
+    assert [one["login"] for one in otklik("operators", "list", "--json").json if not one["is_service"]] == ["vera"]
+
+
+def test_an_empty_region_has_a_report_of_nothing(otklik: Run) -> None:
+    import_region(otklik)
+    report = otklik("reports", "response-times", "--from", "2026-11-01", "--to", "2026-11-30", "--group-by", "topic", "--json")
+    assert report.code == 0, report.err
+    assert report.json["total"]["opened"] == 0
+    assert "Europe/Moscow" in otklik("reports", "response-times").out
+    assert "2026-13-01" in otklik("reports", "response-times", "--from", "2026-13-01").err
+    assert otklik("reports", "response-times", "--from", "2026-11-02", "--to", "2026-11-01").code == 1
+
+
+def test_the_database_says_whose_it_is(database_url: URL) -> None:
+    import asyncio  # noqa: PLC0415
+
+    assert asyncio.run(mark_of(database_url)) is None
