@@ -437,7 +437,8 @@ class Options:
 class Builder(Protocol):
     """Builds a connector; opens nothing yet."""
 
-    def __call__(self, options: Options) -> Connector: ...
+    def __call__(self, options: Options) -> Connector:
+        """A connector that has opened nothing yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

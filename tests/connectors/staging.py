@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from connectors.conformance import ErrorCase, Fault, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from connectors.conformance import ErrorCase, Fault, Verb
     from connectors.contract import Options, Plugin
 
 TIME_SCALE = 50.0

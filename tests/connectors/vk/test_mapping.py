@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,5 @@ def test_the_other_mappings_read_or_refuse(walls: object, pages: object, any_one
         lambda: mapping.comment_of(any_one, UNDER, 11),
     ]
     for read in readings:
-        try:
+        with suppress(OddError):
             read()
-        except OddError as odd:
-            assert str(odd)

@@ -204,6 +204,23 @@ async def test_a_reading_says_what_has_been_deleted() -> None:
         assert batch.complete_for[0].root_external_id is None
 
 
+async def test_a_thread_that_is_refused_does_not_stop_the_reading() -> None:
+    async with town("service") as here:
+        post = await here.post()
+        long = await here.comment(post, "Длинная ветка", author="Инна")
+        for number in range(12):
+            await here.comment(post, f"Голос {number}", author="Олег", reply_to=long)
+        first = await here.vk.read_thread(post, root_external_id=None, cursor=None)
+        assert first.cursor
+        refusal = {"platform": "vk", "method": "wall.getComments", "kind": "error", "code": 100}
+        await here.world.post("/faults", **refusal, text="parameter missing or invalid: comment_id is incorrect")
+        rest = await here.vk.read_thread(post, root_external_id=None, cursor=first.cursor)
+        assert (rest.cursor, rest.complete_for) == (None, ())
+        await here.world.post("/faults", **refusal, count=2, text="comment_id is incorrect")
+        error = await caught(here.vk.read_thread(post, root_external_id=None, cursor=first.cursor))
+        assert isinstance(error, Rejected)
+
+
 async def test_a_deleted_author_still_asked() -> None:
     async with town("service") as here:
         post = await here.post()
