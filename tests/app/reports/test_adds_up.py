@@ -52,8 +52,8 @@ WITH made AS (
 dice AS MATERIALIZED (
   SELECT made.*, random() AS fate, interval '1 second' * floor(random() * 200000) AS took FROM made),
 timers AS (
-  INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, term, started_at, recorded_at, due_at, stopped_at, outcome,
-    agency_id, elapsed_seconds, working_seconds)
+  INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, term, started_at, recorded_at, due_at,
+    stopped_at, outcome, agency_id, elapsed_seconds, working_seconds)
   SELECT id, 1, 'first_answer', :policy, '{"seconds": 86400, "working": false}', written_at, written_at,
     written_at + interval '1 day',
     CASE WHEN fate < 0.8 THEN written_at + took END,
@@ -100,7 +100,7 @@ def sums(lines: list[Figures], whole: Figures) -> None:
 
 @pytest.mark.timeout(60)
 async def test_groups_add_up_to_the_whole(owner_db: Database) -> None:
-    seed = random.randrange(10**6)
+    seed = random.randrange(10**6)  # noqa: S311 - a test's dice
     async with owner_db.write() as session:
         await session.execute(text("SELECT setseed(:seed)"), {"seed": seed / 10**6})
         ids = await populate(session, 600)

@@ -172,15 +172,15 @@ class Office:
         term = self.policy.promises[Promise.FIRST_ANSWER.value]
         return [
             PlannedTimer(
-                promise=Promise.FIRST_ANSWER, policy_version_id=self.policy.id, calendar_version_id=None, choice={}, term=term,
-                started_at=now, due_at=now + timedelta(hours=9), warnings=(),
+                promise=Promise.FIRST_ANSWER, policy_version_id=self.policy.id, calendar_version_id=None, choice={},
+                term=term, started_at=now, due_at=now + timedelta(hours=9), warnings=(),
             )
         ]  # fmt: skip
 
 
 @pytest.mark.timeout(60)
 async def test_the_past_stays_as_it_was_reported(owner_db: Database) -> None:
-    seed = random.randrange(10**6)
+    seed = random.randrange(10**6)  # noqa: S311 - a test's dice
     office = Office(owner_db, random.Random(seed))  # noqa: S311 - a test's dice
     await office.open(10)
     told: list[tuple[datetime, list[ResponseTimes]]] = []
@@ -206,7 +206,7 @@ async def test_the_past_stays_as_it_was_reported(owner_db: Database) -> None:
 
 
 async def test_an_answer_noticed_late_was_not_there_before(owner_db: Database) -> None:
-    """The platform published at 12:00, we heard of it at 18:00: at 15:00 the appeal was waiting and three hours older."""
+    """Published at 12:00, heard of at 18:00: at 15:00 the appeal was waiting, and three hours older."""
     noon = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
     async with owner_db.write() as session:
         appeal = await make.make_taken_down_appeal(session, written_at=noon - timedelta(hours=2))

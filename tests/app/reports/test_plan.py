@@ -23,7 +23,8 @@ NOW = datetime(2026, 12, 31, tzinfo=UTC)
 
 _YEAR = """
 WITH made AS (
-  INSERT INTO appeal (source, platform, page_id, status, agency_id, territory_id, topic_id, written_at, opened_at, touched_at)
+  INSERT INTO appeal (source, platform, page_id, status, agency_id, territory_id, topic_id, written_at, opened_at,
+    touched_at)
   SELECT 'hand', 'vk', :page, 'answered', (CAST(:agencies AS bigint[]))[1 + n % 20],
     CASE n % 20 WHEN 7 THEN CAST(:town AS bigint) ELSE :territory END, :topic, w.at, w.at, w.at
   FROM generate_series(1, 50000) n

@@ -1,0 +1,280 @@
+"""The measures once more, from raw history in plain Python: what the rows of the clock and the SQL are held against.
+
+Pure, and shares nothing with `queries.py` but the definition: what happened comes from events, answers and the
+citizen's own time, working time from the stored calendar, percentiles from `statistics`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from app.appeals.rules import Act
+from app.reports.figures import Figures
+from app.sla.calendar import CalendarError, WorkingCalendar, measure, round_the_clock
+from app.sla.policy import PolicyError, deadline, promises_from_json
+from app.sla.rules import Pause, Promise, StopCause, TimerOutcome, effective_due, outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_CAUSES = {
+    Act.REPLY_SENT: StopCause.FULFILLED,
+    Act.ANSWERED_BY_HAND: StopCause.FULFILLED,
+    Act.CLOSED: StopCause.CLOSED,
+    Act.DISMISSED: StopCause.DISMISSED,
+}
+_ANSWERED = frozenset({TimerOutcome.MET, TimerOutcome.LATE})
+_MAX_SECONDS = 2**31 - 1  # what the columns hold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """A line of an appeal's history, as far as the clock is concerned."""
+
+    id: int
+    act: Act
+    cycle: int
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer on the platform."""
+
+    id: int
+    operator_id: int | None
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """What the row of a first-answer clock says."""
+
+    number: int
+    cycle: int
+    term: Mapping[str, Any]
+    started_at: datetime
+    due_at: datetime
+    stopped_at: datetime | None
+    outcome: str | None
+    agency_id: int | None
+    elapsed_seconds: int | None
+    working_seconds: int | None
+    operator_id: int | None
+    territory_id: int
+    topic_id: int | None
+    page_id: int | None
+    platform: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """What happened to an appeal: its whole history in order, its answers by id, its pauses, the citizen's own time."""
+
+    written_at: datetime
+    agency_id: int
+    """Who holds it today."""
+    events: Sequence[Event]
+    answers: Mapping[int, Answer]
+    pauses: Sequence[Pause]
+    calendar: WorkingCalendar | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """What is stored, and what the history says instead. `number` and `cycle` name the appeal's clock, if it is one."""
+
+    what: str
+    stored: object
+    expected: object
+    number: int | None = None
+    cycle: int | None = None
+    group: str = ""
+    """Of a figure of a report: its grouping and key, such as `agency 12`, or `total`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One clock of the population, as its history says."""
+
+    started_at: datetime
+    due_at: datetime
+    outcome: TimerOutcome | None
+    elapsed_seconds: int | None
+    working_seconds: int | None
+    keys: Mapping[str, int | str | None] = field(hash=False)
+    """By grouping: the agency, the topic and so on to which it belongs."""
+
+
+class _Findings(list[Difference]):
+    """Differences of one clock as they are found."""
+
+    def __init__(self, stored: Stored) -> None:
+        super().__init__()
+        self._of = stored
+
+    def compare(self, what: str, stored: object, expected: object) -> None:
+        """Note what is not as expected."""
+        if stored != expected:
+            self.append(
+                Difference(what=what, stored=stored, expected=expected, number=self._of.number, cycle=self._of.cycle)
+            )
+
+
+def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, list[Difference]]:
+    """The clock as its history says it must be, and every column that says otherwise."""
+    found = _Findings(stored)
+    started_at = _start(stored, history)
+    found.compare("started_at", stored.started_at, started_at)
+    started_at = started_at or stored.started_at
+    stop = next((one for one in history.events if one.cycle == stored.cycle and one.act in _CAUSES), None)
+    answer, stopped_at = _stop(stop, history, found)
+    found.compare("stopped_at", stored.stopped_at, stopped_at)
+    due_at = _due(stored, history, started_at, stopped_at or now)
+    found.compare("due_at", stored.due_at, due_at)
+    result = elapsed_s = working_s = None
+    if stop is not None and stopped_at is not None:
+        result = outcome(_CAUSES[stop.act], stopped_at=stopped_at, due_at=due_at)
+        elapsed_s = _seconds(None, started_at, stopped_at, history.pauses)
+        if history.calendar is not None:
+            working_s = _seconds(history.calendar, started_at, stopped_at, history.pauses)
+    found.compare("outcome", stored.outcome, None if result is None else result.value)
+    found.compare("elapsed_seconds", stored.elapsed_seconds, elapsed_s)
+    found.compare("working_seconds", stored.working_seconds, working_s)
+    operator_id = stored.operator_id
+    if result in _ANSWERED:  # by hand on the platform: nobody of ours
+        operator_id = None if answer is None else answer.operator_id
+    fact = Fact(
+        started_at=started_at,
+        due_at=due_at,
+        outcome=result,
+        elapsed_seconds=elapsed_s,
+        working_seconds=working_s,
+        keys=_keys(stored, history, stop, found) | {"operator": operator_id},
+    )
+    return fact, found
+
+
+def _keys(stored: Stored, history: History, stop: Event | None, found: _Findings) -> dict[str, int | str | None]:
+    """Where the clock belongs, by grouping."""
+    agency_id = _holder(history, stop)
+    found.compare("agency_id", history.agency_id if stop is None else stored.agency_id, agency_id)
+    topic_id = _last(history.events, (Act.OPENED, Act.TOPIC_SET), "topic", stored.topic_id)
+    found.compare("topic_id", stored.topic_id, topic_id)
+    return {
+        "agency": agency_id,
+        "territory": stored.territory_id,
+        "topic": topic_id,
+        "page": stored.page_id,
+        "platform": stored.platform,
+    }
+
+
+def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
+    """The figures of these clocks; dismissed ones do not count."""
+    counted = [one for one in facts if one.outcome is not TimerOutcome.CANCELLED]
+    answered = [one for one in counted if one.outcome in _ANSWERED]
+    waiting = [one for one in counted if one.outcome is None]
+    calendar = [one.elapsed_seconds for one in answered if one.elapsed_seconds is not None]
+    working = [one.working_seconds for one in answered if one.working_seconds is not None]
+    average, median, p90 = _shape(calendar)
+    working_average, working_median, working_p90 = _shape(working)
+    return Figures(
+        opened=len(counted),
+        answered=len(answered),
+        in_time=sum(one.outcome is TimerOutcome.MET for one in answered),
+        late=sum(one.outcome is TimerOutcome.LATE for one in answered),
+        waiting=len(waiting),
+        overdue=sum(one.due_at < now for one in waiting),
+        closed_unanswered=sum(one.outcome is TimerOutcome.UNANSWERED for one in counted),
+        oldest_unanswered_age_s=max(
+            (max((now - one.started_at).total_seconds(), 0.0) for one in waiting), default=None
+        ),
+        average_s=average,
+        median_s=median,
+        p90_s=p90,
+        working_average_s=working_average,
+        working_median_s=working_median,
+        working_p90_s=working_p90,
+    )
+
+
+def _shape(seconds: Sequence[int]) -> tuple[float | None, float | None, float | None]:
+    """Average, median, 90th percentile (linear between neighbours)."""
+    if not seconds:
+        return None, None, None
+    p90 = statistics.quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else float(seconds[0])
+    return statistics.fmean(seconds), float(statistics.median(seconds)), float(p90)
+
+
+def _start(stored: Stored, history: History) -> datetime | None:
+    """The citizen's own time; of a later cycle, when it was reopened. None when the history knows no such cycle."""
+    if stored.cycle == 1:
+        return history.written_at
+    reopened = (one.occurred_at for one in history.events if one.act is Act.REOPENED and one.cycle == stored.cycle)
+    return next(reopened, None)
+
+
+def _stop(stop: Event | None, history: History, found: _Findings) -> tuple[Answer | None, datetime | None]:
+    """When the clock stopped: at the platform's publish time of the answer, else at the act that ended the matter."""
+    if stop is None:
+        return None, None
+    if _CAUSES[stop.act] is not StopCause.FULFILLED:
+        return None, stop.occurred_at
+    answer = history.answers.get(int(stop.data.get("reply") or 0))
+    if answer is None or answer.published_at is None:
+        found.compare("answer", None, f"reply {stop.data.get('reply')} on the platform")
+        return answer, stop.occurred_at
+    found.compare("event.occurred_at", stop.occurred_at, answer.published_at)
+    return answer, answer.published_at
+
+
+def _due(stored: Stored, history: History, started_at: datetime, until: datetime) -> datetime:
+    """The deadline by term and calendar, moved by pauses; the stored one where it cannot be computed anew."""
+    try:
+        term = promises_from_json({Promise.FIRST_ANSWER.value: dict(stored.term)})[Promise.FIRST_ANSWER]
+        if term is None or (history.calendar is None and term.days):
+            return stored.due_at
+        # Without a usable calendar working time meant plain time.
+        calendar = history.calendar or round_the_clock("UTC")
+        due_at = deadline(term, calendar, started_at).due_at
+        if any(one.until is None for one in history.pauses) and stored.stopped_at is None:
+            return stored.due_at  # it is moved when the pause ends
+        clock = calendar if term.working else None
+        return effective_due(due_at, started_at=started_at, pauses=history.pauses, now=until, calendar=clock)
+    except (PolicyError, CalendarError):
+        return stored.due_at
+
+
+def _seconds(calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause]) -> int | None:
+    """Whole seconds that a clock ran, without its pauses; None when the calendar does not reach so far."""
+    if end <= start:
+        return 0
+    try:
+        ran, moment = timedelta(0), start
+        for pause in sorted(pauses, key=lambda one: one.since):
+            stands = min(max(pause.since, moment), end)
+            ran += measure(calendar, moment, stands)
+            moment = min(max(pause.until or end, stands), end)
+        ran += measure(calendar, moment, end)
+    except CalendarError:
+        return None
+    return min(round(ran.total_seconds()), _MAX_SECONDS)
+
+
+def _holder(history: History, stop: Event | None) -> int | None:
+    """The agency that held the appeal when the clock stopped, else the one that holds it."""
+    before = [one for one in history.events if stop is None or one.id < stop.id]
+    return _last(before, (Act.OPENED, Act.ROUTED), "agency", history.agency_id)
+
+
+def _last(events: Sequence[Event], acts: tuple[Act, ...], name: str, otherwise: int | None) -> int | None:
+    """What the last of these acts said; `otherwise` when none said anything."""
+    said = [one.data[name] for one in events if one.act in acts and name in one.data]
+    if not said:
+        return otherwise
+    return None if said[-1] is None else int(said[-1])

@@ -1,0 +1,194 @@
+"""The recount agrees with what the program itself wrote, and finds whatever was changed behind its back."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from app.appeals.rules import Act, Status
+from app.kernel.db import utc_now_of
+from app.replies.rules import ReplyState
+from app.reports.rules import Grouping, Period
+from app.reports.service import response_times
+from app.reports.verify import Verification, verify
+from app.sla.calendar import Range, WorkingCalendar
+from app.sla.policy import Term
+from app.sla.rules import TimerOutcome
+from tests import factories as make
+from tests.app.reports.test_as_of import Office, around
+
+if TYPE_CHECKING:
+    from app.appeals.models import Appeal
+    from app.kernel.db import Database, ReadSession, WriteSession
+    from app.reports.figures import ResponseTimes
+
+MONTH = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ROUND = WorkingCalendar("Europe/Moscow", ((Range(0, 86_400),),) * 7)
+
+
+async def answered(session: WriteSession, *, hours: float = 2, act: Act = Act.REPLY_SENT, **made: Any) -> Appeal:  # noqa: ANN401
+    """An appeal answered on the platform, told as the program tells it."""
+    appeal = await make.make_appeal(session, status=Status.ANSWERED, **made)
+    at = appeal.written_at + hours * HOUR
+    reply = await make.make_reply(
+        session, appeal=appeal, state=ReplyState.SENT, published_at=at, by_hand=act is Act.ANSWERED_BY_HAND
+    )
+    await make.make_event(
+        session, appeal=appeal, act=act, occurred_at=at, recorded_at=at + HOUR / 60, data={"reply": reply.id}
+    )
+    calendar = await make.make_calendar(session, calendar=ROUND)
+    await make.make_timer(session, appeal=appeal, calendar=calendar, hours=ROUND, stopped_at=at)
+    return appeal
+
+
+async def a_month(owner_db: Database) -> None:
+    """Answers in time, late and by hand; one waiting, dismissed, closed, reopened each; children in every tree."""
+    async with owner_db.write() as session:
+        ministry = await make.make_agency(session)
+        clinic = await make.make_agency(session, parent=ministry)
+        group = await make.make_topic(session)
+        topic = await make.make_topic(session, parent=group)
+        anna = await make.make_operator(session)
+        for hours in (1, 2, 4, 8, 16, 32.5):
+            await answered(session, hours=hours, agency=clinic, topic=topic, operator=anna)
+        await answered(session, act=Act.ANSWERED_BY_HAND, agency=ministry)
+        waiting = await make.make_appeal(session, agency=clinic)
+        await make.make_timer(session, appeal=waiting)
+        for act, outcome in ((Act.DISMISSED, TimerOutcome.CANCELLED), (Act.CLOSED, TimerOutcome.UNANSWERED)):
+            ended = await make.make_taken_down_appeal(session, agency=ministry, topic=group)
+            await make.make_event(session, appeal=ended, act=act, occurred_at=make.MORNING + HOUR)
+            await make.make_timer(session, appeal=ended, stopped_at=make.MORNING + HOUR, outcome=outcome)
+        again = await answered(session, agency=clinic)
+        await make.make_event(session, appeal=again, act=Act.REOPENED, cycle=2, occurred_at=make.MORNING + 30 * HOUR)
+        await make.make_timer(session, appeal=again, cycle=2, started_at=make.MORNING + 30 * HOUR)
+        again.cycle = 2
+        await session.flush()
+
+
+async def test_a_true_month_has_no_differences(owner_db: Database, worker_db: Database) -> None:
+    await a_month(owner_db)
+    for database in (owner_db, worker_db):
+        told: list[int] = []
+        checked = await verify(database, period=MONTH, now=NOW, progress=told.append)
+        assert checked.differences == ()
+        assert (checked.timers, told) == (12, [12])
+        assert checked.figures > 12
+
+
+@pytest.mark.timeout(60)
+async def test_what_the_services_write_is_what_the_history_says(owner_db: Database) -> None:
+    seed = random.randrange(10**6)  # noqa: S311 - a test's dice
+    office = Office(owner_db, random.Random(seed))  # noqa: S311 - a test's dice
+    await office.open(8)
+    for _ in range(40):
+        await office.step()
+    async with owner_db.read() as session:
+        now = await utc_now_of(session)
+    checked = await verify(owner_db, period=around(now), now=now)
+    assert checked.timers >= 8
+    assert checked.differences == (), f"seed {seed}"
+
+
+def whats(checked: Verification) -> set[str]:
+    return {one.what for one in checked.differences if one.number is not None}
+
+
+@pytest.mark.parametrize(
+    ("fraud", "found"),
+    [
+        ("UPDATE sla_timer SET elapsed_seconds = elapsed_seconds - 600 WHERE {one}", {"elapsed_seconds"}),
+        ("UPDATE sla_timer SET working_seconds = NULL WHERE {one}", {"working_seconds"}),
+        ("UPDATE sla_timer SET outcome = 'met' WHERE {late}", {"outcome"}),
+        ("UPDATE sla_timer SET outcome = 'cancelled' WHERE {late}", {"outcome"}),
+        ("UPDATE sla_timer SET due_at = due_at + interval '2 days' WHERE {late}", {"due_at"}),
+        (
+            "UPDATE sla_timer SET stopped_at = stopped_at - interval '1 hour' WHERE {one}",
+            {"stopped_at"},
+        ),
+        ("UPDATE sla_timer SET stopped_at = NULL, outcome = NULL WHERE {one}", {"stopped_at", "outcome"}),
+        ("UPDATE sla_timer SET started_at = started_at + interval '1 hour' WHERE {one}", {"started_at"}),
+        ("UPDATE sla_timer SET started_at = '2025-01-01' WHERE {one}", {"timer"}),
+        ("UPDATE sla_timer SET agency_id = (SELECT min(id) FROM agency) WHERE {one}", {"agency_id"}),
+        ("UPDATE appeal SET agency_id = (SELECT min(id) FROM agency) WHERE {waits}", {"agency_id"}),
+        ("UPDATE appeal SET topic_id = NULL WHERE id = (SELECT appeal_id FROM sla_timer WHERE {one})", {"topic_id"}),
+        ("DELETE FROM sla_timer WHERE {late}", {"timer"}),
+        ("DELETE FROM sla_timer WHERE cycle = 2", {"timer"}),
+        (
+            "UPDATE reply SET published_at = published_at - interval '5 hours' WHERE id = (SELECT max(id) FROM reply)",
+            {"stopped_at", "elapsed_seconds", "working_seconds", "event.occurred_at"},
+        ),
+        ("UPDATE reply SET state = 'failed', published_at = NULL WHERE id = (SELECT max(id) FROM reply)", {"answer"}),
+        (
+            "UPDATE comment SET written_at = written_at - interval '1 hour' WHERE id = (SELECT min(id) FROM comment)",
+            {"started_at", "due_at", "elapsed_seconds", "working_seconds"},
+        ),
+    ],
+)  # fmt: skip
+async def test_whatever_was_changed_is_found(owner_db: Database, fraud: str, found: set[str]) -> None:
+    await a_month(owner_db)
+    # The last but one of the answers in time; the late one of 32.5 hours; the appeal that waits in its first cycle.
+    one = "id = (SELECT id FROM sla_timer WHERE outcome = 'met' ORDER BY elapsed_seconds DESC LIMIT 1)"
+    late = "id = (SELECT id FROM sla_timer WHERE outcome = 'late' ORDER BY elapsed_seconds DESC LIMIT 1)"
+    waits = "id = (SELECT appeal_id FROM sla_timer WHERE stopped_at IS NULL AND cycle = 1)"
+    async with owner_db.write() as session:
+        changed = await session.execute(text(fraud.format(one=one, late=late, waits=waits) + " RETURNING id"))
+        assert len(changed.all()) == 1
+    checked = await verify(owner_db, period=MONTH, now=NOW)
+    assert whats(checked) == found
+
+
+async def test_a_wrong_figure_is_found_though_every_row_is_right(owner_db: Database) -> None:
+    """The classic: an average over those in time alone, which looks better the more are late."""
+    await a_month(owner_db)
+
+    async def flattering(session: ReadSession, *, group_by: Grouping, **asked: Any) -> ResponseTimes:
+        report = await response_times(session, group_by=group_by, **asked)
+        fast = [1, 2, 2, 2, 4, 8]
+        total = replace(report.total, average_s=sum(fast) / len(fast) * 3600)
+        return replace(report, total=total if group_by is Grouping.TOPIC else report.total)
+
+    checked = await verify(owner_db, period=MONTH, now=NOW, report=flattering)
+    assert [(one.what, one.group) for one in checked.differences] == [("average_s", "total")]
+    lost = await verify(owner_db, period=MONTH, now=NOW, report=_without_the_last)
+    assert {one.what for one in lost.differences} >= {"opened"}
+
+
+async def _without_the_last(session: ReadSession, **asked: Any) -> ResponseTimes:
+    report = await response_times(session, **asked)
+    return replace(report, rows=report.rows[:-1])
+
+
+async def test_pauses_and_days_are_recounted(owner_db: Database) -> None:
+    """A clock that stood still for two hours, due three hours later than nine; and a term in whole days."""
+    async with owner_db.write() as session:
+        calendar = await make.make_calendar(session, calendar=ROUND)
+        paused = await make.make_appeal(session)
+        await make.make_pause(session, appeal=paused, since=make.MORNING + HOUR, until=make.MORNING + 3 * HOUR)
+        await make.make_pause(session, appeal=paused, since=make.MORNING + 2 * HOUR, until=make.MORNING + 4 * HOUR)
+        at = make.MORNING + 12 * HOUR
+        reply = await make.make_reply(session, appeal=paused, state=ReplyState.SENT, published_at=at)
+        await make.make_event(session, appeal=paused, act=Act.REPLY_SENT, occurred_at=at, data={"reply": reply.id})
+        timer = await make.make_timer(session, appeal=paused, calendar=calendar, hours=ROUND, stopped_at=at, due_at=at)
+        timer.elapsed_seconds = timer.working_seconds = 9 * 3600
+        by_days = await make.make_appeal(session)
+        await make.make_timer(
+            session,
+            appeal=by_days,
+            calendar=calendar,
+            term=Term(days=3),
+            due_at=datetime(2026, 11, 20, 21, tzinfo=UTC),  # the end of the third day in Moscow
+        )
+        await session.flush()
+    assert (await verify(owner_db, period=MONTH, now=NOW)).differences == ()
+
+
+async def test_nothing_to_verify_is_said(owner_db: Database) -> None:
+    checked = await verify(owner_db, period=MONTH, now=NOW)
+    assert (checked.timers, checked.differences) == (0, ())
