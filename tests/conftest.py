@@ -45,13 +45,13 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
-def _plain(url: URL) -> str:
+def plain(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 async def _build_template(admin: URL, name: str) -> None:
     """Migrate once; whoever comes first does it, the others wait. Copied from, so nobody may stay connected."""
-    connection = await asyncpg.connect(_plain(admin))
+    connection = await asyncpg.connect(plain(admin))
     try:
         await connection.execute("SELECT pg_advisory_lock(7305148202)")
         await connection.execute("SET client_min_messages = error")
@@ -96,7 +96,7 @@ def cluster() -> URL:
 
 
 async def _unsafe_but_fast(admin: URL) -> None:
-    connection = await asyncpg.connect(_plain(admin))
+    connection = await asyncpg.connect(plain(admin))
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         await connection.execute(f"ALTER SYSTEM SET {setting} = off")
     await connection.execute("SELECT pg_reload_conf()")
@@ -115,7 +115,7 @@ def template(cluster: URL) -> str:
 async def database_url(cluster: URL, template: str) -> AsyncIterator[URL]:
     """The owner's URL of a migrated database that only this test uses."""
     name = f"t_{uuid4().hex[:16]}"
-    connection = await asyncpg.connect(_plain(cluster))
+    connection = await asyncpg.connect(plain(cluster))
     await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield cluster.set(database=name)

@@ -138,7 +138,9 @@ class Opened:
     appeal_ids: set[int] = field(default_factory=set)
 
 
-_LOCK = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate IS NOT DISTINCT FROM :fate ORDER BY id FOR UPDATE SKIP LOCKED")
+_LOCK_UNSEEN = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate IS NULL ORDER BY id FOR UPDATE SKIP LOCKED")
+# A person waits for a lock: passing over the comment would tell them that somebody else had decided.
+_LOCK_WAITING = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate = :fate ORDER BY id FOR UPDATE")
 
 _KNOWN = Bulk(
     """
@@ -208,7 +210,11 @@ async def open_batch(session: WriteSession, batch: Sequence[Looked], *, now: dat
     `waiting` is the fate that they have now: None for new ones, IN_TRIAGE when a coordinator decides.
     """
     done = Opened()
-    locked = set((await session.scalars(_LOCK, {"ids": [one.comment.id for one in batch], "fate": waiting})).all())
+    ids = [one.comment.id for one in batch]
+    if waiting is None:
+        locked = set((await session.scalars(_LOCK_UNSEEN, {"ids": ids})).all())
+    else:
+        locked = set((await session.scalars(_LOCK_WAITING, {"ids": ids, "fate": waiting.value})).all())
     mine = [one for one in batch if one.comment.id in locked]
     known = await _known(session, mine)
     decisions = decide(mine, known, now=now)

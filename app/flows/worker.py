@@ -84,7 +84,7 @@ async def _forever(name: str, act: Callable[[], Awaitable[bool]], stop: asyncio.
         try:
             busy = await _unless_stopped(act, stop)
         except (OSError, DBAPIError) as error:
-            logger.warning("part_waits", part=name, error=str(error).splitlines()[0][:300])
+            logger.warning("part_waits", part=name, error=str(error).partition("\n")[0][:300])
             busy = False
         except Exception:
             logger.exception("part_failed", part=name)

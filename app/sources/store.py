@@ -215,7 +215,8 @@ class _Writer:
     # --- pages and posts
 
     async def find_pages(self, batch: Batch) -> None:
-        named = {row.page_external_id for rows in (batch.posts, batch.comments, batch.deletions, batch.complete_for) for row in rows}
+        rows = (*batch.posts, *batch.comments, *batch.deletions, *batch.complete_for, *batch.unreadable)
+        named = {row.page_external_id for row in rows if row.page_external_id is not None and not storable(row.page_external_id)[1]}
         if named:
             found = await self.session.execute(
                 text("SELECT external_id, id FROM page WHERE platform = :platform AND external_id = ANY (:named)"),
@@ -259,7 +260,7 @@ class _Writer:
             {
                 (self._pages[row.page_external_id], row.post_external_id or "", row.thread_ref or "")
                 for row in comments
-                if row.page_external_id in self._pages
+                if row.page_external_id in self._pages and _ids_are_storable(row)
             }
         )
         for row in await _FIND_POSTS.run(self.session, [(page, post or None, ref or None) for page, post, ref in wanted]):
@@ -292,6 +293,9 @@ class _Writer:
         page_id = self._pages.get(snapshot.page_external_id)
         if page_id is None:
             self.put_aside("unknown_page", snapshot.raw, snapshot.page_external_id)
+            return None
+        if not _ids_are_storable(snapshot):
+            self.put_aside("unstorable_id", snapshot.raw, snapshot.page_external_id)
             return None
         post_id = self._posts.get((page_id, snapshot.post_external_id or ""))
         if post_id is None:
@@ -437,6 +441,13 @@ def _row(key: Key, snapshot: CommentSnapshot, root: str, authors: dict[str, int]
         attachments=_json(snapshot.attachments),
         snapshot=snapshot,
     )
+
+
+def _ids_are_storable(snapshot: CommentSnapshot) -> bool:
+    """An id is never altered: one that PostgreSQL does not take would meet another one, or nothing."""
+    author = None if snapshot.author is None else snapshot.author.external_id
+    ids = (snapshot.external_id, snapshot.root_external_id, snapshot.reply_to_external_id, snapshot.post_external_id, snapshot.thread_ref, author)
+    return not any(storable(one)[1] for one in ids if one is not None)
 
 
 def _insertable(row: _Row) -> tuple[object, ...]:

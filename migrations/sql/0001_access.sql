@@ -164,6 +164,7 @@ BEGIN
   END IF;
   UPDATE appeal_assignment SET until = at WHERE appeal_id = of_appeal AND until IS NULL;
   INSERT INTO appeal_assignment (appeal_id, agency_id, since) VALUES (of_appeal, to_agency, at);
+  UPDATE notice SET agency_id = to_agency, territory_id = to_territory WHERE appeal_id = of_appeal AND settled_at IS NULL;
   RETURN new_version;
 END $$;
 

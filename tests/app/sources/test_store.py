@@ -1,0 +1,240 @@
+"""What goes in: any stream of batches once, whatever is hostile, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from app.kernel.db import Database, DatabaseRole, make_engine
+from app.sources.store import Stored, store_batch
+from connectors.contract import AuthorSnapshot, Batch, CommentSnapshot, Deletion, PostSnapshot, Unreadable, WholeThread
+from tests.conftest import plain
+from tests.factories import make_page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import URL
+
+NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+POST = PostSnapshot(page_external_id="-1", external_id="10", text="Пост", published_at=NOW, observed_at=NOW, link="", raw=b"{}", thread_ref="t10")
+
+
+def comment(number: int, words: str = "Когда?", *, seen: int = 0, **more: Any) -> CommentSnapshot:  # noqa: ANN401 - any field
+    """A comment of post 10, observed `seen` seconds after it was written."""
+    return CommentSnapshot(
+        **{
+            "page_external_id": "-1", "post_external_id": "10", "external_id": str(number), "text": words, "written_at": NOW,
+            "observed_at": NOW + timedelta(seconds=seen), "link": "", "raw": words.encode("utf-8", "surrogatepass"),
+            "author": AuthorSnapshot(external_id="7", name="Олег"), **more,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def ready(owner_db: Database) -> None:
+    """The page -1 of VK."""
+    async with owner_db.write() as session:
+        await make_page(session, external_id="-1")
+
+
+async def put(database: Database, *batches: Batch) -> Stored:
+    """Store batches, each in its own transaction; what the last one did."""
+    done = Stored()
+    for batch in batches:
+        async with database.write() as session:
+            done = await store_batch(session, platform="vk", batch=batch, now=NOW)
+    return done
+
+
+async def read(database: Database, sql: str) -> list[Any]:
+    """All rows."""
+    async with database.read() as session:
+        return list((await session.execute(text(sql))).all())
+
+
+HOSTILE = {
+    "script": "<script>alert(1)</script> \"'><img src=x onerror=alert(1)>",
+    "bidi": "\u202eтекст наоборот\u2066\u200b\u200d",
+    "emoji": "👨‍👩‍👧‍👦 \U0001f1f7\U0001f1fa",
+    "json": "{\"a\": \"\\u0000\"}",
+    "sql": "'; DROP TABLE comment; --",
+    "whitespace": "  \t\r\n начало и конец \n\n ",
+}
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
+async def test_texts_stay_character_for_character(worker_db: Database, words: str) -> None:
+    """Nothing is cleaned that PostgreSQL can hold."""
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1, words),)))
+    (row,) = await read(worker_db, "SELECT c.text, c.text_altered, r.raw FROM comment c JOIN comment_revision r ON r.comment_id = c.id")
+    assert (row.text, row.text_altered, row.raw) == (words, False, words.encode())
+
+
+@pytest.mark.usefixtures("ready")
+async def test_nul_and_lone_surrogates_are_replaced_and_marked(worker_db: Database) -> None:
+    """The platform's own bytes stay."""
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1, "а\0б\ud800в"),)))
+    (row,) = await read(worker_db, "SELECT c.text, c.text_altered, r.raw FROM comment c JOIN comment_revision r ON r.comment_id = c.id")
+    assert (row.text, row.text_altered) == ("а\ufffdб\ufffdв", True)
+    assert row.raw == "а\0б\ud800в".encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.timeout(60)
+async def test_ten_megabytes_go_in(worker_db: Database) -> None:
+    """Only a prefix is indexed."""
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1, "слово " * 1_750_000), comment(2))))
+    rows = await read(worker_db, "SELECT length(text) AS n FROM comment ORDER BY external_id")
+    assert [row.n for row in rows] == [10_500_000, 6]
+
+
+@pytest.mark.usefixtures("ready")
+async def test_a_row_that_will_not_go_in_is_set_aside_and_its_batch_goes_on(worker_db: Database) -> None:
+    """An id that no index takes, an id with NUL, an unknown page, an unknown post, an unreadable row."""
+    long_id = "".join(random.Random(1).choices("0123456789abcdef", k=40_000))
+    done = await put(
+        worker_db,
+        Batch(
+            posts=(POST,),
+            comments=(
+                comment(1), comment(2, external_id=long_id), comment(3), comment(4, external_id="4\0"), comment(5, page_external_id="-404"),
+                comment(6, post_external_id="404"), comment(7, author=AuthorSnapshot(external_id="\0", name="?")), comment(8),
+            ),
+            unreadable=(Unreadable(reason="malformed", raw=b"\xff\x00", page_external_id="-1"),),
+        ),
+    )  # fmt: skip
+    assert [row.external_id for row in await read(worker_db, "SELECT external_id FROM comment ORDER BY id")] == ["1", "3", "8"]
+    reasons = sorted(row.reason.split(":")[0] for row in await read(worker_db, "SELECT reason FROM set_aside"))
+    assert reasons == ["database", "malformed", "unknown_page", "unknown_post", "unstorable_id", "unstorable_id"]
+    assert done.set_aside == 6
+    assert len(done.new) == 3
+
+
+@pytest.mark.usefixtures("ready")
+async def test_a_deleted_author_has_no_name(worker_db: Database) -> None:
+    """Each such comment stands alone."""
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1, author=None), comment(2, author=None))))
+    assert [row.author_id for row in await read(worker_db, "SELECT author_id FROM comment")] == [None, None]
+
+
+@pytest.mark.usefixtures("ready")
+async def test_the_root_of_a_reply_chain_is_found(worker_db: Database) -> None:
+    """Where the platform names only the parent: in the batch or stored before, in any order."""
+    first = [comment(1), comment(3, reply_to_external_id="2"), comment(2, reply_to_external_id="1")]
+    await put(worker_db, Batch(posts=(POST,), comments=tuple(first)), Batch(comments=(comment(4, reply_to_external_id="3"), comment(5, reply_to_external_id="99"))))
+    roots = {row.external_id: row.root_external_id for row in await read(worker_db, "SELECT external_id, root_external_id FROM comment")}
+    assert roots == {"1": "1", "2": "1", "3": "1", "4": "1", "5": "99"}
+
+
+@pytest.mark.usefixtures("ready")
+async def test_a_comment_finds_its_post_by_its_thread(worker_db: Database) -> None:
+    """Telegram names only the thread."""
+    await put(worker_db, Batch(posts=(POST,)), Batch(comments=(comment(1, post_external_id=None, thread_ref="t10"),)))
+    assert len(await read(worker_db, "SELECT 1 FROM comment")) == 1
+
+
+@pytest.mark.usefixtures("ready")
+async def test_a_comment_that_is_back_is_no_longer_deleted(worker_db: Database) -> None:
+    """VK can restore."""
+    gone = Deletion(page_external_id="-1", post_external_id="10", external_id="1", observed_at=NOW + timedelta(seconds=5))
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1),)), Batch(deletions=(gone,)))
+    assert (await read(worker_db, "SELECT deleted_at FROM comment"))[0].deleted_at == gone.observed_at
+    await put(worker_db, Batch(comments=(comment(1, seen=9),)))
+    assert (await read(worker_db, "SELECT deleted_at FROM comment"))[0].deleted_at is None
+
+
+@pytest.mark.usefixtures("ready")
+async def test_what_a_whole_thread_lacks_is_deleted(worker_db: Database) -> None:
+    """But not what was seen since the reading began, nor what stands in another thread."""
+    await put(worker_db, Batch(posts=(POST,), comments=(comment(1), comment(2), comment(3, root_external_id="2"), comment(4, seen=8))))
+    whole = WholeThread(page_external_id="-1", post_external_id="10", observed_at=NOW + timedelta(seconds=5), root_external_id="2")
+    await put(worker_db, Batch(complete_for=(whole,)))
+    assert sorted(row.external_id for row in await read(worker_db, "SELECT external_id FROM comment WHERE deleted_at IS NOT NULL")) == ["2", "3"]
+    await put(worker_db, Batch(comments=(comment(1, seen=6),), complete_for=(replace(whole, root_external_id=None),)))
+    assert sorted(row.external_id for row in await read(worker_db, "SELECT external_id FROM comment WHERE deleted_at IS NULL")) == ["1", "4"]
+
+
+# --- any stream ---------------------------------------------------------------------------------------------------
+
+Observation = CommentSnapshot | Deletion
+_WORDS = st.sampled_from(["Когда?", "Почему?", "Спасибо", ""])
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[list[Observation], list[list[Observation]]]:
+    """What was observed, in order, and the same re-cut, repeated and shuffled."""
+    told: list[Observation] = []
+    count = draw(st.integers(1, 12))
+    for second in range(count):
+        number = draw(st.integers(1, 4))
+        if draw(st.integers(0, 4)):
+            told.append(comment(number, draw(_WORDS), seen=second, reply_to_external_id=None if number < 3 else "1"))
+        else:
+            told.append(Deletion(page_external_id="-1", post_external_id="10", external_id=str(number), observed_at=NOW + timedelta(seconds=second)))
+    again = draw(st.permutations(told + draw(st.lists(st.sampled_from(told), max_size=6))))
+    cuts = sorted(draw(st.lists(st.integers(0, len(again)), max_size=4)))
+    parts = [again[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(again)], strict=True)]
+    return told, parts
+
+
+def _batch(rows: Sequence[Observation]) -> Batch:
+    return Batch(
+        posts=(POST,),
+        comments=tuple(row for row in rows if isinstance(row, CommentSnapshot)),
+        deletions=tuple(row for row in rows if isinstance(row, Deletion)),
+    )
+
+
+@given(streams())
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(120)
+def test_any_stream_is_stored_once(cluster: URL, template: str, stream: tuple[list[Observation], list[list[Observation]]]) -> None:
+    """The newest observation of each comment stands, whatever came when, how often and in which cut.
+
+    A comment that is only ever told as deleted was never seen; whether one that was deleted *before* it was first
+    told is known as deleted depends on what a platform tells after, so the last word here is always an observation.
+    """
+    told, parts = stream
+    numbers = {row.external_id for row in told if isinstance(row, CommentSnapshot)}
+    told += [comment(int(number), "Последнее слово", seen=60, reply_to_external_id=None if int(number) < 3 else "1") for number in sorted(numbers)]
+    parts.insert(random.Random(len(told)).randrange(len(parts) + 1), list(told[-len(numbers) :]) if numbers else [])
+    asyncio.run(_compare(cluster, template, told, parts))
+
+
+async def _compare(cluster: URL, template: str, told: Sequence[Observation], parts: Sequence[Sequence[Observation]]) -> None:
+    seen = []
+    for stream in ([told], parts):
+        name = f"t_{uuid4().hex[:16]}"
+        admin = await asyncpg.connect(plain(cluster))
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        owner = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests"))
+        worker = Database(make_engine(cluster.set(database=name), role=DatabaseRole.WORKER, pool_size=0, application="tests"))
+        try:
+            async with owner.write() as session:
+                await make_page(session, external_id="-1")
+            await put(worker, *(_batch(rows) for rows in stream))
+            seen.append(
+                await read(
+                    worker,
+                    "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment ORDER BY external_id",
+                )
+            )
+            assert len(await read(worker, "SELECT comment_id, revision FROM comment_revision GROUP BY 1, 2 HAVING count(*) > 1")) == 0
+        finally:
+            await owner.dispose()
+            await worker.dispose()
+            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            await admin.close()
+    assert seen[0] == seen[1]
