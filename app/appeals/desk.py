@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import text
@@ -21,15 +21,18 @@ from app.triage.routing import Route
 from app.triage.rules import Kind, Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.appeals.office import Office
     from app.kernel.db import WriteSession
     from app.people.rules import Access
+    from app.sla.service import PlannedTimer
 
 TEXT_LIMIT = 20_000
 NAME_LIMIT = 300
 KEY_LIMIT = 200
+LINK_LIMIT = 2_000
 
 
 # --- a coordinator decides ---------------------------------------------------------------------------------------
@@ -108,34 +111,38 @@ class Created:
     repeated: bool
 
 
-_CREATE = text(
+# Two statements, because row-level security lets a row hang only on an appeal that it can see: the first opens it, unless
+# this key was used before; the second adds all that belongs to it.
+_OPEN = text(
     """
     WITH mine AS (
       INSERT INTO idempotency_key (operator_id, key, request_hash)
-      SELECT :operator, :key, :hash WHERE CAST(:key AS text) IS NOT NULL
-      ON CONFLICT (operator_id, key) DO NOTHING RETURNING id),
-    opened AS (
-      INSERT INTO appeal (source, platform, status, agency_id, territory_id, topic_id, priority, written_at, opened_at, touched_at, due_at)
-      SELECT :source, :platform, 'new', :agency, :territory, :topic, :priority, :written, :now, :now, :due
-      WHERE CAST(:key AS text) IS NULL OR EXISTS (SELECT FROM mine)
-      RETURNING id, number),
-    words AS (INSERT INTO appeal_text (appeal_id, text, author_name, link) SELECT id, :words, :author, :link FROM opened),
-    held AS (INSERT INTO appeal_assignment (appeal_id, agency_id, since) SELECT id, :agency, :now FROM opened),
+      SELECT CAST(:operator AS bigint), CAST(:key AS varchar), CAST(:hash AS bytea) WHERE CAST(:key AS varchar) IS NOT NULL
+      ON CONFLICT (operator_id, key) DO NOTHING RETURNING id)
+    INSERT INTO appeal (source, platform, status, agency_id, territory_id, topic_id, priority, written_at, opened_at, touched_at, due_at)
+    SELECT CAST(:source AS varchar), CAST(:platform AS varchar), 'new', CAST(:agency AS bigint), CAST(:territory AS bigint),
+      CAST(:topic AS bigint), CAST(:priority AS varchar), CAST(:written AS timestamptz), CAST(:now AS timestamptz),
+      CAST(:now AS timestamptz), CAST(:due AS timestamptz)
+    WHERE CAST(:key AS varchar) IS NULL OR EXISTS (SELECT FROM mine)
+    RETURNING id, number
+    """
+)
+_FURNISH = text(
+    """
+    WITH words AS (INSERT INTO appeal_text (appeal_id, text, author_name, link) VALUES (:id, :words, :author, :link)),
+    held AS (INSERT INTO appeal_assignment (appeal_id, agency_id, since) VALUES (:id, :agency, :now)),
     told AS (
       INSERT INTO appeal_event (appeal_id, act, cycle, operator_id, occurred_at, data)
-      SELECT id, 'opened', 1, :operator, :written, CAST(:data AS jsonb) FROM opened),
-    trailed AS (
-      INSERT INTO audit_entry (operator_id, act, subject, subject_id) SELECT :operator, 'appeal.opened', 'appeal', id FROM opened),
-    timed AS (
-      INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings,
-        warn_at)
-      SELECT opened.id, 1, t.promise, t.policy_version_id, t.calendar_version_id, CAST(t.choice AS jsonb), CAST(t.term AS jsonb),
-        t.started_at, t.due_at, CAST(t.warnings AS jsonb), t.warn_at
-      FROM opened, unnest(CAST(:promises AS text[]), CAST(:policies AS bigint[]), CAST(:calendars AS bigint[]), CAST(:choices AS text[]),
-        CAST(:terms AS text[]), CAST(:starts AS timestamptz[]), CAST(:dues AS timestamptz[]), CAST(:warnings AS text[]),
-        CAST(:warns AS timestamptz[]))
-        AS t(promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings, warn_at))
-    SELECT id, number FROM opened
+      VALUES (:id, 'opened', 1, :operator, :written, CAST(:data AS jsonb))),
+    trailed AS (INSERT INTO audit_entry (operator_id, act, subject, subject_id) VALUES (:operator, 'appeal.opened', 'appeal', :id)),
+    keyed AS (UPDATE idempotency_key SET appeal_id = :id WHERE operator_id = :operator AND key = CAST(:key AS varchar))
+    INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings, warn_at)
+    SELECT :id, 1, t.promise, t.policy_version_id, t.calendar_version_id, CAST(t.choice AS jsonb), CAST(t.term AS jsonb),
+      t.started_at, t.due_at, CAST(t.warnings AS jsonb), t.warn_at
+    FROM unnest(CAST(:promises AS text[]), CAST(:policies AS bigint[]), CAST(:calendars AS bigint[]), CAST(:choices AS text[]),
+      CAST(:terms AS text[]), CAST(:starts AS timestamptz[]), CAST(:dues AS timestamptz[]), CAST(:warnings AS text[]),
+      CAST(:warns AS timestamptz[]))
+      AS t(promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings, warn_at)
     """
 )
 
@@ -143,7 +150,7 @@ _CREATE = text(
 async def create(
     session: WriteSession, access: Access, office: Office, *, new: NewAppeal, source: str, key: str | None, now: datetime
 ) -> Created:
-    """Open an appeal that no comment brought, in one statement. The same `key` with the same content answers the same appeal.
+    """Open an appeal that no comment brought. The same `key` with the same content answers the same appeal.
 
     Raises InvalidError for wrong content or a route that no rule knows, ForbiddenError outside the caller's scopes,
     ConflictError when `key` was used for another content.
@@ -160,32 +167,37 @@ async def create(
     )
     timers = office.book.plan(matter, written_at, promises=(Promise.FIRST_ANSWER,))
     digest = hashlib.sha256(repr(new).encode("utf-8", "surrogatepass")).digest()
-    row = (
-        await session.execute(
-            _CREATE,
-            {
-                "operator": access.operator_id, "key": None if key is None else _checked("Idempotency-Key", key, KEY_LIMIT), "hash": digest,
-                "source": source, "platform": new.platform, "agency": agency_id, "territory": territory_id, "topic": new.topic_id,
-                "priority": new.priority, "written": written_at, "now": now, "due": nearest_due(timers), "words": words,
-                "author": None if new.author_name is None else _checked("author_name", new.author_name, NAME_LIMIT),
-                "link": None if new.link is None else _checked("link", new.link, 2_000),
-                "data": _json({"agency": agency_id, "topic": new.topic_id}),
-                "promises": [timer.promise.value for timer in timers], "policies": [timer.policy_version_id for timer in timers],
-                "calendars": [timer.calendar_version_id for timer in timers], "choices": [_json(timer.choice) for timer in timers],
-                "terms": [_json(timer.term) for timer in timers], "starts": [timer.started_at for timer in timers],
-                "dues": [timer.due_at for timer in timers], "warnings": [_json(list(timer.warnings)) for timer in timers],
-                "warns": [min(timer.warnings, default=None) for timer in timers],
-            },
-        )
-    ).one_or_none()  # fmt: skip
+    params: dict[str, Any] = {
+        "operator": access.operator_id, "key": None if key is None else _checked("Idempotency-Key", key, KEY_LIMIT), "hash": digest,
+        "source": source, "platform": new.platform, "agency": agency_id, "territory": territory_id, "topic": new.topic_id,
+        "priority": new.priority, "written": written_at, "now": now, "due": nearest_due(timers),
+    }  # fmt: skip
+    details = {
+        "words": words,
+        "author": None if new.author_name is None else _checked("author_name", new.author_name, NAME_LIMIT),
+        "link": None if new.link is None else _checked("link", new.link, LINK_LIMIT),
+        "data": _json({"agency": agency_id, "topic": new.topic_id}),
+        **_columns(timers),
+    }
+    row = (await session.execute(_OPEN, params)).one_or_none()
     if row is None:
-        return await _repeated(session, access, key or "", digest)
-    if key is not None:
-        await session.execute(
-            text("UPDATE idempotency_key SET appeal_id = :appeal WHERE operator_id = :operator AND key = :key"),
-            {"appeal": row.id, "operator": access.operator_id, "key": key},
-        )
+        return await _repeated(session, access, params["key"], digest)
+    await session.execute(_FURNISH, {name: params[name] for name in ("operator", "key", "agency", "written", "now")} | details | {"id": row.id})
     return Created(id=row.id, number=row.number, repeated=False)
+
+
+def _columns(timers: Sequence[PlannedTimer]) -> dict[str, list[Any]]:
+    return {
+        "promises": [timer.promise.value for timer in timers],
+        "policies": [timer.policy_version_id for timer in timers],
+        "calendars": [timer.calendar_version_id for timer in timers],
+        "choices": [_json(timer.choice) for timer in timers],
+        "terms": [_json(timer.term) for timer in timers],
+        "starts": [timer.started_at for timer in timers],
+        "dues": [timer.due_at for timer in timers],
+        "warnings": [_json(list(timer.warnings)) for timer in timers],
+        "warns": [min(timer.warnings, default=None) for timer in timers],
+    }
 
 
 def _place(office: Office, new: NewAppeal) -> tuple[int, int]:

@@ -59,10 +59,20 @@ def create_app(parts: WebParts) -> FastAPI:
     add_error_handlers(app)
     for router in _API:
         _include(app, router)
-    if find_spec("app.web.ui.routes") is not None:
-        import_module("app.web.ui.routes").install(app, parts)
+    _add_screens(app, parts)
     app.add_middleware(Edge, secure=parts.secure_cookies)
     return app
+
+
+def _add_screens(app: FastAPI, parts: WebParts) -> None:
+    """The screens: their `router`, and their `install(app, parts)` for static files and `app.state.problem_page`."""
+    if find_spec("app.web.ui.routes") is None:
+        return
+    routes = import_module("app.web.ui.routes")
+    app.include_router(routes.router, include_in_schema=False)
+    install = getattr(routes, "install", None)
+    if install is not None:
+        install(app, parts)
 
 
 def _include(app: FastAPI, router: APIRouter) -> None:
