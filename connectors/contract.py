@@ -1,4 +1,4 @@
-"""The port between Otklik and a platform: standard library only, imported by both sides.
+"""The port between Otklik and a platform: standard library only, imported by both sides. Errors are part of it.
 
 A connector turns what a platform tells into `Batch` values and publishes `Outgoing` answers. It keeps no state
 that a restart would miss: cursors, counters and the outbox live in Otklik's database and are handed in.
@@ -12,11 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+
+from connectors.errors import AccessLost as AccessLost
+from connectors.errors import ConnectorError as ConnectorError
+from connectors.errors import OutcomeUnknown as OutcomeUnknown
+from connectors.errors import Rejected as Rejected
+from connectors.errors import TryLater as TryLater
+from connectors.errors import UnknownPayload as UnknownPayload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
 
 CONTRACT_VERSION = 1
 
@@ -26,12 +32,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the connectors' only reading of the clock; Otklik passes its own in
 
 
-def _aware(*moments: datetime | None) -> None:
-    """Refuse a moment without an offset: it would be stored hours away from the truth."""
-    for moment in moments:
-        if moment is not None and moment.utcoffset() is None:
-            msg = f"A moment without a time zone: {moment!r}"
-            raise ValueError(msg)
+class _Timed:
+    """Refuses a moment (a field named `…_at`) without an offset: it would be stored hours away from the truth."""
+
+    __slots__: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            moment = getattr(self, name) if name.endswith("_at") else None
+            if moment is not None and moment.utcoffset() is None:
+                msg = f"A moment without a time zone: {name} {moment!r}"
+                raise ValueError(msg)
 
 
 AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link", "other"]
@@ -110,7 +121,7 @@ class AuthorSnapshot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PostSnapshot:
+class PostSnapshot(_Timed):
     """A post as observed at `observed_at`. `comment_count` includes replies inside threads; None when not told."""
 
     page_external_id: str
@@ -124,12 +135,9 @@ class PostSnapshot:
     thread_ref: str | None = None
     attachments: tuple[Attachment, ...] = ()
 
-    def __post_init__(self) -> None:
-        _aware(self.published_at, self.observed_at)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CommentSnapshot:
+class CommentSnapshot(_Timed):
     """A comment as observed at `observed_at`.
 
     `author` is None when the platform names none (deleted, hidden). `by_page`: written in the page's own name.
@@ -159,23 +167,20 @@ class CommentSnapshot:
     attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        _aware(self.written_at, self.observed_at, self.edited_at)
+        _Timed.__post_init__(self)  # super() does not know a class that slots=True made anew
         if self.post_external_id is None and self.thread_ref is None:
             msg = f"Comment {self.external_id} names neither its post nor its thread"
             raise ValueError(msg)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deletion:
+class Deletion(_Timed):
     """The platform says that a comment is gone."""
 
     page_external_id: str
     post_external_id: str
     external_id: str
     observed_at: datetime
-
-    def __post_init__(self) -> None:
-        _aware(self.observed_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,7 +193,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WholeThread:
+class WholeThread(_Timed):
     """The batch holds every living comment of this thread (of the whole post when `root_external_id` is None).
 
     `observed_at` is the moment before the reading began: a stored comment of it that was written before that moment and
@@ -199,9 +204,6 @@ class WholeThread:
     post_external_id: str
     observed_at: datetime
     root_external_id: str | None = None
-
-    def __post_init__(self) -> None:
-        _aware(self.observed_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,7 +225,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PostCount:
+class PostCount(_Timed):
     """How many comments a post has now, replies included; `gone` when the platform no longer shows the post."""
 
     page_external_id: str
@@ -232,15 +234,12 @@ class PostCount:
     observed_at: datetime
     gone: bool = False
 
-    def __post_init__(self) -> None:
-        _aware(self.observed_at)
-
 
 # --- what we publish ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outgoing:
+class Outgoing(_Timed):
     """An answer to publish under `reply_to_external_id`, in the page's name.
 
     `guid` is the same for every attempt at the same answer. `first_tried_at` bounds the search of `find_sent`.
@@ -253,20 +252,14 @@ class Outgoing:
     text: str
     first_tried_at: datetime
 
-    def __post_init__(self) -> None:
-        _aware(self.first_tried_at)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
+class Sent(_Timed):
     """The platform took the answer and published it at `published_at`."""
 
     external_id: str
     published_at: datetime
     link: str
-
-    def __post_init__(self) -> None:
-        _aware(self.published_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -289,56 +282,6 @@ class CannotTell:
 
 
 SentLookup = Found | Absent | CannotTell
-
-
-# --- errors: the retry vocabulary ----------------------------------------------------------------------------------
-
-
-class ConnectorError(Exception):
-    """Anything a connector raises on purpose. `code` is a stable word (see connectors/README.md), `detail` for the log.
-
-    `credential_key` names the token that it happened with, where one is to blame. Never a secret in any of them.
-    """
-
-    def __init__(self, code: str, detail: str = "", *, credential_key: str | None = None) -> None:
-        super().__init__(f"{code}: {detail}" if detail else code)
-        self.code = code
-        self.detail = detail
-        self.credential_key = credential_key
-
-
-class TryLater(ConnectorError):
-    """Not now: a limit, a flood pause, a platform that is down. From `send` it promises that nothing was published.
-
-    `after` says how long to leave it alone, on our clock (a time scale is already taken off).
-    """
-
-    def __init__(self, code: str, detail: str = "", *, after: timedelta, credential_key: str | None = None) -> None:
-        super().__init__(code, detail, credential_key=credential_key)
-        self.after = after
-
-
-class Rejected(ConnectorError):
-    """The platform refuses this very request and will refuse it again: a person must change something."""
-
-
-class AccessLost(ConnectorError):
-    """The token or the right is gone (or needs a person: captcha, validation): nothing works until it is mended."""
-
-
-class OutcomeUnknown(ConnectorError):
-    """The request left and no answer came back: it may have been done. Only ever raised by `send`."""
-
-
-class UnknownPayload(ConnectorError):
-    """The platform answered something that the mapping does not know. `raw` is the answer, to be set aside.
-
-    Never raised by `send`: an answer that cannot be read leaves the outcome unknown.
-    """
-
-    def __init__(self, code: str, detail: str = "", *, raw: bytes, credential_key: str | None = None) -> None:
-        super().__init__(code, detail, credential_key=credential_key)
-        self.raw = raw
 
 
 # --- the connector -------------------------------------------------------------------------------------------------
