@@ -257,15 +257,18 @@ async def build_connectors(settings: Settings, database: Database, plugins: Mapp
 
 async def _process_database(
     settings: Settings, own: SecretStr | None, role: DatabaseRole, *, pool_size: int
-) -> tuple[Database, URL, DatabaseRole | None]:
-    """A process with a login of its own never sees the owner's; else it takes its role on with the owner's login."""
+) -> tuple[Database, URL, str | None]:
+    """A process with a login of its own never sees the owner's; else it takes its role on with the owner's login.
+
+    The role's name is a plain string: asyncpg refuses an enum.
+    """
     if own is not None:
         url, acting = database_url(own.get_secret_value()), None
     else:
         url, acting = (await open_ground(settings)).url, role
     database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " ")))
     await check_migrated(database)
-    return database, url, acting
+    return database, url, None if acting is None else acting.value
 
 
 async def build_web(settings: Settings) -> WebParts:
