@@ -146,6 +146,7 @@ class ReplyRow:
     attempts: int
     error_code: str | None
     error_detail: str | None
+    external_id: str | None
     link: str | None
     published_at: datetime | None
 

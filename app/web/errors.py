@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -57,6 +57,8 @@ class Problem:
     reference: str = ""
     errors: tuple[FieldProblem, ...] = ()
     retry_after: int | None = None
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    """What fills the sentence of `code` in another language."""
 
     @property
     def title(self) -> str:
@@ -102,15 +104,15 @@ def problem_of(error: Exception) -> Problem:
 
 def _of_ours(error: OtklikError) -> Problem:
     errors: tuple[FieldProblem, ...] = ()
-    field = error.params.get("field")
-    if field is not None:
-        errors = (FieldProblem(field=str(field), code=error.code, detail=error.detail),)
+    named = error.params.get("field")
+    if named is not None:
+        errors = (FieldProblem(field=str(named), code=error.code, detail=error.detail),)
     seconds = error.params.get("seconds")
     if isinstance(error, UnavailableError):
         return _unavailable()
     if isinstance(error, ForbiddenError) and isinstance(seconds, int):
-        return Problem(status=429, code=error.code, detail=error.detail, retry_after=seconds)
-    return Problem(status=_status(error), code=error.code, detail=error.detail, errors=errors)
+        return Problem(status=429, code=error.code, detail=error.detail, retry_after=seconds, params=error.params)
+    return Problem(status=_status(error), code=error.code, detail=error.detail, errors=errors, params=error.params)
 
 
 def _status(error: OtklikError) -> int:
@@ -174,16 +176,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def answer(request: Request, error: Exception) -> Response:
     """The answer to a request that failed with this error."""
-    problem = problem_of(error)
     reference = str(request.scope.get("state", {}).get("request_id", ""))
-    problem = Problem(
-        status=problem.status,
-        code=problem.code,
-        detail=problem.detail,
-        reference=reference,
-        errors=problem.errors,
-        retry_after=problem.retry_after,
-    )
+    problem = replace(problem_of(error), reference=reference)
     request.scope.setdefault("state", {})["problem"] = problem.code
     if isinstance(error, StatementError):
         error.hide_parameters = True  # they are what people wrote, and the log is no place for that
