@@ -40,9 +40,12 @@ class Plan:
         return f"http://127.0.0.1:{self.settings.sandbox_port}"
 
     def child(self, name: str, *arguments: str, **environment: str) -> Child:
-        """A process with its log."""
-        log = self.settings.data_dir.resolve() / "log" / f"{name}.log"
-        return Child(name=name, arguments=(name, *arguments), environment=environment, log=log)
+        """A process with its log: the command of this name."""
+        return self._child(name, name, *arguments, **environment)
+
+    def keeper(self) -> Child:
+        """The embedded PostgreSQL."""
+        return self._child("database", "keep-database")
 
     def sandbox(self) -> Child:
         """The sandbox with the sample world; it keeps what was written there."""
@@ -50,6 +53,10 @@ class Plan:
         return self.child(
             "sandbox", "--port", str(settings.sandbox_port), "--data-dir", str(data_dir), "--world", str(WORLD), "--time-scale", str(settings.time_scale)
         )
+
+    def _child(self, name: str, *arguments: str, **environment: str) -> Child:
+        log = self.settings.data_dir.resolve() / "log" / f"{name}.log"
+        return Child(name=name, arguments=arguments, environment=environment, log=log)
 
     def platform_urls(self) -> dict[str, str]:
         """Settings that lead to the sandbox, for platforms that the settings lead nowhere else."""

@@ -109,7 +109,7 @@ async def _database(plan: Plan, tree: Tree) -> Settings:
     if plan.settings.database_url is not None:
         return plan.settings
     with _step("PostgreSQL is running"):
-        keeper = plan.child("keep-database")
+        keeper = plan.keeper()
         process = await tree.add(keeper, stdout=asyncio.subprocess.PIPE)
         line = await process.stdout.readline() if process.stdout is not None else b""
         if not line.strip():
