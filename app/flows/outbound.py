@@ -136,7 +136,7 @@ class Outbound:
         now = self._clock.now()
         async with self._database.write() as session:
             ours = await replies.settle(
-                session, reply_id=claimed.id, worker=self._worker, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link,
+                session, claimed=claimed, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link,
                 published_at=sent.published_at,
             )  # fmt: skip
             if ours:
@@ -148,7 +148,7 @@ class Outbound:
     async def _put_back(self, claimed: Claimed, after: timedelta | None, code: str, detail: str) -> None:
         async with self._database.write() as session:
             await replies.put_back(
-                session, claimed=claimed, worker=self._worker, now=self._clock.now(), after=after, code=code, detail=detail,
+                session, claimed=claimed, now=self._clock.now(), after=after, code=code, detail=detail,
                 time_scale=self._time_scale,
             )  # fmt: skip
 
@@ -156,7 +156,7 @@ class Outbound:
         logger.warning("reply_trouble", reply=claimed.id, platform=claimed.platform, state=state.value, code=code)
         now = self._clock.now()
         async with self._database.write() as session:
-            if await replies.settle(session, reply_id=claimed.id, worker=self._worker, state=state, code=code, detail=detail):
+            if await replies.settle(session, claimed=claimed, state=state, code=code, detail=detail):
                 await record_reply_trouble(
                     session, appeal_id=claimed.appeal_id, reply_id=claimed.id, uncertain=state is ReplyState.UNCERTAIN, code=code, now=now
                 )

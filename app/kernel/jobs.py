@@ -67,7 +67,7 @@ async def run(
     stop: asyncio.Event,
 ) -> None:
     """Work until `stop` is set. A lost database ends it with an exception: the caller starts it again."""
-    settings = {"application_name": "otklik jobs"} | ({"role": role} if role else {})
+    settings = {"application_name": "otklik jobs"} | ({"role": str(role)} if role else {})
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     pool = await asyncpg.create_pool(plain, min_size=2, max_size=6, server_settings=settings)
     try:

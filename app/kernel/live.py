@@ -57,7 +57,7 @@ class Live:
 
     def __init__(self, url: URL, *, role: str | None) -> None:
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._settings = {"application_name": "otklik live"} | ({"role": role} if role else {})
+        self._settings = {"application_name": "otklik live"} | ({"role": str(role)} if role else {})
         self._waiters: set[Waiter] = set()
         self._task: asyncio.Task[None] | None = None
         self.connected = False

@@ -40,6 +40,8 @@ class Claimed:
     thread_ref: str | None
     reply_to_external_id: str
     root_external_id: str
+    leased_by: str
+    """Of this very claim: a later one, even of the same worker, is another."""
     interrupted: bool
 
 
@@ -99,7 +101,7 @@ async def queue(
 
 _WHERE_TO = """
 SELECT r.id, r.appeal_id, r.operator_id, g.platform, r.guid, r.text, r.attempts, r.first_tried_at, g.external_id AS page_external_id,
-  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id
+  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id, r.leased_by
 FROM taken r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = c.page_id
 """
 
@@ -112,7 +114,7 @@ _CLAIM = text(
           SELECT FROM reply o WHERE o.appeal_id = r.appeal_id AND o.id < r.id AND o.state IN ('queued', 'sending', 'uncertain'))
       ORDER BY r.due_at LIMIT :most FOR UPDATE OF r SKIP LOCKED),
     taken AS (
-      UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now), leased_by = :worker,
+      UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now), leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(),
         leased_until = :until
       FROM due WHERE r.id = due.id RETURNING r.*)
     {_WHERE_TO}
@@ -125,7 +127,7 @@ _CLAIM_INTERRUPTED = text(
       SELECT r.id FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
       WHERE r.state = 'sending' AND r.leased_until < :now AND g.platform = ANY (:platforms)
       ORDER BY r.leased_until LIMIT :most FOR UPDATE OF r SKIP LOCKED),
-    taken AS (UPDATE reply r SET leased_by = :worker, leased_until = :until FROM due WHERE r.id = due.id RETURNING r.*)
+    taken AS (UPDATE reply r SET leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until FROM due WHERE r.id = due.id RETURNING r.*)
     {_WHERE_TO}
     """  # noqa: S608 - constants
 )
@@ -145,8 +147,7 @@ async def claim(
 async def settle(
     session: WriteSession,
     *,
-    reply_id: int,
-    worker: str,
+    claimed: Claimed,
     state: ReplyState,
     code: str | None = None,
     detail: str | None = None,
@@ -161,11 +162,11 @@ async def settle(
             """
             UPDATE reply SET state = :state, error_code = :code, error_detail = left(:detail, 500), due_at = coalesce(:due, due_at),
               external_id = :external, link = :link, published_at = :published, leased_by = NULL, leased_until = NULL
-            WHERE id = :id AND state = 'sending' AND leased_by = :worker RETURNING id
+            WHERE id = :id AND state = 'sending' AND leased_by = :lease RETURNING id
             """
         ),
         {
-            "id": reply_id, "worker": worker, "state": state.value, "code": code, "detail": detail, "due": due_at, "external": external_id,
+            "id": claimed.id, "lease": claimed.leased_by, "state": state.value, "code": code, "detail": detail, "due": due_at, "external": external_id,
             "link": link, "published": published_at,
         },
     )  # fmt: skip
@@ -176,7 +177,6 @@ async def put_back(
     session: WriteSession,
     *,
     claimed: Claimed,
-    worker: str,
     now: datetime,
     after: timedelta | None,
     code: str,
@@ -185,7 +185,7 @@ async def put_back(
 ) -> bool:
     """Queue again: after the pause that the platform named (already scaled), else after a growing one of our own."""
     pause = after if after is not None else pause_before(claimed.attempts) / time_scale
-    return await settle(session, reply_id=claimed.id, worker=worker, state=ReplyState.QUEUED, code=code, detail=detail, due_at=now + pause)
+    return await settle(session, claimed=claimed, state=ReplyState.QUEUED, code=code, detail=detail, due_at=now + pause)
 
 
 async def record_seen(session: WriteSession, seen: Seen) -> RecordedAnswer | None:
