@@ -1,0 +1,147 @@
+"""Feeds are shared by leases, errors are written down, nothing is lost by either."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.flows.polling_plan import Plan
+from app.sources import service as sources
+from connectors.contract import AccessLost, Rejected, TryLater, UnknownPayload
+from tests.flows.conftest import PIT, Town
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Rows = Callable[[str], Awaitable[list[Any]]]
+
+pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
+
+VERB = {"probing": "discover", "streaming": "poll"}
+
+
+@pytest.mark.parametrize("error", [TryLater("rate", after=timedelta(seconds=20)), AccessLost("reauthorise"), ZeroDivisionError("bug")])
+async def test_a_failure_is_written_down_and_tried_again(town: Town, rows: Rows, style: str, error: Exception) -> None:
+    """The feed says what is wrong until a poll succeeds; then everything written meanwhile comes in."""
+    post = town.world.write_post(town.page, "Дороги")
+    town.world.write_comment(post, PIT)
+    town.world.fail(VERB[style], error)
+    await town.bring_in()
+    (feed,) = await rows("SELECT error_code, failures, leased_by, due_at FROM feed")
+    assert feed.failures == 1
+    assert feed.error_code in {"rate", "reauthorise", "bug"}
+    assert feed.leased_by is None
+    assert feed.due_at > town.clock.now()
+    town.pass_time(61)
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 1
+    assert [(row.error_code, row.failures) for row in await rows("SELECT error_code, failures FROM feed")] == [(None, 0)]
+
+
+async def test_a_malformed_answer_is_set_aside_with_its_bytes(town: Town, rows: Rows, style: str) -> None:
+    """The next answer is read as ever."""
+    town.world.fail(VERB[style], UnknownPayload("malformed", "no items", raw=b"\xff{"))
+    await town.bring_in()
+    (aside,) = await rows("SELECT reason, raw FROM set_aside")
+    assert aside.raw == b"\xff{"
+    post = town.world.write_post(town.page, "Дороги")
+    town.world.write_unreadable(post, "no date", b"{}")
+    town.world.write_comment(post, PIT)
+    town.pass_time(60)
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM appeal")) == 1
+    assert len(await rows("SELECT 1 FROM set_aside")) == 2
+
+
+async def test_a_dead_workers_feed_is_taken_over_and_it_stores_nothing_more(town: Town, rows: Rows) -> None:
+    """A lease of 30 seconds; what the late worker read is the other's to store."""
+    post = town.world.write_post(town.page, "Дороги")
+    await town.bring_in()
+    town.world.write_comment(post, PIT)
+    town.pass_time(31)
+    now = town.clock.now()
+    async with town.worker.write() as session:
+        (dead,) = await sources.lease_feeds(session, platform="fake", worker="dead", now=now, lease=timedelta(seconds=30), most=9)
+    await town.poller("w2").round()
+    assert len(await rows("SELECT 1 FROM comment")) == 0  # the lease holds
+    town.pass_time(31)
+    await town.poller("w2").round()
+    assert len(await rows("SELECT 1 FROM comment")) == 1
+    async with town.worker.write() as session:
+        with pytest.raises(Exception, match="taken this feed over"):
+            await sources.keep_lease(session, feed_ids=[dead.id], worker="dead", until=now)
+
+
+async def test_two_workers_poll_a_page_once(town: Town, rows: Rows, style: str) -> None:
+    """At once; the comments are there once."""
+    post = town.world.write_post(town.page, "Дороги")
+    for number in range(20):
+        town.world.write_comment(post, PIT, author=f"Автор {number}")
+    town.pass_time(31)
+    await asyncio.gather(*(town.poller(f"w{number}").round() for number in range(3)))
+    assert town.world.calls[VERB[style]] == 1
+    assert len(await rows("SELECT 1 FROM comment")) == 20
+
+
+async def test_a_batch_cut_anywhere_is_complete(town: Town, rows: Rows) -> None:
+    """Repeated news and small parts."""
+    post = town.world.write_post(town.page, "Дороги")
+    for number in range(150):
+        town.world.write_comment(post, PIT, author=f"Автор {number}")
+    town.world.repeat(0, 40)
+    for _ in range(4):
+        await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 150
+    assert len(await rows("SELECT 1 FROM appeal")) == 150
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_page_that_is_gone_says_so_and_others_go_on(town: Town, rows: Rows) -> None:
+    """Refused by the platform: shown on the page's feed until it can be listed again."""
+    town.world.fail("discover", Rejected("gone", "no such page"))
+    await town.bring_in()
+    assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == ["gone"]
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_an_addition_hidden_by_a_deletion_is_swept_up(town: Town, rows: Rows) -> None:
+    """The counter did not change; the full reading finds both."""
+    post = town.world.write_post(town.page, "Дороги")
+    first = town.world.write_comment(post, PIT, author="Олег")
+    await town.bring_in()
+    town.world.delete_comment(first)
+    town.world.write_comment(post, PIT, author="Вера")
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 1
+    town.pass_time(6 * 3600)
+    await town.bring_in()
+    assert [row.deleted_at is None for row in await rows("SELECT deleted_at FROM comment ORDER BY id")] == [False, True]
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_vanished_post_is_left_alone(town: Town, rows: Rows) -> None:
+    """Its comments stay as they were, and it is not asked for again."""
+    post = town.world.write_post(town.page, "Дороги")
+    town.world.write_comment(post, PIT)
+    await town.bring_in()
+    del town.world.posts[post]
+    town.pass_time(60)
+    await town.bring_in()
+    (gone,) = await rows("SELECT gone_at FROM post")
+    assert gone.gone_at is not None
+    assert [row.deleted_at for row in await rows("SELECT deleted_at FROM comment")] == [None]
+
+
+def test_pauses_scale_together() -> None:
+    """Twenty times faster, the same ratios; the daily quota of listings is kept."""
+    plain, fast = Plan(time_scale=1), Plan(time_scale=20)
+    age = timedelta(days=1)
+    assert plain.probe_again(age) == fast.probe_again(age) * 20
+    assert plain.discover_every(100) == fast.discover_every(100) * 20
+    for pages in (1, 10, 1_000):
+        assert pages * timedelta(days=1) / plain.discover_every(pages) <= 5_000
+    assert plain.pause_after(None, 3) > plain.pause_after(None, 2)
+    assert plain.pause_after(timedelta(seconds=7), 9) == timedelta(seconds=7)
