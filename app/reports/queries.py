@@ -5,6 +5,7 @@ One statement per report. Values are always parameters; only fragments of this f
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,6 @@ _HOLDER_THEN = f"""(
   ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
   LIMIT 1)"""  # noqa: S608 - constants
 
-# The last two lines say less than `_VISIBLE` does, but of one table each: such cheap, leakproof conditions are asked
-# before row-level security's dear ones. `beyond_…`: sees more than by agencies (by territories) alone.
 _FACTS_NOW = """
 SELECT t.started_at, t.due_at, t.stopped_at, t.outcome, t.elapsed_seconds, t.working_seconds,
   coalesce(t.agency_id, a.agency_id) AS agency_id, a.territory_id, a.topic_id, a.page_id, a.platform,
@@ -77,8 +76,7 @@ SELECT t.started_at, t.due_at, t.stopped_at, t.outcome, t.elapsed_seconds, t.wor
 FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id {joins}
 WHERE t.promise = '{promise}' AND t.started_at >= :since AND t.started_at < :until
   AND t.outcome IS DISTINCT FROM {cancelled}
-  AND (CAST(:beyond_agencies AS boolean) OR t.agency_id IS NULL OR t.agency_id = ANY (CAST(:agencies AS bigint[])))
-  AND (CAST(:beyond_territories AS boolean) OR a.territory_id = ANY (CAST(:territories AS bigint[])))
+  AND {early}
 """
 _FACTS_THEN = """
 SELECT t.started_at, t.due_at,
@@ -95,12 +93,46 @@ WHERE t.promise = '{promise}' AND t.started_at >= :since AND t.started_at < :unt
   AND NOT (stop.id IS NOT NULL AND t.outcome IS NOT DISTINCT FROM {cancelled})
 """
 
+
+class Sight(StrEnum):
+    """How far a person sees. Each has statements of its own, so that the planner can follow an index of theirs."""
+
+    WHOLE = "whole"
+    AGENCIES = "agencies"
+    TERRITORIES = "territories"
+    BOTH = "both"
+
+
+_IN_AGENCIES, _IN_TERRITORIES = (
+    "{of} = ANY (CAST(:agencies AS bigint[]))",
+    "{of} = ANY (CAST(:territories AS bigint[]))",
+)
 # The door, as narrow as the figures: a line is about the agency that answers for it, so that agency is asked for here,
 # not the one that holds the appeal today (row-level security lets both through).
-_VISIBLE = (
-    "(CAST(:whole AS boolean) OR f.agency_id = ANY (CAST(:agencies AS bigint[]))"
-    " OR f.territory_id = ANY (CAST(:territories AS bigint[])))"
-)
+_VISIBLE = {
+    Sight.WHOLE: "true",
+    Sight.AGENCIES: _IN_AGENCIES.format(of="f.agency_id"),
+    Sight.TERRITORIES: _IN_TERRITORIES.format(of="f.territory_id"),
+    Sight.BOTH: f"({_IN_AGENCIES.format(of='f.agency_id')} OR {_IN_TERRITORIES.format(of='f.territory_id')})",
+}
+# Says less than the door does, but of one table: such cheap, leakproof conditions are asked before the dear ones of
+# row-level security.
+_EARLY = {
+    Sight.WHOLE: "true",
+    Sight.AGENCIES: f"(t.agency_id IS NULL OR {_IN_AGENCIES.format(of='t.agency_id')})",
+    Sight.TERRITORIES: _IN_TERRITORIES.format(of="a.territory_id"),
+    Sight.BOTH: "true",
+}
+_SHOWN = {
+    (Grouping.AGENCY, Sight.AGENCIES): _IN_AGENCIES.format(of="g.key"),
+    (Grouping.AGENCY, Sight.TERRITORIES): "false",
+    (Grouping.AGENCY, Sight.BOTH): _IN_AGENCIES.format(of="g.key"),
+    (Grouping.TERRITORY, Sight.AGENCIES): "false",
+    (Grouping.TERRITORY, Sight.TERRITORIES): _IN_TERRITORIES.format(of="g.key"),
+    (Grouping.TERRITORY, Sight.BOTH): _IN_TERRITORIES.format(of="g.key"),
+}
+"""Nodes of a tree that are whole in a person's sight; what is not listed is."""
+
 _UNDER = (
     "{what} IN (WITH RECURSIVE below(id) AS (SELECT unnest(CAST(:only_{column} AS bigint[]))"
     " UNION SELECT c.id FROM {table} c JOIN below ON c.parent_id = below.id) SELECT id FROM below)"
@@ -163,12 +195,6 @@ FROM g LEFT JOIN {table} n ON n.id = g.key
 UNION ALL
 SELECT 'total', NULL, NULL, NULL, NULL, to_jsonb(whole) FROM (SELECT {figures} FROM f) whole
 """
-_SHOWN = {
-    Grouping.AGENCY: "(CAST(:whole AS boolean) OR g.key = ANY (CAST(:agencies AS bigint[])))",
-    Grouping.TERRITORY: "(CAST(:whole AS boolean) OR g.key = ANY (CAST(:territories AS bigint[])))",
-    Grouping.TOPIC: "true",
-}
-
 _FLAT = """
 WITH f AS MATERIALIZED ({facts}),
 g AS (
@@ -197,13 +223,14 @@ SELECT 'total', NULL, to_jsonb(whole) FROM (SELECT {figures} FROM f) whole
 
 
 @cache
-def response_times_sql(group_by: Grouping, filtered: frozenset[str], *, as_of: bool) -> TextClause:
+def response_times_sql(group_by: Grouping, filtered: frozenset[str], *, sight: Sight, as_of: bool) -> TextClause:
     """The report by one grouping. `filtered`: the columns that are narrowed, by parameters `only_<column>`."""
-    facts = _facts(filtered, as_of=as_of, writer=group_by is Grouping.OPERATOR or "operator_id" in filtered)
+    writer = group_by is Grouping.OPERATOR or "operator_id" in filtered
+    facts = _facts(filtered, sight=sight, as_of=as_of, writer=writer)
     column = _COLUMNS[group_by]
     if group_by in TREES:
         table = group_by.value
-        shown = _SHOWN[group_by]
+        shown = _SHOWN.get((group_by, sight), "true")
         if column in filtered:
             shown += " AND " + _UNDER.format(what="g.key", column=column, table=table)
         return text(_TREE.format(facts=facts, figures=_FIGURES, column=column, table=table, shown=f"({shown})"))
@@ -212,12 +239,13 @@ def response_times_sql(group_by: Grouping, filtered: frozenset[str], *, as_of: b
 
 
 @cache
-def trend_sql(filtered: frozenset[str], *, as_of: bool) -> TextClause:
+def trend_sql(filtered: frozenset[str], *, sight: Sight, as_of: bool) -> TextClause:
     """The figures by bucket: parameter `edges` holds the first moment of each, rows are numbered from 1."""
-    return text(_TREND.format(facts=_facts(filtered, as_of=as_of, writer="operator_id" in filtered), figures=_FIGURES))
+    facts = _facts(filtered, sight=sight, as_of=as_of, writer="operator_id" in filtered)
+    return text(_TREND.format(facts=facts, figures=_FIGURES))
 
 
-def _facts(filtered: frozenset[str], *, as_of: bool, writer: bool) -> str:
+def _facts(filtered: frozenset[str], *, sight: Sight, as_of: bool, writer: bool) -> str:
     """The population, one line per appeal and cycle, with what it is grouped by; within the caller's sight."""
     known = "AND e.recorded_at <= :as_of" if as_of else ""
     outcome = "CASE WHEN stop.id IS NOT NULL THEN t.outcome END" if as_of else "t.outcome"
@@ -231,6 +259,7 @@ def _facts(filtered: frozenset[str], *, as_of: bool, writer: bool) -> str:
         operator="writer.operator_id" if writer else "CAST(NULL AS bigint)",
         promise=Promise.FIRST_ANSWER.value,
         cancelled=_CANCELLED,
+        early=_EARLY[sight],
     )
-    conditions = " AND ".join([_VISIBLE, *(_ONLY[column] for column in sorted(filtered))])
+    conditions = " AND ".join([_VISIBLE[sight], *(_ONLY[column] for column in sorted(filtered))])
     return f"SELECT * FROM ({base}) f WHERE {conditions}"  # noqa: S608 - fragments of this file

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from app.kernel.errors import InvalidError
 from app.reports.figures import Figures, ResponseTimes, Row, Trend, TrendPoint
 from app.reports.measures import RESPONSE_TIMES
-from app.reports.queries import response_times_sql, trend_sql
-from app.reports.rules import NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, edges, slices
+from app.reports.queries import Sight, response_times_sql, trend_sql
+from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, edges, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy import TextClause
 
     from app.kernel.db import ReadSession
     from app.people.rules import Access
@@ -47,10 +49,8 @@ async def response_times(
     if not tree:
         opened, key = _read_cursor(cursor)
         params |= {"after_opened": opened, "after_key": key, "most": limit + 1}
-    statement = response_times_sql(group_by, _filtered(filters), as_of=as_of is not None)
-    found = (await session.execute(statement, params)).all()
-    total = next(_figures(line.figures) for line in found if line.part == "total")
-    lines = [line for line in found if line.part == "row"]
+    statement = response_times_sql(group_by, _filtered(filters), sight=_sight(access), as_of=as_of is not None)
+    lines, total = await _lines(session, statement, params)
     rows, next_cursor = _tree_page(lines, limit, cursor) if tree else _flat_page(lines, limit, group_by)
     return ResponseTimes(
         definition=RESPONSE_TIMES,
@@ -83,8 +83,9 @@ async def trend(
         raise InvalidError("report.buckets", "Too many points for one chart: choose weeks or months.", field="bucket")
     ages_at = _moment(as_of, now)
     params = _params(access, period, filters, as_of, ages_at) | {"edges": edges(period, parts)}
-    found = (await session.execute(trend_sql(_filtered(filters), as_of=as_of is not None), params)).all()
-    by_number = {int(line.key_text): line.figures for line in found if line.part == "row"}
+    statement = trend_sql(_filtered(filters), sight=_sight(access), as_of=as_of is not None)
+    lines, total = await _lines(session, statement, params)
+    by_number = {int(line.key_text): line.figures for line in lines}
     return Trend(
         definition=RESPONSE_TIMES,
         period=period,
@@ -95,34 +96,42 @@ async def trend(
             TrendPoint(slice=part, **_values(by_number[number])) if number in by_number else TrendPoint(slice=part)
             for number, part in enumerate(parts, start=1)
         ),
-        total=next(_figures(line.figures) for line in found if line.part == "total"),
+        total=total,
     )
 
 
 def _moment(as_of: datetime | None, now: datetime) -> datetime:
     if as_of is None:
         return now
-    if as_of.tzinfo is None or as_of > now:
+    if as_of.tzinfo is None or as_of.year < FIRST_DAY.year or as_of > now:
         raise InvalidError("report.as_of", "Give a moment that has passed, with its time zone.", field="as_of")
     return as_of
+
+
+async def _lines(
+    session: ReadSession, statement: TextClause, params: Mapping[str, object]
+) -> tuple[list[Any], Figures]:
+    """The rows of groups, and the total."""
+    found = (await session.execute(statement, params)).all()
+    whole = next(line for line in found if line.part == "total")
+    return [line for line in found if line.part == "row"], Figures(**_values(whole.figures))
+
+
+def _sight(access: Access | None) -> Sight:
+    if access is None or access.whole:
+        return Sight.WHOLE
+    if access.territory_ids:
+        return Sight.BOTH if access.agency_ids else Sight.TERRITORIES
+    return Sight.AGENCIES
 
 
 def _params(
     access: Access | None, period: Period, filters: Filters, as_of: datetime | None, ages_at: datetime
 ) -> dict[str, Any]:
-    whole = access is None or access.whole
-    agencies, territories = ([], []) if access is None else (list(access.agency_ids), list(access.territory_ids))
-    params: dict[str, Any] = {
-        "since": period.since,
-        "until": period.until,
-        "ages_at": ages_at,
-        "whole": whole,
-        "agencies": agencies,
-        "territories": territories,
-    }
-    if as_of is None:
-        params |= {"beyond_agencies": whole or bool(territories), "beyond_territories": whole or bool(agencies)}
-    else:
+    params: dict[str, Any] = {"since": period.since, "until": period.until, "ages_at": ages_at}
+    if access is not None:
+        params |= {"agencies": list(access.agency_ids), "territories": list(access.territory_ids)}
+    if as_of is not None:
         params["as_of"] = as_of
     return params | {f"only_{column}": list(values) for column, values in _narrowed(filters).items()}
 
@@ -153,10 +162,6 @@ def _values(figures: Mapping[str, Any]) -> dict[str, Any]:
         None if age is None else max(age, 0.0)
     )  # a platform's clock may run ahead of ours
     return values
-
-
-def _figures(figures: Mapping[str, Any]) -> Figures:
-    return Figures(**_values(figures))
 
 
 def _flat_page(lines: Sequence[Any], limit: int, group_by: Grouping) -> tuple[list[Row], str | None]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
-from app.appeals import answers
-from app.appeals import service as appeals
+from app.appeals import answers, service as appeals
 from app.appeals.models import Appeal
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, possible
 from app.kernel.db import utc_now_of

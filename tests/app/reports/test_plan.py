@@ -91,11 +91,15 @@ async def test_the_month_is_read_by_its_index(owner_db: Database, web_db: Databa
             access = await access_of_operator(session, operator_id=reader)
         params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
         for group_by in Grouping:
-            statement = response_times_sql(group_by, frozenset(), as_of=False)
+            statement = response_times_sql(group_by, frozenset(), sight=service._sight(access), as_of=False)
             await _check(web_db, reader, f"{name} by {group_by}", str(statement), params | flat)
         parts = edges(MONTH, slices(MONTH, Bucket.DAY))
         await _check(
-            web_db, reader, f"{name} trend", str(trend_sql(frozenset(), as_of=False)), params | {"edges": parts}
+            web_db,
+            reader,
+            f"{name} trend",
+            str(trend_sql(frozenset(), sight=service._sight(access), as_of=False)),
+            params | {"edges": parts},
         )
 
     assert await _calls_of_the_policy(owner_db, readers["agency"]) < 500, "the scope is asked for before the policy"
@@ -120,7 +124,9 @@ async def _calls_of_the_policy(owner_db: Database, reader: int) -> int:
         await session.execute(text("SET LOCAL ROLE otklik_web"))
         params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
         flat = {"after_opened": None, "after_key": "", "most": 51}
-        rows = await session.execute(response_times_sql(Grouping.PLATFORM, frozenset(), as_of=False), params | flat)
+        rows = await session.execute(
+            response_times_sql(Grouping.PLATFORM, frozenset(), sight=service._sight(access), as_of=False), params | flat
+        )
         assert [row.figures["opened"] for row in rows] == [223, 223]
         calls = await session.scalar(
             text("SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'otklik_held'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -327,6 +327,7 @@ async def test_a_trend_has_every_day_and_adds_up(owner_db: Database) -> None:
     [
         ({"as_of": NOW + timedelta(seconds=1)}, "report.as_of"),
         ({"as_of": NOW.replace(tzinfo=None)}, "report.as_of"),
+        ({"as_of": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "report.as_of"),
         ({"limit": 0}, "report.limit"),
         ({"limit": 1001}, "report.limit"),
         ({"cursor": "nonsense"}, "report.cursor"),
