@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.appeals.intake import Looked, Opened, open_batch
+from app.appeals.intake import Looked, open_batch
 from app.appeals.records import record_comment_changes
 from app.sla.rules import Promise
 from app.sources.queries import unseen_comments
@@ -68,23 +68,27 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
     return looked
 
 
-async def open_waiting(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> Opened | None:
-    """Look at the oldest waiting comments and give them their fates; None when none waits."""
-    async with database.read() as session:
-        comments = await unseen_comments(session, most=most)
-    if not comments:
-        return None
-    looked = await asyncio.to_thread(look, await keeper.get(), comments)
-    async with database.write() as session:
-        return await open_batch(session, looked, now=clock.now())
+async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> int:
+    """Look at every waiting comment once, oldest first; how many got a fate.
 
-
-async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock) -> int:
-    """Until nothing waits that this process can decide; how many comments got a fate."""
+    The next batch is looked at while the last one is written: one works on our core, the other on PostgreSQL's. What
+    another worker is deciding at this moment is left to it.
+    """
     decided = 0
-    while (opened := await open_waiting(database, keeper, clock)) is not None:
-        now_decided = sum(opened.fates.values())
-        if not now_decided:
-            return decided  # another worker is at these very comments
-        decided += now_decided
+    upcoming = asyncio.create_task(_look_after(0, database, keeper, most))
+    try:
+        while looked := await upcoming:
+            upcoming = asyncio.create_task(_look_after(looked[-1].comment.id, database, keeper, most))
+            async with database.write() as session:
+                opened = await open_batch(session, looked, now=clock.now())
+            decided += sum(opened.fates.values())
+    finally:
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
     return decided
+
+
+async def _look_after(comment_id: int, database: Database, keeper: OfficeKeeper, most: int) -> list[Looked]:
+    async with database.read() as session:
+        comments = await unseen_comments(session, after=comment_id, most=most)
+    return await asyncio.to_thread(look, await keeper.get(), comments) if comments else []

@@ -48,13 +48,13 @@ SELECT c.id, g.platform, c.page_id, c.post_id, c.external_id, c.root_external_id
 FROM comment c JOIN page g ON g.id = c.page_id JOIN post p ON p.id = c.post_id
 """  # noqa: S608 - a constant
 
-_UNSEEN = text(f"{_COLUMNS} WHERE c.fate IS NULL ORDER BY c.id LIMIT :most")
+_UNSEEN = text(f"{_COLUMNS} WHERE c.fate IS NULL AND c.id > :after ORDER BY c.id LIMIT :most")
 _BY_ID = text(f"{_COLUMNS} WHERE c.id = ANY (:ids)")
 
 
-async def unseen_comments(session: ReadSession, *, most: int) -> list[UnseenComment]:
-    """The oldest stored comments without a fate."""
-    return [UnseenComment(**row._mapping) for row in await session.execute(_UNSEEN, {"most": most})]  # noqa: SLF001
+async def unseen_comments(session: ReadSession, *, after: int, most: int) -> list[UnseenComment]:
+    """The oldest stored comments without a fate, of those with a higher id than `after`."""
+    return [UnseenComment(**row._mapping) for row in await session.execute(_UNSEEN, {"after": after, "most": most})]  # noqa: SLF001
 
 
 async def comments_by_id(session: ReadSession, ids: Sequence[int]) -> list[UnseenComment]:

@@ -215,8 +215,9 @@ class _Writer:
     # --- pages and posts
 
     async def find_pages(self, batch: Batch) -> None:
-        rows = (*batch.posts, *batch.comments, *batch.deletions, *batch.complete_for, *batch.unreadable)
-        named = {row.page_external_id for row in rows if row.page_external_id is not None and not storable(row.page_external_id)[1]}
+        told = {row.page_external_id for rows in (batch.posts, batch.comments, batch.deletions, batch.complete_for) for row in rows}
+        told |= {row.page_external_id for row in batch.unreadable if row.page_external_id is not None}
+        named = {page for page in told if not storable(page)[1]}
         if named:
             found = await self.session.execute(
                 text("SELECT external_id, id FROM page WHERE platform = :platform AND external_id = ANY (:named)"),

@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-import snowballstemmer  # type: ignore[import-untyped]  # the library ships no types
+import Stemmer
 
 LIMIT = 8_000
 """Characters that are read; an appeal says what it is about long before."""
@@ -84,7 +84,7 @@ class _Stemmer(threading.local):
     """The library's stemmer keeps its word in itself, so each thread has its own."""
 
     def __init__(self) -> None:
-        self.stem_word = snowballstemmer.stemmer("russian").stemWord
+        self.stem_word = Stemmer.Stemmer("russian").stemWord
 
 
 _stemmer = _Stemmer()
