@@ -1,13 +1,10 @@
-"""The processes by themselves: web, worker, migrate, and the keeper of the embedded PostgreSQL."""
+"""The processes by themselves: web, worker, migrate."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,16 +14,12 @@ from app import bootstrap
 from app.cli import show
 from app.cli.owner import run
 from app.kernel import log
-from app.kernel.embedded import start_embedded
 from app.kernel.errors import SetupError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from app.settings import Settings
 
 GRACE_SECONDS = 3
-_LOOK_SECONDS = 2.0
 
 
 def web() -> None:
@@ -57,21 +50,6 @@ def migrate() -> None:
             show.done(f"The database has come from migration {before or 'none'} to {after}.")
 
     run(work())
-
-
-def keep_database() -> None:
-    """Run the embedded PostgreSQL until the parent ends; its URL goes to standard output."""
-    settings = bootstrap.read_settings()
-    bootstrap.check_data_dir(settings.data_dir)
-    bootstrap.forget_dead_users(settings.data_dir)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    url = start_embedded(settings.data_dir.resolve())
-    sys.stdout.write(bootstrap.plain(url) + "\n")
-    sys.stdout.flush()
-    pid_file = settings.data_dir / "postgres" / "postmaster.pid"
-    while _runs(pid_file):
-        time.sleep(_LOOK_SECONDS)
-    raise SetupError("setup.postgres", f"PostgreSQL has ended; its log is {settings.data_dir / 'postgres' / 'log'}.")
 
 
 def listen(host: str, port: int, *, setting: str) -> socket.socket:
@@ -113,13 +91,3 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await work(parts, stop)
-
-
-def _runs(pid_file: Path) -> bool:
-    try:
-        os.kill(int(pid_file.read_text(encoding="ascii").split("\n", 1)[0]), 0)
-    except PermissionError:
-        return True  # it runs, as another system user
-    except (OSError, ValueError):
-        return False
-    return True

@@ -11,33 +11,45 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
-from app.cli import imports, pages, processes, reports, seed, show, staff, up
+from app.cli import show
 from app.kernel.errors import OtklikError, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS_GROUP = "otklik.commands"
+# Ours are found like those of other packages, by name: a process imports what it runs and nothing else.
+_OURS = {
+    "up": "app.cli.up:up",
+    "web": "app.cli.processes:web",
+    "worker": "app.cli.processes:worker",
+    "migrate": "app.cli.processes:migrate",
+    "seed": "app.cli.seed:seed",
+    "operators": "app.cli.staff:operators",
+    "token": "app.cli.staff:tokens",
+    "import": "app.cli.imports:imports",
+    "pages": "app.cli.pages:pages",
+    "credentials": "app.cli.pages:credentials",
+    "reports": "app.cli.reports:reports",
+}
+_HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0
 
 
 class Program(TyperGroup):
-    """Our commands and, by entry point, those of other packages; these are imported only when they are called."""
+    """Our commands and, by entry point, those of other packages; each is imported when it is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's type
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's signature
         """All names, ours first."""
-        return [*super().list_commands(ctx), *sorted(_brought())]
+        return [*_OURS, *sorted(set(_brought()) - set(_OURS))]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's types, which newer typers vendor
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - click's signature
         """The command of this name."""
-        own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
-        point = _brought().get(cmd_name)
+        ours = _OURS.get(cmd_name) or _HIDDEN.get(cmd_name)
+        point = EntryPoint(cmd_name, ours, COMMANDS_GROUP) if ours else _brought().get(cmd_name)
         return None if point is None else _load(point)
 
 
@@ -47,7 +59,13 @@ def _brought() -> dict[str, EntryPoint]:
 
 def _load(point: EntryPoint) -> Any:  # noqa: ANN401 - click's command
     try:
-        command = get_command(point.load())
+        loaded = point.load()
+        if isinstance(loaded, typer.Typer):
+            command: Any = get_group(loaded)  # a group, even of one command
+        else:
+            single = typer.Typer(rich_markup_mode=None, add_completion=False)
+            single.command(point.name)(loaded)
+            command = get_command(single)
     except Exception as error:
         raise SetupError("setup.command", f"The command {point.name} ({point.value}) does not load: {error}") from error
     command.name = point.name
@@ -55,6 +73,7 @@ def _load(point: EntryPoint) -> Any:  # noqa: ANN401 - click's command
 
 
 def root(
+    *,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed: the parent is gone.")
     ] = False,
@@ -73,23 +92,9 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program with its own arguments, or these; exit codes: 0 done, 1 failed with one line that says what to do, 2 wrong usage."""
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of the embedded PostgreSQL's lock
-    try:
-        build()(args=arguments)
-    except OtklikError as error:
-        show.fail(error.detail)
-    except SQLAlchemyError as error:
-        show.fail(f"The database refused: {getattr(error, 'orig', None) or error}")
-    except OSError as error:
-        show.fail(str(error))
-    sys.exit(1)
-
-
 def build() -> typer.Typer:
     """The whole program."""
-    program = typer.Typer(
+    return typer.Typer(
         name="otklik",
         cls=Program,
         callback=root,
@@ -99,19 +104,25 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
         help="Citizens' comments on official pages, turned into appeals, answered in time.",
     )
-    program.command("up")(up.up)
-    program.command("web")(processes.web)
-    program.command("worker")(processes.worker)
-    program.command("migrate")(processes.migrate)
-    program.command("keep-database", hidden=True)(processes.keep_database)
-    program.command("seed")(seed.seed)
-    for group, name in (
-        (staff.operators, "operators"),
-        (staff.tokens, "token"),
-        (imports.imports, "import"),
-        (pages.pages, "pages"),
-        (pages.credentials, "credentials"),
-        (reports.reports, "reports"),
-    ):
-        program.add_typer(group, name=name)
-    return program
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program with its own arguments, or these; exit codes: 0 done, 1 failed with one line that says what to do, 2 wrong usage."""
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of the embedded PostgreSQL's lock
+    try:
+        build()(args=arguments)
+    except OtklikError as error:
+        show.fail(error.detail)
+    except OSError as error:
+        show.fail(str(error))
+    except Exception as error:
+        if not _of_database(error):
+            raise
+        show.fail(f"The database refused: {getattr(error, 'orig', None) or error}")
+    sys.exit(1)
+
+
+def _of_database(error: Exception) -> bool:
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - half a second that a start without a fault is spared
+
+    return isinstance(error, SQLAlchemyError)

@@ -11,12 +11,14 @@ import typer
 
 from app.cli import show
 from app.cli.owner import owner, run
-from app.kernel.errors import InvalidError
+from app.kernel.errors import ConflictError, InvalidError
 from app.reports.rules import Grouping, Period
 from app.reports.service import response_times
+from app.reports.verify import verify
 
 if TYPE_CHECKING:
     from app.reports.figures import Figures, ResponseTimes
+    from app.reports.verify import Verification
 
 reports = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How fast and how well people are answered.")
 From = Annotated[str, typer.Option("--from", help="First day, such as 2026-11-01; else 30 days back.", metavar="DAY")]
@@ -24,6 +26,7 @@ To = Annotated[str, typer.Option("--to", help="Last day; else today.", metavar="
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DAYS = timedelta(days=30)
 _HOUR = 3600
+_DIFFERENCE = ("what", "number", "cycle", "group", "stored", "expected")
 _COLUMNS = ("group", "opened", "answered", "average h", "median h", "p90 h", "in time", "waiting", "overdue")
 
 
@@ -45,6 +48,27 @@ def times(*, begin: From = "", end: To = "", group_by: Annotated[Grouping, typer
     show.note(f"{report.period.start} to {report.period.end}, days of {report.period.tz}; calendar hours")
     lines = [(f"{'  ' * row.depth}{row.label or '-'}", *_cells(row)) for row in report.rows]
     show.table(_COLUMNS, [*lines, ("total", *_cells(report.total))], right=_COLUMNS[1:])
+
+
+@reports.command("verify")
+def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
+    """Recompute every clock and figure of a period from raw history; ends with 1 when anything comes out otherwise."""
+
+    async def work() -> Verification:
+        async with owner() as administrator:
+            now = administrator.clock.now()
+            period = period_of(begin, end, tz=administrator.settings.timezone, now=now)
+            return await verify(administrator.database, period=period, now=now)
+
+    found = run(work())
+    if json:
+        show.as_json(asdict(found))
+    elif found.differences:
+        show.table(_DIFFERENCE, [tuple(str(getattr(one, column)) for column in _DIFFERENCE) for one in found.differences])
+    else:
+        show.done(f"{found.period.start} to {found.period.end}: {found.timers} clocks and {found.figures} figures agree with their history.")
+    if found.differences:
+        raise ConflictError("report.differs", f"{len(found.differences)} of {found.timers} clocks and {found.figures} figures differ from their history.")
 
 
 def period_of(begin: str, end: str, *, tz: str, now: datetime) -> Period:

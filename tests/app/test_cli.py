@@ -71,7 +71,7 @@ def import_region(otklik: Run) -> None:
 
 COMMANDS = (
     "up", "web", "worker", "migrate", "seed", "operators invite", "operators list", "token create", "pages list", "pages add",
-    "credentials add", "credentials list", "credentials revoke", "reports response-times", "sandbox", "sandbox replay",
+    "credentials add", "credentials list", "credentials revoke", "reports response-times", "reports verify", "sandbox", "sandbox replay",
     *(f"import {kind}" for kind in ("territories", "spheres", "agencies", "calendar", "topics", "pages", "rules")),
 )  # fmt: skip
 
@@ -250,6 +250,9 @@ def test_an_empty_region_has_a_report_of_nothing(otklik: Run) -> None:
     assert "Europe/Moscow" in otklik("reports", "response-times").out
     assert "2026-13-01" in otklik("reports", "response-times", "--from", "2026-13-01").err
     assert otklik("reports", "response-times", "--from", "2026-11-02", "--to", "2026-11-01").code == 1
+    verified = otklik("reports", "verify", "--from", "2026-11-01", "--to", "2026-11-30", "--json")
+    assert (verified.code, verified.json["timers"], verified.json["differences"]) == (0, 0, [])
+    assert "agree with their history" in otklik("reports", "verify").out
 
 
 def test_the_database_says_whose_it_is(database_url: URL) -> None:
