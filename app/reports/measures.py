@@ -52,9 +52,7 @@ _COUNTS = (
         Unit.COUNT,
     ),
     Measure("answered", N_("Answered"), N_("Appeals that got a first answer, in time or late."), Unit.COUNT),
-    Measure(
-        "in_time", N_("Answered in time"), N_("Answered by the deadline; its own moment is still in time."), Unit.COUNT
-    ),
+    Measure("in_time", N_("Answered in time"), N_("Answered by the deadline; its own moment is still in time."), Unit.COUNT),
     Measure("late", N_("Answered late"), N_("Answered after the deadline. They are in the average."), Unit.COUNT),
     Measure(
         "unanswered",
@@ -64,9 +62,7 @@ _COUNTS = (
     ),
     Measure("waiting", N_("Waiting"), N_("Unanswered appeals whose clock is running."), Unit.COUNT),
     Measure("overdue", N_("Overdue"), N_("Waiting appeals whose deadline has passed."), Unit.COUNT),
-    Measure(
-        "closed_unanswered", N_("Closed without an answer"), N_("Appeals closed although nobody answered."), Unit.COUNT
-    ),
+    Measure("closed_unanswered", N_("Closed without an answer"), N_("Appeals closed although nobody answered."), Unit.COUNT),
     Measure(
         "oldest_unanswered_age_s",
         N_("Oldest waits"),
@@ -78,9 +74,7 @@ _TIMES = (
     Measure("average_s", N_("Average"), N_("The mean calendar time to the first answer."), Unit.SECONDS),
     Measure("median_s", N_("Median"), N_("Half of the answers came within this calendar time."), Unit.SECONDS),
     Measure("p90_s", N_("Nine of ten within"), N_("Nine of ten answers came within this calendar time."), Unit.SECONDS),
-    Measure(
-        "working_average_s", N_("Average, working time"), N_("The mean working time to the first answer."), Unit.SECONDS
-    ),
+    Measure("working_average_s", N_("Average, working time"), N_("The mean working time to the first answer."), Unit.SECONDS),
     Measure(
         "working_median_s",
         N_("Median, working time"),
@@ -96,10 +90,7 @@ _TIMES = (
     Measure(
         "in_time_share",
         N_("In time"),
-        N_(
-            "The share answered by the deadline among all appeals whose fate is decided: answered, overdue, or closed"
-            " without an answer."
-        ),
+        N_("The share answered by the deadline among all appeals whose fate is decided: answered, overdue, or closed without an answer."),
         Unit.SHARE,
     ),
 )

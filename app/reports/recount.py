@@ -120,9 +120,7 @@ class _Findings(list[Difference]):
     def compare(self, what: str, stored: object, expected: object) -> None:
         """Note what is not as expected."""
         if stored != expected:
-            self.append(
-                Difference(what=what, stored=stored, expected=expected, number=self._of.number, cycle=self._of.cycle)
-            )
+            self.append(Difference(what=what, stored=stored, expected=expected, number=self._of.number, cycle=self._of.cycle))
 
 
 def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, list[Difference]]:
@@ -191,9 +189,7 @@ def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
         waiting=len(waiting),
         overdue=sum(one.due_at < now for one in waiting),
         closed_unanswered=sum(one.outcome is TimerOutcome.UNANSWERED for one in counted),
-        oldest_unanswered_age_s=max(
-            (max((now - one.started_at).total_seconds(), 0.0) for one in waiting), default=None
-        ),
+        oldest_unanswered_age_s=max((max((now - one.started_at).total_seconds(), 0.0) for one in waiting), default=None),
         average_s=average,
         median_s=median,
         p90_s=p90,

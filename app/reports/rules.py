@@ -137,6 +137,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):  # unknown, a path, a directory: ZoneInfo raises one of these
-        raise InvalidError(
-            "report.time_zone", "There is no such time zone: give one such as Europe/Moscow.", field="tz"
-        ) from None
+        raise InvalidError("report.time_zone", "There is no such time zone: give one such as Europe/Moscow.", field="tz") from None

@@ -108,9 +108,7 @@ def _moment(as_of: datetime | None, now: datetime) -> datetime:
     return as_of
 
 
-async def _lines(
-    session: ReadSession, statement: TextClause, params: Mapping[str, object]
-) -> tuple[list[Any], Figures]:
+async def _lines(session: ReadSession, statement: TextClause, params: Mapping[str, object]) -> tuple[list[Any], Figures]:
     """The rows of groups, and the total."""
     found = (await session.execute(statement, params)).all()
     whole = next(line for line in found if line.part == "total")
@@ -125,9 +123,7 @@ def _sight(access: Access | None) -> Sight:
     return Sight.AGENCIES
 
 
-def _params(
-    access: Access | None, period: Period, filters: Filters, as_of: datetime | None, ages_at: datetime
-) -> dict[str, Any]:
+def _params(access: Access | None, period: Period, filters: Filters, as_of: datetime | None, ages_at: datetime) -> dict[str, Any]:
     params: dict[str, Any] = {"since": period.since, "until": period.until, "ages_at": ages_at}
     if access is not None:
         params |= {"agencies": list(access.agency_ids), "territories": list(access.territory_ids)}
@@ -158,9 +154,7 @@ def _values(figures: Mapping[str, Any]) -> dict[str, Any]:
     for prefix, pair in (("", values.pop("shares")), ("working_", values.pop("working_shares"))):
         values[f"{prefix}median_s"], values[f"{prefix}p90_s"] = pair or (None, None)
     age = values.pop("oldest_age")
-    values["oldest_unanswered_age_s"] = (
-        None if age is None else max(age, 0.0)
-    )  # a platform's clock may run ahead of ours
+    values["oldest_unanswered_age_s"] = None if age is None else max(age, 0.0)  # a platform's clock may run ahead of ours
     return values
 
 

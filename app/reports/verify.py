@@ -124,9 +124,7 @@ _EVENTS = text(
     WHERE appeal_id = ANY (:ids) AND act = ANY (:acts) ORDER BY id
     """
 )
-_ANSWERS = text(
-    "SELECT id, appeal_id, operator_id, published_at FROM reply WHERE appeal_id = ANY (:ids) AND state = 'sent'"
-)
+_ANSWERS = text("SELECT id, appeal_id, operator_id, published_at FROM reply WHERE appeal_id = ANY (:ids) AND state = 'sent'")
 _PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids)")
 _CALENDARS = text("SELECT id, version, definition FROM calendar_version WHERE id = ANY (:ids)")
 
@@ -148,18 +146,13 @@ _MISSING = text(
 
 async def _missing(session: ReadSession, period: Period) -> list[Difference]:
     rows = await session.execute(_MISSING, {"since": period.since, "until": period.until})
-    return [
-        Difference(what="timer", stored=row.started_at, expected=row.since, number=row.number, cycle=row.cycle)
-        for row in rows
-    ]
+    return [Difference(what="timer", stored=row.started_at, expected=row.since, number=row.number, cycle=row.cycle) for row in rows]
 
 
 async def _batches(session: ReadSession, period: Period) -> AsyncIterator[Sequence[Any]]:
     after, after_id = period.since, 0
     while True:
-        rows = (
-            await session.execute(_TIMERS, {"after": after, "after_id": after_id, "until": period.until, "most": BATCH})
-        ).all()
+        rows = (await session.execute(_TIMERS, {"after": after, "after_id": after_id, "until": period.until, "most": BATCH})).all()
         if not rows:
             return
         yield rows
@@ -240,9 +233,7 @@ async def _compare(
     return compared, wrong
 
 
-async def _grouped(
-    session: ReadSession, group_by: Grouping, facts: Iterable[Fact]
-) -> Mapping[int | str | None, list[Fact]]:
+async def _grouped(session: ReadSession, group_by: Grouping, facts: Iterable[Fact]) -> Mapping[int | str | None, list[Fact]]:
     """Clocks by key; of a tree, under each node above as well. Groups of dismissed ones alone are none."""
     above: Mapping[int, tuple[int, ...]] = {}
     if group_by in TREES:
@@ -253,9 +244,7 @@ async def _grouped(
         key = fact.keys[group_by.value]
         for node in above.get(key, (key,)) if isinstance(key, int) else (key,):
             groups[node].append(fact)
-    return {
-        key: group for key, group in groups.items() if any(one.outcome is not TimerOutcome.CANCELLED for one in group)
-    }
+    return {key: group for key, group in groups.items() if any(one.outcome is not TimerOutcome.CANCELLED for one in group)}
 
 
 async def _reported(
@@ -275,8 +264,6 @@ def _unlike(group: str, reported: Figures, expected: Figures) -> list[Difference
     found = []
     for one in fields(Figures):
         mine, other = getattr(reported, one.name), getattr(expected, one.name)
-        if mine != other and (
-            mine is None or other is None or not math.isclose(mine, other, rel_tol=1e-9, abs_tol=1e-6)
-        ):
+        if mine != other and (mine is None or other is None or not math.isclose(mine, other, rel_tol=1e-9, abs_tol=1e-6)):
             found.append(Difference(what=one.name, stored=mine, expected=other, group=group))
     return found

@@ -40,6 +40,6 @@ async def page_of(session: ReadSession, post: Post) -> Page:
     return await session.get_one(Page, post.page_id)
 
 
-def id_of(row: Any) -> int | None:  # noqa: ANN401 - any table with a bigint id
+def id_of(row: Any) -> int | None:
     """The row's id, if there is a row."""
     return None if row is None else int(row.id)

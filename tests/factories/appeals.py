@@ -46,9 +46,7 @@ async def make_appeal(
 
     Agency and territory are the page's own unless given. No timer: `make_timer` starts one.
     """
-    opener = comment or await _opener(
-        session, agency=agency, territory=territory, platform=platform, written_at=written_at
-    )
+    opener = comment or await _opener(session, agency=agency, territory=territory, platform=platform, written_at=written_at)
     page = await page_of(session, await session.get_one(Post, opener.post_id))
     opened = opened_at or opener.recorded_at + timedelta(seconds=2)
     appeal = await stored(
@@ -167,9 +165,7 @@ async def make_assignment(
     """Who held an appeal, from when to when."""
     return await stored(
         session,
-        AppealAssignment(
-            appeal_id=appeal.id, agency_id=agency_id, operator_id=id_of(operator), since=since, until=until
-        ),
+        AppealAssignment(appeal_id=appeal.id, agency_id=agency_id, operator_id=id_of(operator), since=since, until=until),
     )
 
 

@@ -77,9 +77,7 @@ async def make_timer(
         promise=promise.value,
         policy_version_id=promised.id,
         calendar_version_id=id_of(calendar),
-        term={"days": term.days, "working": term.working}
-        if term.days
-        else {"seconds": term.seconds, "working": term.working},
+        term={"days": term.days, "working": term.working} if term.days else {"seconds": term.seconds, "working": term.working},
         started_at=started,
         recorded_at=recorded_at or appeal.opened_at,
         due_at=due,
@@ -92,9 +90,7 @@ async def make_timer(
         timer.outcome = (outcome or (TimerOutcome.MET if stopped_at <= due else TimerOutcome.LATE)).value
         timer.agency_id = agency_id or appeal.agency_id
         timer.elapsed_seconds = round((stopped_at - started).total_seconds())
-        timer.working_seconds = (
-            None if hours is None else round(working_time(hours, started, stopped_at).total_seconds())
-        )
+        timer.working_seconds = None if hours is None else round(working_time(hours, started, stopped_at).total_seconds())
     return await stored(session, timer)
 
 

@@ -26,9 +26,7 @@ async def make_territory(
     timezone: str | None = None,
 ) -> Territory:
     """A place; without a time zone it has its parent's."""
-    return await stored(
-        session, Territory(name=name, code=code or unique("territory"), parent_id=id_of(parent), timezone=timezone)
-    )
+    return await stored(session, Territory(name=name, code=code or unique("territory"), parent_id=id_of(parent), timezone=timezone))
 
 
 async def make_agency(
@@ -40,13 +38,10 @@ async def make_agency(
     territory: Territory | None = None,
 ) -> Agency:
     """Who answers; its parent's territory, else a new one."""
-    if territory is not None:
-        territory_id = territory.id
-    else:
-        territory_id = parent.territory_id if parent else (await make_territory(session)).id
-    return await stored(
-        session, Agency(name=name, code=code or unique("agency"), parent_id=id_of(parent), territory_id=territory_id)
-    )
+    if territory is None and parent is None:
+        territory = await make_territory(session)
+    territory_id = territory.id if territory else parent.territory_id if parent else None
+    return await stored(session, Agency(name=name, code=code or unique("agency"), parent_id=id_of(parent), territory_id=territory_id))
 
 
 async def make_topic(
@@ -59,9 +54,7 @@ async def make_topic(
     terms: str = "",
 ) -> Topic:
     """What about."""
-    return await stored(
-        session, Topic(name=name, code=code or unique("topic"), parent_id=id_of(parent), weight=weight, terms=terms)
-    )
+    return await stored(session, Topic(name=name, code=code or unique("topic"), parent_id=id_of(parent), weight=weight, terms=terms))
 
 
 async def make_sphere(session: WriteSession, *, name: str = "Благоустройство", code: str | None = None) -> Sphere:

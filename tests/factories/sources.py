@@ -131,9 +131,7 @@ async def make_comment(
     )
     await stored(
         session,
-        CommentRevision(
-            comment_id=comment.id, revision=1, text=text, raw=text.encode(), observed_at=noticed, recorded_at=noticed
-        ),
+        CommentRevision(comment_id=comment.id, revision=1, text=text, raw=text.encode(), observed_at=noticed, recorded_at=noticed),
     )
     return comment
 

@@ -99,14 +99,12 @@ def sums(lines: list[Figures], whole: Figures) -> None:
 
 @pytest.mark.timeout(60)
 async def test_groups_add_up_to_the_whole(owner_db: Database) -> None:
-    seed = random.randrange(10**6)  # noqa: S311 - a test's dice
+    seed = random.randrange(10**6)
     async with owner_db.write() as session:
         await session.execute(text("SELECT setseed(:seed)"), {"seed": seed / 10**6})
         ids = await populate(session, 600)
     some = {name: tuple(one for one in values[1:3] if one is not None) for name, values in ids.items()}
-    anybody = Access(
-        operator_id=1, name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(), whole=True
-    )
+    anybody = Access(operator_id=1, name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(), whole=True)
     readers = [
         None,
         anybody,
@@ -126,9 +124,7 @@ async def test_groups_add_up_to_the_whole(owner_db: Database) -> None:
             for narrowed in filters:
                 totals = set()
                 for group_by in Grouping:
-                    report = await response_times(
-                        session, access=access, period=QUARTER, group_by=group_by, filters=narrowed, now=NOW
-                    )
+                    report = await response_times(session, access=access, period=QUARTER, group_by=group_by, filters=narrowed, now=NOW)
                     sums([row for row in report.rows if row.depth == 0], report.total)
                     totals.add(report.total)
                 for bucket in Bucket:
@@ -140,9 +136,7 @@ async def test_groups_add_up_to_the_whole(owner_db: Database) -> None:
     assert len(seen) >= 10, f"seed {seed}: readers and filters made no difference"
 
 
-ZONES = st.sampled_from(
-    ["Europe/Moscow", "Asia/Kamchatka", "Europe/Kaliningrad", "America/Sao_Paulo", "Africa/Cairo", "UTC"]
-)
+ZONES = st.sampled_from(["Europe/Moscow", "Asia/Kamchatka", "Europe/Kaliningrad", "America/Sao_Paulo", "Africa/Cairo", "UTC"])
 
 
 @given(

@@ -66,9 +66,7 @@ async def a_year(owner_db: Database) -> dict[str, int]:
             "territory": (await make.make_operator(session, role=Role.COORDINATOR, scope=town)).id,
         }
     async with owner_db.engine.connect() as connection:
-        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(
-            text("ANALYZE appeal, sla_timer")
-        )
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE appeal, sla_timer"))
     return readers
 
 
@@ -89,7 +87,7 @@ async def test_the_month_is_read_by_its_index(owner_db: Database, web_db: Databa
     for name, reader in readers.items():
         async with web_db.read(operator_id=reader) as session:
             access = await access_of_operator(session, operator_id=reader)
-        params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
+        params = service._params(access, MONTH, NO_FILTERS, None, NOW)
         for group_by in Grouping:
             statement = response_times_sql(group_by, frozenset(), sight=service._sight(access), as_of=False)
             await _check(web_db, reader, f"{name} by {group_by}", str(statement), params | flat)
@@ -122,13 +120,11 @@ async def _calls_of_the_policy(owner_db: Database, reader: int) -> int:
         access = await access_of_operator(session, operator_id=reader)
         await session.execute(text("SET LOCAL track_functions = 'all'"))  # the owner may
         await session.execute(text("SET LOCAL ROLE otklik_web"))
-        params = service._params(access, MONTH, NO_FILTERS, None, NOW)  # noqa: SLF001 - as the service asks
+        params = service._params(access, MONTH, NO_FILTERS, None, NOW)
         flat = {"after_opened": None, "after_key": "", "most": 51}
         rows = await session.execute(
             response_times_sql(Grouping.PLATFORM, frozenset(), sight=service._sight(access), as_of=False), params | flat
         )
         assert [row.figures["opened"] for row in rows] == [223, 223]
-        calls = await session.scalar(
-            text("SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'otklik_held'")
-        )
+        calls = await session.scalar(text("SELECT sum(calls) FROM pg_stat_xact_user_functions WHERE funcname = 'otklik_held'"))
     return int(calls or 0)

@@ -103,9 +103,7 @@ async def test_everyone_sees_their_own(owner_db: Database, web_db: Database) -> 
 
 async def test_roles_add_up(owner_db: Database, web_db: Database) -> None:
     here = await region(owner_db)
-    both = await hired(
-        owner_db, (Role.OPERATOR, here.clinic), (Role.COORDINATOR, here.town), (Role.OPERATOR, here.roads)
-    )
+    both = await hired(owner_db, (Role.OPERATOR, here.clinic), (Role.COORDINATOR, here.town), (Role.OPERATOR, here.roads))
     assert told(await seen(web_db, both)) == [("Дороги", 0, 4), ("Поликлиника", 0, 4)]
 
 

@@ -102,9 +102,7 @@ async def test_one_answer_is_its_own_average_median_and_p90(owner_db: Database) 
         await one(session, at(17, 9), at(17, 11))
     total = (await ask(owner_db)).total
     assert (total.average_s, total.median_s, total.p90_s) == (2 * HOUR,) * 3
-    assert (total.working_average_s, total.working_median_s, total.working_p90_s) == (None,) * 3, (
-        "no calendar: no working time"
-    )
+    assert (total.working_average_s, total.working_median_s, total.working_p90_s) == (None,) * 3, "no calendar: no working time"
 
 
 async def test_a_clock_ahead_of_ours_makes_no_negative_age(owner_db: Database) -> None:
@@ -206,20 +204,12 @@ async def test_operators_are_judged_by_what_they_wrote_and_hold(owner_db: Databa
     async with owner_db.write() as session:
         anna, boris = await make.make_operator(session, name="Анна"), await make.make_operator(session, name="Борис")
         written_by_boris = await make.make_appeal(session, operator=anna, written_at=at(17, 9))
-        reply = await make.make_reply(
-            session, appeal=written_by_boris, operator=boris, state=ReplyState.SENT, published_at=at(17, 10)
-        )
-        await make.make_event(
-            session, appeal=written_by_boris, act=Act.REPLY_SENT, occurred_at=at(17, 10), data={"reply": reply.id}
-        )
+        reply = await make.make_reply(session, appeal=written_by_boris, operator=boris, state=ReplyState.SENT, published_at=at(17, 10))
+        await make.make_event(session, appeal=written_by_boris, act=Act.REPLY_SENT, occurred_at=at(17, 10), data={"reply": reply.id})
         await make.make_timer(session, appeal=written_by_boris, stopped_at=at(17, 10))
         by_hand = await make.make_appeal(session, operator=anna, written_at=at(17, 9))
-        found = await make.make_reply(
-            session, appeal=by_hand, by_hand=True, state=ReplyState.SENT, published_at=at(17, 11)
-        )
-        await make.make_event(
-            session, appeal=by_hand, act=Act.ANSWERED_BY_HAND, occurred_at=at(17, 11), data={"reply": found.id}
-        )
+        found = await make.make_reply(session, appeal=by_hand, by_hand=True, state=ReplyState.SENT, published_at=at(17, 11))
+        await make.make_event(session, appeal=by_hand, act=Act.ANSWERED_BY_HAND, occurred_at=at(17, 11), data={"reply": found.id})
         await make.make_timer(session, appeal=by_hand, stopped_at=at(17, 11))
         held = await make.make_appeal(session, operator=anna, written_at=at(17, 9))
         await make.make_timer(session, appeal=held)

@@ -20,7 +20,8 @@ from app.sla.calendar import Range, WorkingCalendar
 from app.sla.policy import Term
 from app.sla.rules import TimerOutcome
 from tests import factories as make
-from tests.app.reports.test_as_of import Office, around
+from tests.app.reports.office import Office
+from tests.app.reports.test_as_of import around
 
 if TYPE_CHECKING:
     from app.appeals.models import Appeal
@@ -33,16 +34,12 @@ HOUR = timedelta(hours=1)
 ROUND = WorkingCalendar("Europe/Moscow", ((Range(0, 86_400),),) * 7)
 
 
-async def answered(session: WriteSession, *, hours: float = 2, act: Act = Act.REPLY_SENT, **made: Any) -> Appeal:  # noqa: ANN401
+async def answered(session: WriteSession, *, hours: float = 2, act: Act = Act.REPLY_SENT, **made: Any) -> Appeal:
     """An appeal answered on the platform, told as the program tells it."""
     appeal = await make.make_appeal(session, status=Status.ANSWERED, **made)
     at = appeal.written_at + hours * HOUR
-    reply = await make.make_reply(
-        session, appeal=appeal, state=ReplyState.SENT, published_at=at, by_hand=act is Act.ANSWERED_BY_HAND
-    )
-    await make.make_event(
-        session, appeal=appeal, act=act, occurred_at=at, recorded_at=at + HOUR / 60, data={"reply": reply.id}
-    )
+    reply = await make.make_reply(session, appeal=appeal, state=ReplyState.SENT, published_at=at, by_hand=act is Act.ANSWERED_BY_HAND)
+    await make.make_event(session, appeal=appeal, act=act, occurred_at=at, recorded_at=at + HOUR / 60, data={"reply": reply.id})
     calendar = await make.make_calendar(session, calendar=ROUND)
     await make.make_timer(session, appeal=appeal, calendar=calendar, hours=ROUND, stopped_at=at)
     return appeal
@@ -84,8 +81,8 @@ async def test_a_true_month_has_no_differences(owner_db: Database, worker_db: Da
 
 @pytest.mark.timeout(60)
 async def test_what_the_services_write_is_what_the_history_says(owner_db: Database) -> None:
-    seed = random.randrange(10**6)  # noqa: S311 - a test's dice
-    office = Office(owner_db, random.Random(seed))  # noqa: S311 - a test's dice
+    seed = random.randrange(10**6)
+    office = Office(owner_db, random.Random(seed))
     await office.open(8)
     for _ in range(40):
         await office.step()
