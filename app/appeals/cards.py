@@ -23,6 +23,7 @@ from app.appeals.card_rows import (
     TimerRow,
     VerdictRow,
 )
+from app.appeals.plan import plan_once
 from app.appeals.rules import Act, Status
 from app.people.rules import Permission
 from app.replies.rules import ReplyState
@@ -154,6 +155,7 @@ JOIN agency y ON y.id = a.agency_id LEFT JOIN topic t ON t.id = a.topic_id ORDER
 async def card(session: ReadSession, access: Access, number: int) -> Card | None:
     """One appeal, whole; None when there is none that this person may read. ForbiddenError without the permission."""
     access.require(Permission.APPEAL_READ)
+    await plan_once(session)
     visible, scope = visible_to(access)
     found = await _rows(
         session, text(_APPEAL.format(visible=visible, shown=SHOWN_TEXT)), number=number, former_agencies=list(access.agency_ids), **scope

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.appeals.access import visible_to
 from app.appeals.filters import number_in_search
+from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
 from app.people.rules import Permission
 
@@ -53,6 +54,7 @@ _VALUE = {"status": "status", "platform": "platform", "agency": "agency_id", "to
 async def facets(session: ReadSession, access: Access, *, filters: QueueFilters, now: datetime) -> FacetCounts:
     """The counts for these filters. ForbiddenError without the permission."""
     access.require(Permission.APPEAL_READ)
+    await plan_once(session)
     visible, params = visible_to(access)
     params |= {"me": access.operator_id, "now": now}
     holds = _holds(filters, params)

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from app.appeals.access import visible_to
 from app.kernel.errors import InvalidError
+from app.appeals.plan import plan_once
 from app.people.rules import Permission
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ async def changes_since(session: ReadSession, access: Access, *, cursor: LiveCur
     ForbiddenError without the permission.
     """
     access.require(Permission.APPEAL_READ)
+    await plan_once(session)
     visible, scope = visible_to(access)
     row = (
         await session.execute(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.appeals.filters import Cursor, checked_cursor, checked_limit
 from app.appeals.pages import IN_SCOPE, SCOPE, scope_of
+from app.appeals.plan import plan_once
 from app.people.rules import ROLE_PERMISSIONS, Permission, Role
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ _PICKED = f"""
   WHERE c.fate = 'in_triage' AND {{dated}} AND {IN_SCOPE} ORDER BY c.triage_due_at, c.id LIMIT {{most}})
 UNION ALL
 (SELECT c.id, c.triage_due_at FROM comment c JOIN page g ON g.id = c.page_id
-  WHERE c.fate = 'in_triage' AND c.triage_due_at IS NULL AND {{undated}} AND {IN_SCOPE} ORDER BY c.id LIMIT {{most}})
+  WHERE c.fate = 'in_triage' AND c.triage_due_at IS NULL AND {{undated}} AND {IN_SCOPE} ORDER BY c.triage_due_at, c.id LIMIT {{most}})
+LIMIT {{most}}
 """  # noqa: S608 - constants of this file
 _ROWS = f"""
 WITH RECURSIVE {SCOPE},
-picked AS (SELECT * FROM ({{picked}}) p ORDER BY p.triage_due_at, p.id LIMIT {{most}})
+picked AS ({{picked}})
 SELECT c.id AS comment_id, c.revision, g.platform, g.id AS page_id, g.title AS page_title, g.agency_id AS page_agency_id, g.territory_id,
   z.name AS territory_name, u.name AS author_name, left(c.text, {SHOWN_TEXT}) AS text, length(c.text) AS length, c.attachments, c.link,
   left(p.text, {SHOWN_POST}) AS post_text, p.link AS post_link, c.written_at, c.edited_at, c.fate_reason, c.triage_due_at AS due_at,
@@ -106,6 +108,7 @@ _TOTAL = text(
 async def triage_queue(session: ReadSession, access: Access, *, after: Cursor | None = None, limit: int = 25) -> TriagePage:
     """Waiting comments of the pages that a person coordinates. ForbiddenError, InvalidError `cursor` or `limit`."""
     access.require(Permission.TRIAGE_WORK)
+    await plan_once(session)
     most = checked_limit(limit) + 1
     dated, undated, params = "c.triage_due_at IS NOT NULL", "true", scope_of(access, _WORKERS)
     if checked_cursor(after, by_deadline=True) is not None and after is not None:
@@ -135,3 +138,16 @@ def _row(row: Any) -> TriageRow:  # noqa: ANN401 - a typed row
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
     scores = sorted(values["scores"].items(), key=lambda pair: (-pair[1], pair[0]))
     return TriageRow(**values | {"scores": tuple((code, float(score)) for code, score in scores)})
+
+
+async def triage_comment(session: ReadSession, access: Access, comment_id: int) -> TriageRow | None:
+    """One waiting comment; None when it is out of this coordinator's reach or decided. ForbiddenError without the permission."""
+    access.require(Permission.TRIAGE_WORK)
+    statement = text(_ROWS.format(picked=_ONE))
+    row = (await session.execute(statement, {"comment": comment_id, **scope_of(access, _WORKERS)})).one_or_none()
+    return None if row is None else _row(row)
+
+
+_ONE = f"""
+SELECT c.id, c.triage_due_at FROM comment c JOIN page g ON g.id = c.page_id WHERE c.id = :comment AND c.fate = 'in_triage' AND {IN_SCOPE}
+"""  # noqa: S608 - constants of this file

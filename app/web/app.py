@@ -29,9 +29,10 @@ PUBLIC = frozenset(
         "/invitation/{token}",
         "/static",
         "/favicon.ico",
+        "/preferences",
     }
 )
-SIGNED_IN = frozenset({"/", "/sign-out", "/preferences"})
+SIGNED_IN = frozenset({"/", "/sign-out"})
 
 _API = (appeals.router, replies.router, pages.router, reports.router, health.router)
 
@@ -69,8 +70,9 @@ def _add_screens(app: FastAPI, parts: WebParts) -> None:
     if find_spec("app.web.ui.routes") is None:
         return
     routes = import_module("app.web.ui.routes")
-    app.include_router(routes.router, include_in_schema=False)
-    install = getattr(routes, "install", None)
+    router, install = getattr(routes, "router", None), getattr(routes, "install", None)
+    if router is not None:
+        app.include_router(router, include_in_schema=False)
     if install is not None:
         install(app, parts)
 
