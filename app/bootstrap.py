@@ -213,7 +213,9 @@ async def check_migrated(database: Database) -> None:
             version = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none() if known else None
     except (OSError, DBAPIError, asyncpg.PostgresError) as error:
         reason = getattr(error, "orig", None) or error
-        raise SetupError("setup.database", f"PostgreSQL does not let us in: {reason}. Check the database URL and that the server runs.") from error
+        raise SetupError(
+            "setup.database", f"PostgreSQL does not let us in: {reason}. Check the database URL and that the server runs."
+        ) from error
     if version != newest_migration():
         raise SetupError(
             "setup.migrate", f"The database is at migration {version or 'none'}, this program at {newest_migration()}. Run: otklik migrate"

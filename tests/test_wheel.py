@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -36,11 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The distribution as `pip` builds it, without the network where hatchling is installed already."""
     folder = tmp_path_factory.mktemp("wheel")
     isolation = ["--no-build-isolation"] if find_spec("hatchling") else []
-    built = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(folder), str(ROOT)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", folder, ROOT)
     (found,) = folder.glob("otklik-*.whl")
     return found
 
@@ -52,16 +48,18 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(home, with_pip=False)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = home / "lib" / version / "site-packages"
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install", "--quiet", "--no-deps", "--no-index",
-            "--disable-pip-version-check", str(wheel),
-        ],
-        check=True,
-    )  # fmt: skip
+    python = home / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
     lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (packages / "lent.pth").write_text("\n".join(sorted(lent)) + "\n", encoding="utf-8")
     return home
+
+
+def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
+    """What a command says; a failure shows all of it."""
+    ended = subprocess.run(list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def free_port() -> int:
@@ -71,23 +69,26 @@ def free_port() -> int:
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Ours, without what would lead back to the checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTKLIK_", "PYTHON"))}
+    given = os.environ.items()  # noqa: TID251 - handed on to the program under test
+    kept = {name: value for name, value in given if not name.startswith(("OTKLIK_", "PYTHON"))}
     return {**kept, "OTKLIK_DATA_DIR": str(folder / "var"), **settings}
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A short path: the socket's name must fit, and PostgreSQL's own user must reach it."""
-    made = Path(subprocess.run(["mktemp", "-d", "/tmp/otklik-wheel-XXXXXX"], capture_output=True, text=True, check=True).stdout.strip())
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="otklik-wheel-", dir="/tmp", ignore_cleanup_errors=True) as made:
+        yield Path(made)
 
 
 def test_nothing_is_left_out_of_the_wheel(wheel: Path) -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files", "app", "connectors", "migrations"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    expected = {re.sub(r"^migrations/", "app/_migrations/", name) for name in tracked if (ROOT / name).exists()}
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for top in ("app", "connectors", "migrations")
+        for path in (ROOT / top).rglob("*")
+        if path.is_file()
+    }
+    expected = {re.sub(r"^migrations/", "app/_migrations/", name) for name in files if not name.endswith(".pyc")}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert expected - names == set()
@@ -102,7 +103,7 @@ def test_it_starts_answers_and_stops(installed: Path, folder: Path) -> None:
     decoy.mkdir()  # a folder of this name in the current directory must not be taken for the program
     (decoy / "__init__.py").write_text("raise RuntimeError('this is not otklik')\n", encoding="utf-8")
     with (folder / "out.txt").open("w", encoding="utf-8") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - the program under test
             [str(installed / "bin" / "otklik"), "up", "--sample"], cwd=folder, env=settings, stdout=out, stderr=subprocess.STDOUT
         )
     try:
@@ -116,10 +117,8 @@ def test_it_starts_answers_and_stops(installed: Path, folder: Path) -> None:
         assert fetch(f"http://127.0.0.1:{sandbox}/")[0] == 200
         people = json.loads((folder / "var" / "sign-ins.json").read_text(encoding="utf-8"))
         assert {one["role"] for one in people} == {"operator", "coordinator", "supervisor", "administrator"}
-        where = subprocess.run(
-            [str(installed / "bin" / "python"), "-P", "-c", "import app; print(app.__file__)"], env=settings, cwd=folder, capture_output=True, text=True, check=True
-        )
-        assert where.stdout.startswith(str(installed))
+        where = run(installed / "bin" / "python", "-P", "-c", "import app; print(app.__file__)", cwd=folder, env=settings)
+        assert where.startswith(str(installed))
         postmaster = int((folder / "var" / "postgres" / "postmaster.pid").read_text(encoding="ascii").split("\n")[0])
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, (folder / "out.txt").read_text(encoding="utf-8")

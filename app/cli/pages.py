@@ -89,7 +89,13 @@ def add_token(
                 if page and page_id is None:
                     raise NotFoundError("page.unknown", f"The page {page!r} is not watched. See: otklik pages list")
                 number = await add_credential(
-                    session, vault, plugin, kind=kind, secret=data.decode("utf-8", "replace"), page_id=page_id, now=administrator.clock.now()
+                    session,
+                    vault,
+                    plugin,
+                    kind=kind,
+                    secret=data.decode("utf-8", "replace"),
+                    page_id=page_id,
+                    now=administrator.clock.now(),
                 )
         show.done(f"Token {number} is stored. Restart the worker to use it.")
 
@@ -103,7 +109,12 @@ def list_tokens(*, json: Json = False) -> None:
     async def work() -> None:
         async with owner() as administrator, administrator.database.read() as session:
             lines = await list_credentials(session)
-        show.listing(lines, ("id", "platform", "kind", "page", "created_at"), json_wanted=json, nothing="No tokens yet. Add one: otklik credentials add")
+        show.listing(
+            lines,
+            ("id", "platform", "kind", "page", "created_at"),
+            json_wanted=json,
+            nothing="No tokens yet. Add one: otklik credentials add",
+        )
 
     run(work())
 

@@ -51,7 +51,15 @@ class Plan:
         """The sandbox with the sample world; it keeps what was written there."""
         data_dir, settings = self.settings.data_dir.resolve() / "sandbox", self.settings
         return self.child(
-            "sandbox", "--port", str(settings.sandbox_port), "--data-dir", str(data_dir), "--world", str(WORLD), "--time-scale", str(settings.time_scale)
+            "sandbox",
+            "--port",
+            str(settings.sandbox_port),
+            "--data-dir",
+            str(data_dir),
+            "--world",
+            str(WORLD),
+            "--time-scale",
+            str(settings.time_scale),
         )
 
     def _child(self, name: str, *arguments: str, **environment: str) -> Child:
@@ -74,7 +82,9 @@ async def wait_for(url: str, tree: Tree) -> None:
     while not await asyncio.to_thread(_answers, url):
         tree.check()
         if time.monotonic() > until:
-            raise SetupError("setup.ready", f"{url} does not answer after {READY_SECONDS:.0f} s. The logs in the data directory may say why.")
+            raise SetupError(
+                "setup.ready", f"{url} does not answer after {READY_SECONDS:.0f} s. The logs in the data directory may say why."
+            )
         await asyncio.sleep(_LOOK_SECONDS)
 
 

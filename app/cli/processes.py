@@ -63,7 +63,8 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SetupError(
-            "setup.port", f"Port {port} on {host} cannot be used ({error.strerror or error}). Stop what uses it or set {setting} to another one."
+            "setup.port",
+            f"Port {port} on {host} cannot be used ({error.strerror or error}). Stop what uses it or set {setting} to another one.",
         ) from error
     return listener
 

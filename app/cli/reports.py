@@ -31,7 +31,13 @@ _COLUMNS = ("group", "opened", "answered", "average h", "median h", "p90 h", "in
 
 
 @reports.command("response-times")
-def times(*, begin: From = "", end: To = "", group_by: Annotated[Grouping, typer.Option(help="By what to split.")] = Grouping.AGENCY, json: Json = False) -> None:
+def times(
+    *,
+    begin: From = "",
+    end: To = "",
+    group_by: Annotated[Grouping, typer.Option(help="By what to split.")] = Grouping.AGENCY,
+    json: Json = False,
+) -> None:
     """Hours to the first answer: average, median, 90th percentile, the share in time."""
 
     async def work() -> ResponseTimes:
@@ -43,7 +49,9 @@ def times(*, begin: From = "", end: To = "", group_by: Annotated[Grouping, typer
     report = run(work())
     if json:
         rows = [{**asdict(row), "in_time_share": row.in_time_share} for row in (*report.rows, report.total)]
-        show.as_json({"period": report.period, "group_by": report.group_by, "ages_at": report.ages_at, "rows": rows[:-1], "total": rows[-1]})
+        show.as_json(
+            {"period": report.period, "group_by": report.group_by, "ages_at": report.ages_at, "rows": rows[:-1], "total": rows[-1]}
+        )
         return
     show.note(f"{report.period.start} to {report.period.end}, days of {report.period.tz}; calendar hours")
     lines = [(f"{'  ' * row.depth}{row.label or '-'}", *_cells(row)) for row in report.rows]
@@ -66,9 +74,13 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
     elif found.differences:
         show.table(_DIFFERENCE, [tuple(str(getattr(one, column)) for column in _DIFFERENCE) for one in found.differences])
     else:
-        show.done(f"{found.period.start} to {found.period.end}: {found.timers} clocks and {found.figures} figures agree with their history.")
+        show.done(
+            f"{found.period.start} to {found.period.end}: {found.timers} clocks and {found.figures} figures agree with their history."
+        )
     if found.differences:
-        raise ConflictError("report.differs", f"{len(found.differences)} of {found.timers} clocks and {found.figures} figures differ from their history.")
+        raise ConflictError(
+            "report.differs", f"{len(found.differences)} of {found.timers} clocks and {found.figures} figures differ from their history."
+        )
 
 
 def period_of(begin: str, end: str, *, tz: str, now: datetime) -> Period:

@@ -132,7 +132,9 @@ async def _tokens(session: WriteSession, work: Owner, *, of_pages: bool) -> None
     """The sandbox's made-up tokens, those that are not stored yet."""
     vault, plugins = bootstrap.settings_vault(work.settings), bootstrap.load_plugins(work.settings)
     pages = await PageNames.load(session)
-    stored = {(row.platform, row.kind, row.page_id) for row in await session.execute(text("SELECT platform, kind, page_id FROM credential"))}
+    stored = {
+        (row.platform, row.kind, row.page_id) for row in await session.execute(text("SELECT platform, kind, page_id FROM credential"))
+    }
     for token in _world()["tokens"]:
         platform, kind, page = token["platform"], token.get("kind", "bot"), token.get("page")
         if platform not in plugins or (page is not None) != of_pages:
@@ -184,6 +186,4 @@ def _world() -> dict[str, Any]:
     return world
 
 
-_EMPTY = text(
-    "SELECT NOT EXISTS (SELECT FROM territory) AND NOT EXISTS (SELECT FROM operator) AND NOT EXISTS (SELECT FROM page)"
-)
+_EMPTY = text("SELECT NOT EXISTS (SELECT FROM territory) AND NOT EXISTS (SELECT FROM operator) AND NOT EXISTS (SELECT FROM page)")

@@ -22,7 +22,9 @@ operators = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Peopl
 tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API tokens of other systems.")
 Roles = Annotated[list[Role], typer.Option("--role", help="What they may do; repeat for several.")]
 Agency = Annotated[str, typer.Option(help="Code of the agency (with its children) that the roles are for.")]
-Territory = Annotated[str, typer.Option(help="Code of the territory (with its children) that the roles are for; without both: the whole region.")]
+Territory = Annotated[
+    str, typer.Option(help="Code of the territory (with its children) that the roles are for; without both: the whole region.")
+]
 
 
 @operators.command("invite")
@@ -40,7 +42,9 @@ def invite_operator(
         async with owner() as administrator, administrator.database.write() as session:
             grants = await _grants(session, role, agency, territory)
             sent = await invite(session, login=login, name=name, grants=grants, now=administrator.clock.now())
-        show.done(f"{'Invited' if sent.is_new else 'Roles added, new link for'} {sent.login}. The link works once, for {INVITATION_HOURS} hours:")
+        show.done(
+            f"{'Invited' if sent.is_new else 'Roles added, new link for'} {sent.login}. The link works once, for {INVITATION_HOURS} hours:"
+        )
         show.note(f"{_address(administrator.settings)}/invitation/{sent.token}")
 
     run(work())
@@ -54,7 +58,12 @@ def list_all(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")
         async with owner() as administrator, administrator.database.read() as session:
             lines = await list_operators(session)
         columns = ("login", "name", "roles", "has_password", "is_service")
-        show.listing(lines, columns, json_wanted=json, nothing="Nobody yet. Invite the first: otklik operators invite LOGIN --name … --role administrator")
+        show.listing(
+            lines,
+            columns,
+            json_wanted=json,
+            nothing="Nobody yet. Invite the first: otklik operators invite LOGIN --name … --role administrator",
+        )
 
     run(work())
 

@@ -71,11 +71,15 @@ _TABLES = ("territory", "agency", "topic")
 # ё stands after я: the keys fold it. The id makes the order total.
 _TREE = {
     table: text(
-        f"WITH RECURSIVE tree AS ("
-        f"SELECT id, code, name, parent_id, 0 AS depth, ARRAY[replace(lower(name), 'ё', 'е'), id::text] AS way FROM {table} WHERE parent_id IS NULL "
-        f"UNION ALL SELECT c.id, c.code, c.name, c.parent_id, t.depth + 1, t.way || ARRAY[replace(lower(c.name), 'ё', 'е'), c.id::text] "
-        f"FROM {table} c JOIN tree t ON c.parent_id = t.id) "
-        f"SELECT id, code, name, parent_id, depth FROM tree ORDER BY way"
+        f"""
+        WITH RECURSIVE tree AS (
+          SELECT id, code, name, parent_id, 0 AS depth, ARRAY[replace(lower(name), 'ё', 'е'), id::text] AS way
+          FROM {table} WHERE parent_id IS NULL
+          UNION ALL
+          SELECT c.id, c.code, c.name, c.parent_id, t.depth + 1, t.way || ARRAY[replace(lower(c.name), 'ё', 'е'), c.id::text]
+          FROM {table} c JOIN tree t ON c.parent_id = t.id)
+        SELECT id, code, name, parent_id, depth FROM tree ORDER BY way
+        """  # noqa: S608 - names above
     )
     for table in _TABLES
 }

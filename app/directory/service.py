@@ -140,7 +140,10 @@ async def load_directory(session: ReadSession, *, default_timezone: str = DEFAUL
     territories = _territories(await _rows(session, _TERRITORIES), default_timezone)
     agency_rows = await _rows(session, _AGENCIES)
     topic_rows = await _rows(session, _TOPICS)
-    agency_lines, topic_lines = lineages({row.id: row.parent_id for row in agency_rows}), lineages({row.id: row.parent_id for row in topic_rows})
+    agency_lines, topic_lines = (
+        lineages({row.id: row.parent_id for row in agency_rows}),
+        lineages({row.id: row.parent_id for row in topic_rows}),
+    )
     calendars: dict[tuple[int | None, int | None], list[CalendarRow]] = {}
     for row in await _rows(session, _CALENDARS):
         scope = (row.agency_id, None) if row.agency_id is not None else (None, row.territory_id)
@@ -206,6 +209,4 @@ async def _rows(session: ReadSession, statement: Any) -> list[Any]:  # noqa: ANN
 _TERRITORIES = text("SELECT id, code, name, parent_id, timezone FROM territory")
 _AGENCIES = text("SELECT id, code, name, parent_id, territory_id FROM agency")
 _TOPICS = text("SELECT id, code, name, parent_id, territory_id, weight, terms FROM topic")
-_CALENDARS = text(
-    "SELECT id, version, territory_id, agency_id, valid_from, definition FROM calendar_version ORDER BY valid_from, version"
-)
+_CALENDARS = text("SELECT id, version, territory_id, agency_id, valid_from, definition FROM calendar_version ORDER BY valid_from, version")

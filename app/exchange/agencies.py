@@ -30,7 +30,9 @@ async def import_agencies(session: WriteSession, data: bytes, *, now: datetime, 
             faults.add(line, f"territory {line['territory']!r} is unknown. Import territories first, or mend the code.")
     faults.stop()
     wanted = {code: (line["name"], line["parent"] or None, line["territory"]) for code, line in rows.items()}
-    result, keys = compare("agencies", wanted, {code: (row.name, row.parent, row.territory) for code, row in there.items()}, dry_run=dry_run)
+    result, keys = compare(
+        "agencies", wanted, {code: (row.name, row.parent, row.territory) for code, row in there.items()}, dry_run=dry_run
+    )
     if not dry_run:
         for layer in parents_first({code: line["parent"] for code, line in rows.items()}, keys):
             await _UPSERT.run(session, [(code, *wanted[code]) for code in layer])

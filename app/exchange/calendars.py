@@ -78,9 +78,7 @@ async def complete_calendars(session: WriteSession, weeks: Mapping[Scope, Week] 
     directory = await load_directory(session)
     stored = await _newest(session)
     wanted = _by_territory(directory, stored, given)
-    wanted |= {
-        scope: (week, directory.timezone_of(scope[0])) for scope, week in given.items() if scope[1] is not None
-    }
+    wanted |= {scope: (week, directory.timezone_of(scope[0])) for scope, week in given.items() if scope[1] is not None}
     written = 0
     for scope, (week, timezone) in wanted.items():
         known = stored.get(scope)
@@ -92,9 +90,7 @@ async def complete_calendars(session: WriteSession, weeks: Mapping[Scope, Week] 
     return written
 
 
-def _by_territory(
-    directory: Directory, stored: Mapping[Scope, _Stored], given: Mapping[Scope, Week]
-) -> dict[Scope, tuple[Week, str]]:
+def _by_territory(directory: Directory, stored: Mapping[Scope, _Stored], given: Mapping[Scope, Week]) -> dict[Scope, tuple[Week, str]]:
     """Which territories need rows, and which hours and zone they should have, parents before children."""
     before: dict[int, Week] = {}
     after: dict[int, Week] = {}

@@ -49,7 +49,12 @@ async def add_credential(
         )
     ).scalar_one()
     await record(
-        session, operator_id=None, act="add", subject="credential", subject_id=credential_id, data={"platform": plugin.platform, "kind": kind}
+        session,
+        operator_id=None,
+        act="add",
+        subject="credential",
+        subject_id=credential_id,
+        data={"platform": plugin.platform, "kind": kind},
     )
     return credential_id
 
@@ -57,7 +62,8 @@ async def add_credential(
 async def revoke_credential(session: WriteSession, *, credential_id: int, now: datetime) -> bool:
     """Stop using a token; False when there is none in use with this id."""
     done = await session.execute(
-        text("UPDATE credential SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id"), {"id": credential_id, "now": now}
+        text("UPDATE credential SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id"),
+        {"id": credential_id, "now": now},
     )
     if done.one_or_none() is None:
         return False

@@ -100,7 +100,10 @@ async def import_pages(
     result, _ = compare(
         "pages",
         {f"{row.line['platform']} {snapshot.external_id}": _said(row, snapshot) for row, snapshot in found},
-        {f"{platform} {key}": (page.title, page.link, page.agency, page.territory, page.sphere, page.active) for (platform, key), page in there.items()},
+        {
+            f"{platform} {key}": (page.title, page.link, page.agency, page.territory, page.sphere, page.active)
+            for (platform, key), page in there.items()
+        },
         dry_run=dry_run,
     )
     if not dry_run:
@@ -126,8 +129,7 @@ def _said(row: _Row, snapshot: PageSnapshot) -> tuple[object, ...]:
 
 async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms, faults: Faults) -> list[_Row]:
     known = {
-        table: await ids_of_codes(session, table, sorted({line[table] for line in lines}))
-        for table in ("agency", "territory", "sphere")
+        table: await ids_of_codes(session, table, sorted({line[table] for line in lines})) for table in ("agency", "territory", "sphere")
     }
     names, pages = await PageNames.load(session), {page.id: page for page in await list_pages(session)}
     rows = []
@@ -172,7 +174,11 @@ async def _snapshot(row: _Row, platforms: Platforms, faults: Faults) -> PageSnap
     connector = platforms.connectors.get(line["platform"])
     if connector is None:
         kinds = ", ".join(plugin.credential_kinds)
-        faults.add(line, f"{plugin.title} has to be asked about this page, and there is no token yet: otklik credentials add --platform {plugin.platform} (kinds: {kinds}).")
+        faults.add(
+            line,
+            f"{plugin.title} has to be asked about this page, and there is no token yet: "
+            f"otklik credentials add --platform {plugin.platform} (kinds: {kinds}).",
+        )
         return None
     try:
         told = await connector.describe_page(line["link"])

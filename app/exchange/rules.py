@@ -25,9 +25,7 @@ Key = tuple[int | None, int | None, int | None]
 """(page, territory, topic)."""
 
 
-async def import_rules(
-    session: WriteSession, data: bytes, *, now: datetime, dry_run: bool = False, replace: bool = False
-) -> Imported:
+async def import_rules(session: WriteSession, data: bytes, *, now: datetime, dry_run: bool = False, replace: bool = False) -> Imported:
     """Add rules and change those for the same page, territory and topic; with `replace` retire all others.
 
     A changed rule is retired and a new row takes its place, since verdicts name the rule that they followed.
@@ -59,8 +57,7 @@ async def import_rules(
 
 async def _wanted(session: ReadSession, lines: list[Line], faults: Faults) -> dict[Key, tuple[int | None, str]]:
     known = {
-        table: await ids_of_codes(session, table, sorted({line[table] for line in lines}))
-        for table in ("territory", "topic", "agency")
+        table: await ids_of_codes(session, table, sorted({line[table] for line in lines})) for table in ("territory", "topic", "agency")
     }
     pages = await PageNames.load(session)
     wanted: dict[Key, tuple[int | None, str]] = {}
@@ -70,7 +67,9 @@ async def _wanted(session: ReadSession, lines: list[Line], faults: Faults) -> di
             if line[column] and line[column] not in known[column]:
                 faults.add(line, f"{column} {line[column]!r} is unknown. Import it first, or mend the code.")
         if line["agency"] != OWN_AGENCY and line["agency"] not in known["agency"]:
-            faults.add(line, f"agency {line['agency']!r} is unknown. Give the code of an agency, or {OWN_AGENCY} for the one that owns the page.")
+            faults.add(
+                line, f"agency {line['agency']!r} is unknown. Give the code of an agency, or {OWN_AGENCY} for the one that owns the page."
+            )
         page_id = pages.find(line["page"]) if line["page"] else None
         if line["page"] and page_id is None:
             faults.add(line, f"page {line['page']!r} is not watched. Import pages first; write it as vk:screen_name or as its link.")

@@ -83,7 +83,9 @@ def read_table(data: bytes, *, required: Sequence[str], optional: Sequence[str] 
     lines = []
     for number, cells in rows:
         if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
-            faults.add(number, f"There are {len(cells)} cells, the header has {len(columns)}. Put a cell with a comma or semicolon in quotes.")
+            faults.add(
+                number, f"There are {len(cells)} cells, the header has {len(columns)}. Put a cell with a comma or semicolon in quotes."
+            )
             continue
         line = Line(number=number, cells={name: cell.strip() for name, cell in zip(columns, cells, strict=False)})
         if not any(line.cells.values()):

@@ -28,7 +28,8 @@ class Vault:
         parts = [part.strip() for part in keys.split(",") if part.strip()]
         if not parts or any(len(part) < SHORTEST_KEY for part in parts):
             raise SetupError(
-                "setup.secret_key", f"OTKLIK_SECRET_KEY needs at least {SHORTEST_KEY} random characters (openssl rand -base64 32 makes some)."
+                "setup.secret_key",
+                f"OTKLIK_SECRET_KEY needs at least {SHORTEST_KEY} random characters (openssl rand -base64 32 makes some).",
             )
         self._fernet = MultiFernet([Fernet(_derive(part)) for part in parts])
 
@@ -43,7 +44,8 @@ class Vault:
         except InvalidToken as error:
             raise SetupError(
                 "setup.secret_key",
-                "The stored platform tokens were encrypted with another key. Set OTKLIK_SECRET_KEY (or restore secret.key in the data directory).",
+                "The stored platform tokens were encrypted with another key. "
+                "Set OTKLIK_SECRET_KEY (or restore secret.key in the data directory).",
             ) from error
 
 
@@ -58,7 +60,9 @@ def open_vault(given: str | None, data_dir: Path) -> Vault:
             _create(path, secrets.token_urlsafe(32))
         return Vault(path.read_text(encoding="ascii").strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise SetupError("setup.secret_key", f"The key file {path} cannot be used: {error}. Set OTKLIK_SECRET_KEY or OTKLIK_DATA_DIR.") from error
+        raise SetupError(
+            "setup.secret_key", f"The key file {path} cannot be used: {error}. Set OTKLIK_SECRET_KEY or OTKLIK_DATA_DIR."
+        ) from error
 
 
 def _create(path: Path, key: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from pwdlib.exceptions import PwdlibError
@@ -68,7 +69,7 @@ def _same_form(password: str) -> str:
 
 def _is_sequence(text: str) -> bool:
     """0123456789, abcdefghij, абвгдеёжзи and backwards."""
-    steps = {ord(after) - ord(before) for before, after in zip(text, text[1:], strict=False)}
+    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
     return steps in ({1}, {-1})
 
 

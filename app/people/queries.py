@@ -30,7 +30,8 @@ territories(id) AS (
   SELECT territory_id FROM held WHERE reads AND territory_id IS NOT NULL
   UNION SELECT child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
 SELECT who.id, who.login, who.name, who.is_service, who.locale, who.letters,
-  (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]') FROM held) AS grants,
+  (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]')
+   FROM held) AS grants,
   (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM agencies) AS agency_ids,
   (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM territories) AS territory_ids,
   (SELECT coalesce(bool_or(reads AND agency_id IS NULL AND territory_id IS NULL), false) FROM held) AS whole

@@ -54,9 +54,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.REPORT_READ,
         }
     ),
-    Role.SUPERVISOR: frozenset(
-        {Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}
-    ),
+    Role.SUPERVISOR: frozenset({Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}),
     Role.ADMINISTRATOR: frozenset({Permission.CONFIGURE, Permission.PAGE_READ}),
 }
 

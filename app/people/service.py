@@ -60,9 +60,7 @@ async def authenticate(database: Database, *, login: str, password: str, address
 async def open_session(session: WriteSession, *, operator_id: int, now: datetime, hours: int) -> str:
     """A new browser session; its token is told only here."""
     token, stored = new_token()
-    await session.execute(
-        _OPEN, {"hash": stored, "operator_id": operator_id, "now": now, "expires_at": now + timedelta(hours=hours)}
-    )
+    await session.execute(_OPEN, {"hash": stored, "operator_id": operator_id, "now": now, "expires_at": now + timedelta(hours=hours)})
     return token
 
 
@@ -134,14 +132,16 @@ def address_key(address: str) -> str:
 async def _count_attempt(session: WriteSession, login: str, address: str, now: datetime) -> None:
     """Count before looking at the password, so that a hundred attempts at once are a hundred attempts."""
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:address, 73))"), {"address": address})
-    row = (
-        await session.execute(_FAILURES, {"login": login, "address": address, "since": now - WINDOW, "now": now})
-    ).one()
+    row = (await session.execute(_FAILURES, {"login": login, "address": address, "since": now - WINDOW, "now": now})).one()
     until = max(
-        (oldest + WINDOW for count, limit, oldest in (
-            (row.of_pair, FAILURES_PER_PAIR, row.pair_since),
-            (row.of_address, FAILURES_PER_ADDRESS, row.address_since),
-        ) if count >= limit),
+        (
+            oldest + WINDOW
+            for count, limit, oldest in (
+                (row.of_pair, FAILURES_PER_PAIR, row.pair_since),
+                (row.of_address, FAILURES_PER_ADDRESS, row.address_since),
+            )
+            if count >= limit
+        ),
         default=None,
     )
     if until is not None:
@@ -161,9 +161,7 @@ _FAILURES = text(
 )
 _ATTEMPT = text("INSERT INTO sign_in_attempt (login, address, at) VALUES (:login, :address, :now)")
 _FORGET_ATTEMPTS = text("DELETE FROM sign_in_attempt WHERE (login = :login AND address = :address) OR at < :old")
-_BY_LOGIN = text(
-    "SELECT id, name, locale, password_hash FROM operator WHERE login = :login AND deactivated_at IS NULL AND NOT is_service"
-)
+_BY_LOGIN = text("SELECT id, name, locale, password_hash FROM operator WHERE login = :login AND deactivated_at IS NULL AND NOT is_service")
 _OPEN = text(
     "INSERT INTO operator_session (token_hash, operator_id, created_at, seen_at, expires_at) "
     "VALUES (:hash, :operator_id, :now, :now, :expires_at)"
@@ -176,7 +174,5 @@ _INVITED = text(
     "SELECT o.id, o.login, o.name, o.locale FROM invitation i JOIN operator o ON o.id = i.operator_id "
     "WHERE i.token_hash = :hash AND i.used_at IS NULL AND i.expires_at > :now AND o.deactivated_at IS NULL"
 )
-_USE = text(
-    "UPDATE invitation SET used_at = :now WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :now RETURNING operator_id"
-)
+_USE = text("UPDATE invitation SET used_at = :now WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :now RETURNING operator_id")
 _SET_PASSWORD = text("UPDATE operator SET password_hash = :password_hash WHERE id = :id")

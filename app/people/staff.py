@@ -54,7 +54,9 @@ async def invite(
     login = normal_login(login)
     if not _LOGIN.fullmatch(login):
         raise InvalidError(
-            "operator.login", f"A sign-in name has 2 to 100 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit: {login!r} has not.", field="login"
+            "operator.login",
+            f"A sign-in name has 2 to 100 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit: {login!r} has not.",
+            field="login",
         )
     operator_id, is_new = await _operator(session, login, name, now)
     await _grant(session, operator_id, grants, now)
@@ -72,9 +74,7 @@ async def invite(
     return Invited(operator_id=operator_id, login=login, token=token, expires_at=expires_at, is_new=is_new)
 
 
-async def add_operator(
-    session: WriteSession, *, login: str, name: str, password: str, grants: Sequence[Grant], now: datetime
-) -> int:
+async def add_operator(session: WriteSession, *, login: str, name: str, password: str, grants: Sequence[Grant], now: datetime) -> int:
     """A person with a password that is already chosen: for the sample region. Raises InvalidError for a weak one."""
     login = normal_login(login)
     check_password(password, login=login)
@@ -86,9 +86,7 @@ async def add_operator(
     return operator_id
 
 
-async def create_service_token(
-    session: WriteSession, *, name: str, grants: Sequence[Grant], now: datetime, days: int | None = None
-) -> str:
+async def create_service_token(session: WriteSession, *, name: str, grants: Sequence[Grant], now: datetime, days: int | None = None) -> str:
     """A service with an API token; the token is told only here. `days` None: it does not expire."""
     if not name.strip():
         raise InvalidError("token.name", "Say what the token is for: --name.", field="name")

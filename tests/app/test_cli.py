@@ -36,7 +36,7 @@ class Ended:
     err: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         return json.loads(self.out)
 
 
@@ -44,9 +44,7 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def otklik(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, database_url: URL
-) -> Run:
+def otklik(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, database_url: URL) -> Run:
     """Runs the program in this process, with its environment given."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OTKLIK_DATABASE_URL", plain(database_url))
@@ -84,7 +82,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "--help" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["import", "moons", "x.csv"], ["operators", "invite"], ["reports", "response-times", "--group-by", "moon"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["import", "moons", "x.csv"], ["operators", "invite"], ["reports", "response-times", "--group-by", "moon"]]
+)
 def test_wrong_usage_ends_with_2(arguments: list[str], otklik: Run) -> None:
     assert otklik(*arguments).code == 2
 

@@ -20,40 +20,38 @@ if TYPE_CHECKING:
 JANUARY, JUNE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 
 
+_REGION = (
+    "INSERT INTO territory (code, name, timezone) VALUES ('region', 'Область', 'Asia/Omsk')",
+    """
+    INSERT INTO territory (code, name, parent_id, timezone) SELECT v.code, v.name, r.id, v.zone FROM territory r,
+      (VALUES ('city', 'Ёлкино', NULL), ('east', 'Восток', 'Asia/Tomsk'), ('zhar', 'Жарки', NULL)) v(code, name, zone)
+    """,
+    "INSERT INTO territory (code, name, parent_id) SELECT 'ward', 'Ленинский', id FROM territory WHERE code = 'city'",
+    "INSERT INTO agency (code, name, territory_id) SELECT 'ministry', 'Минздрав', id FROM territory WHERE code = 'region'",
+    """
+    INSERT INTO agency (code, name, territory_id, parent_id) SELECT 'clinic', 'Больница', t.id, a.id FROM territory t, agency a
+    WHERE t.code = 'ward' AND a.code = 'ministry'
+    """,
+    "INSERT INTO topic (code, name, weight, terms) VALUES ('health', 'Медицина', 2, 'врач')",
+    "INSERT INTO topic (code, name, parent_id) SELECT 'queue', 'Очереди', id FROM topic",
+    "INSERT INTO sphere (code, name) VALUES ('s1', 'Спорт'), ('s2', 'Ёлки'), ('s3', 'Здоровье')",
+)
+_CALENDAR = """
+INSERT INTO calendar_version (territory_id, agency_id, version, definition, valid_from)
+SELECT t.id, (SELECT id FROM agency WHERE code = :agency), :version, CAST(:definition AS jsonb), :since
+FROM territory t WHERE t.code = :code
+"""
+_VERSIONS = (("region", 1, JANUARY, None), ("region", 2, JUNE, None), ("city", 1, JUNE, None), ("ward", 1, JUNE, "clinic"))
+
+
 async def fill(owner_db: Database) -> None:
     async with owner_db.write() as session:
-        await session.execute(
-            text(
-                """
-                INSERT INTO territory (code, name, parent_id, timezone) VALUES ('region', 'Область', NULL, 'Asia/Omsk');
-                """
-            )
-        )
-        for statement in (
-            "INSERT INTO territory (code, name, parent_id, timezone) SELECT v.code, v.name, r.id, v.zone FROM territory r, "
-            "(VALUES ('city', 'Ёлкино', NULL), ('east', 'Восток', 'Asia/Tomsk'), ('zhar', 'Жарки', NULL)) v(code, name, zone)",
-            "INSERT INTO territory (code, name, parent_id) SELECT 'ward', 'Ленинский', id FROM territory WHERE code = 'city'",
-            "INSERT INTO agency (code, name, territory_id) SELECT 'ministry', 'Минздрав', id FROM territory WHERE code = 'region'",
-            "INSERT INTO agency (code, name, territory_id, parent_id) SELECT 'clinic', 'Больница', t.id, a.id FROM territory t, agency a "
-            "WHERE t.code = 'ward' AND a.code = 'ministry'",
-            "INSERT INTO topic (code, name, weight, terms) VALUES ('health', 'Медицина', 2, 'врач')",
-            "INSERT INTO topic (code, name, parent_id) SELECT 'queue', 'Очереди', id FROM topic",
-            "INSERT INTO sphere (code, name) VALUES ('s1', 'Спорт'), ('s2', 'Ёлки'), ('s3', 'Здоровье')",
-        ):
+        for statement in _REGION:
             await session.execute(text(statement))
-        for code, version, since, agency in (
-            ("region", 1, JANUARY, None),
-            ("region", 2, JUNE, None),
-            ("city", 1, JUNE, None),
-            ("ward", 1, JUNE, "clinic"),
-        ):
-            await session.execute(
-                text(
-                    "INSERT INTO calendar_version (territory_id, agency_id, version, definition, valid_from) SELECT t.id, "
-                    "(SELECT id FROM agency WHERE code = :agency), :version, CAST(:definition AS jsonb), :since FROM territory t WHERE t.code = :code"
-                ),
-                {"code": code, "version": version, "since": since, "agency": agency, "definition": json.dumps({"of": f"{code}{version}{agency or ''}"})},
-            )
+        for code, version, since, agency in _VERSIONS:
+            row = {"code": code, "version": version, "since": since, "agency": agency}
+            definition = json.dumps({"of": f"{code}{version}{agency or ''}"})
+            await session.execute(text(_CALENDAR), {**row, "definition": definition})
 
 
 async def test_lineages_time_zones_and_topics(owner_db: Database, worker_db: Database) -> None:
@@ -64,7 +62,11 @@ async def test_lineages_time_zones_and_topics(owner_db: Database, worker_db: Dat
     agencies = {node.code: node for node in directory.agencies.values()}
     assert places["ward"].lineage == (places["ward"].id, places["city"].id, places["region"].id)
     assert {code: node.timezone for code, node in places.items()} == {
-        "region": "Asia/Omsk", "city": "Asia/Omsk", "ward": "Asia/Omsk", "zhar": "Asia/Omsk", "east": "Asia/Tomsk",
+        "region": "Asia/Omsk",
+        "city": "Asia/Omsk",
+        "ward": "Asia/Omsk",
+        "zhar": "Asia/Omsk",
+        "east": "Asia/Tomsk",
     }
     assert agencies["clinic"].lineage == (agencies["clinic"].id, agencies["ministry"].id)
     assert directory.agencies_under(agencies["ministry"].id) == (agencies["ministry"].id, agencies["clinic"].id)

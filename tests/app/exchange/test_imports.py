@@ -29,13 +29,13 @@ AGENCIES = "code,parent,territory,name\nministry,,region,Министерств�
 TOPICS = "code,parent,name,weight,keywords\nhealth,,Медицина,2,врач*=2\nqueue,health,Очереди,,очеред*\n"
 
 
-async def load(owner_db: Database, importer: Any, data: str, clock: FixedClock, **options: Any) -> Imported:  # noqa: ANN401
+async def load(owner_db: Database, importer: Any, data: str, clock: FixedClock, **options: Any) -> Imported:
     async with owner_db.write() as session:
         result: Imported = await importer(session, data.encode(), now=clock.now(), **options)
         return result
 
 
-async def faults(owner_db: Database, importer: Any, data: str, clock: FixedClock) -> list[tuple[int, str]]:  # noqa: ANN401
+async def faults(owner_db: Database, importer: Any, data: str, clock: FixedClock) -> list[tuple[int, str]]:
     with pytest.raises(ImportFaultsError) as refused:
         await load(owner_db, importer, data, clock)
     return [(fault.line, fault.text) for fault in refused.value.faults]
@@ -89,7 +89,7 @@ async def test_every_fault_of_a_tree_is_told_and_nothing_written(owner_db: Datab
         "a,b,А,\nb,a,Б,\nC,,В,Europe/Moscow\nd,x,Г,\ne,,Д,\nf,,Е,Europe/Atlantis\ng,d,,\nd,,Дубль,Europe/Moscow\n,,Пусто,Europe/Moscow\n",
         clock,
     )
-    told = {line: sentence for line, sentence in found}
+    told = dict(found)
     assert "own ancestor" in told[2]
     assert "own ancestor" in told[3]
     assert "code 'C'" in told[4]
@@ -114,7 +114,10 @@ async def test_codes_of_other_tables_must_be_known(owner_db: Database, clock: Fi
     found = await faults(owner_db, import_topics, "code,parent,name,weight,keywords\nx,,Икс,0,\ny,,Игрек,,=3\nz,,Зет,x,ok\n", clock)
     assert [line for line, _ in found] == [2, 3, 4]
     found = await faults(
-        owner_db, import_rules, "page,territory,topic,agency\nvk:nobody,,,ministry\n,moon,,ministry\n,,moon,ministry\n,,,moon\n,city,,\n", clock
+        owner_db,
+        import_rules,
+        "page,territory,topic,agency\nvk:nobody,,,ministry\n,moon,,ministry\n,,moon,ministry\n,,,moon\n,city,,\n",
+        clock,
     )
     assert [line for line, _ in found] == [2, 3, 4, 5, 6]
 

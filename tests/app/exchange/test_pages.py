@@ -50,7 +50,11 @@ def fake_world(style: Style = "probing") -> FakeWorld:
     world = FakeWorld(style=style)
     for number in ("1", "2"):
         world.pages[number] = PageSnapshot(
-            external_id=number, title=f"Страница {number}", link=f"https://fake.example/{number}", members=5, options={"group": f"-{number}"}
+            external_id=number,
+            title=f"Страница {number}",
+            link=f"https://fake.example/{number}",
+            members=5,
+            options={"group": f"-{number}"},
         )
     return world
 
@@ -69,7 +73,9 @@ async def feeds(owner_db: Database) -> list[tuple[str, str | None]]:
 
 @pytest.mark.usefixtures("region")
 async def test_a_link_is_enough_when_the_platform_can_be_asked(owner_db: Database, clock: FixedClock) -> None:
-    result = await load(owner_db, clock, fake_world(), "fake,https://fake.example/1,,,a,r,health\nfake,https://fake.example/2,,Своё имя,b,r,\n")
+    result = await load(
+        owner_db, clock, fake_world(), "fake,https://fake.example/1,,,a,r,health\nfake,https://fake.example/2,,Своё имя,b,r,\n"
+    )
     assert (result.added, result.written) == (2, True)
     async with owner_db.read() as session:
         first, second = await list_pages(session)
@@ -147,7 +153,13 @@ async def test_a_page_is_found_by_each_of_its_names(owner_db: Database, clock: F
     await load(owner_db, clock, fake_world(), "fake,https://fake.example/Town_Hall,-77,Имя,a,r,\n")
     async with owner_db.read() as session:
         names = await PageNames.load(session)
-    for name in ("fake:-77", "fake:town_hall", "https://fake.example/Town_Hall", "fake.example/town_hall/", "http://www.fake.example/Town_Hall"):
+    for name in (
+        "fake:-77",
+        "fake:town_hall",
+        "https://fake.example/Town_Hall",
+        "fake.example/town_hall/",
+        "http://www.fake.example/Town_Hall",
+    ):
         assert names.find(name) is not None, name
     for name in ("fake:77", "vk:town_hall", "", "https://other.example/Town_Hall"):
         assert names.find(name) is None, name

@@ -7,7 +7,7 @@ import codecs
 import pytest
 from hypothesis import given, strategies as st
 
-from app.exchange.table import MOST_FAULTS, ImportFaultsError, read_table
+from app.exchange.table import MOST_FAULTS, Fault, ImportFaultsError, read_table
 
 TEXT = "code;name\nomsk;Омск, столица\nтомск;Томск\n"
 
@@ -38,7 +38,7 @@ def test_every_usual_way_of_saving_is_read(data: bytes) -> None:
     ("data", "line", "words"),
     [
         (b"", 1, "'code' is missing"),
-        ("code,nmae\n".encode(), 1, "'name' is missing"),
+        (b"code,nmae\n", 1, "'name' is missing"),
         (b"code,name,nick\na,b,c\n", 1, "'nick' is unknown"),
         (b"code,name,code\na,b,c\n", 1, "'code' is there twice"),
         (b"code,name\na,b,c\n", 2, "3 cells"),
@@ -70,10 +70,12 @@ def test_all_faults_are_told_at_once_up_to_a_bound() -> None:
 
 @given(st.binary(max_size=300))
 def test_whatever_comes_is_read_or_refused_in_words(data: bytes) -> None:
+    faults: tuple[Fault, ...] = ()
     try:
         read_table(b"code,name\n" + data, required=("code", "name"))
     except ImportFaultsError as refused:
-        assert all(fault.text for fault in refused.faults)
+        faults = refused.faults
+    assert all(fault.text and fault.line for fault in faults)
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=20), st.text(max_size=20)), max_size=10), st.sampled_from([",", ";", "\t"]))

@@ -30,7 +30,7 @@ async def places(owner_db: Database) -> dict[str, int]:
             row = {"code": code, "name": code, "parent_id": ids.get(parent or ""), **columns}
             names = ", ".join(row)
             values = ", ".join(f":{name}" for name in row)
-            ids[code] = (await session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values}) RETURNING id"), row)).scalar_one()
+            ids[code] = (await session.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values}) RETURNING id"), row)).scalar_one()  # noqa: S608 - ours
 
         await add("territory", "region", None)
         await add("territory", "city", "region")
@@ -46,7 +46,9 @@ async def hire(owner_db: Database, clock: FixedClock, login: str, *grants: Grant
         return await staff.add_operator(session, login=login, name=login.title(), password=PASSWORD, grants=grants, now=clock.now())
 
 
-async def sign_in(web_db: Database, clock: FixedClock, login: str = "anna", password: str = PASSWORD, address: str = HOME) -> service.SignedIn:
+async def sign_in(
+    web_db: Database, clock: FixedClock, login: str = "anna", password: str = PASSWORD, address: str = HOME
+) -> service.SignedIn:
     return await service.authenticate(web_db, login=login, password=password, address=address, now=clock.now())
 
 
@@ -77,7 +79,14 @@ async def test_a_person_signs_in_and_out(owner_db: Database, web_db: Database, c
 
 @pytest.mark.parametrize(
     ("login", "password"),
-    [("anna", "not the password"), ("nobody", PASSWORD), ("anna", ""), ("anna", "\ud800" * 5), ("an\0na", PASSWORD), ("x" * 5000, "y" * 100_000)],
+    [
+        ("anna", "not the password"),
+        ("nobody", PASSWORD),
+        ("anna", ""),
+        ("anna", "\ud800" * 5),
+        ("an\0na", PASSWORD),
+        ("x" * 5000, "y" * 100_000),
+    ],
 )
 async def test_every_refusal_sounds_the_same(owner_db: Database, web_db: Database, clock: FixedClock, login: str, password: str) -> None:
     await hire(owner_db, clock, "boris")
@@ -126,7 +135,9 @@ async def test_many_attempts_at_once_are_counted_one_by_one(owner_db: Database, 
 async def test_one_address_cannot_try_every_account(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     async with owner_db.write() as session:
         await session.execute(
-            text("INSERT INTO sign_in_attempt (login, address, at) SELECT 'p' || g, '2001:db8:1:2::/64', :now FROM generate_series(1, :n) g"),
+            text(
+                "INSERT INTO sign_in_attempt (login, address, at) SELECT 'p' || g, '2001:db8:1:2::/64', :now FROM generate_series(1, :n) g"
+            ),
             {"now": clock.now(), "n": service.FAILURES_PER_ADDRESS},
         )
     with pytest.raises(ForbiddenError):
@@ -155,7 +166,10 @@ async def test_reach_is_expanded_and_agrees_with_row_level_security(owner_db: Da
         "coordinator": [Grant(role=Role.COORDINATOR, territory_id=ids["city"]), Grant(role=Role.OPERATOR, agency_id=ids["school"])],
         "supervisor": [Grant(role=Role.SUPERVISOR)],
         "administrator": [Grant(role=Role.ADMINISTRATOR)],
-        "local-administrator": [Grant(role=Role.ADMINISTRATOR, territory_id=ids["region"]), Grant(role=Role.OPERATOR, agency_id=ids["clinic"])],
+        "local-administrator": [
+            Grant(role=Role.ADMINISTRATOR, territory_id=ids["region"]),
+            Grant(role=Role.OPERATOR, agency_id=ids["clinic"]),
+        ],
         "nobody": [],
     }
     reach = {}
@@ -164,10 +178,16 @@ async def test_reach_is_expanded_and_agrees_with_row_level_security(owner_db: Da
         async with web_db.read(operator_id=operator_id) as session:
             access = await queries.access_of_operator(session, operator_id=operator_id)
             database = (
-                await session.execute(text("SELECT otklik_sees_whole() AS whole, otklik_agency_scope() AS agencies, otklik_territory_scope() AS places"))
+                await session.execute(
+                    text("SELECT otklik_sees_whole() AS whole, otklik_agency_scope() AS agencies, otklik_territory_scope() AS places")
+                )
             ).one()
         assert access is not None
-        assert (access.whole, set(access.agency_ids), set(access.territory_ids)) == (database.whole, set(database.agencies), set(database.places)), login
+        assert (access.whole, set(access.agency_ids), set(access.territory_ids)) == (
+            database.whole,
+            set(database.agencies),
+            set(database.places),
+        ), login
         assert set(access.grants) == set(grants)
         reach[login] = access
     assert set(reach["operator"].agency_ids) == {ids["ministry"], ids["clinic"]}
@@ -202,7 +222,7 @@ async def test_an_invitation_lets_in_once(owner_db: Database, web_db: Database, 
         *(service.accept(web_db, token=sent.token, password=f"{PASSWORD}-{n}", now=clock.now()) for n in range(2)), return_exceptions=True
     )
     assert sorted(type(one).__name__ for one in both) == ["InvalidError", "SignedIn"]
-    winner = [n for n in range(2) if isinstance(both[n], service.SignedIn)][0]
+    winner = next(n for n in range(2) if isinstance(both[n], service.SignedIn))
     assert (await sign_in(web_db, clock, login="vera@town.example", password=f"{PASSWORD}-{winner}")).name == "Вера"
     async with web_db.read() as session:
         assert await queries.access_of_session(session, token=old, now=clock.now()) is None, "a new password ends what was open"
@@ -211,7 +231,9 @@ async def test_an_invitation_lets_in_once(owner_db: Database, web_db: Database, 
 async def test_an_invitation_expires_and_a_newer_one_replaces_it(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     async with owner_db.write() as session:
         first = await staff.invite(session, login="vera", name="Вера", grants=[Grant(role=Role.OPERATOR)], now=clock.now())
-        second = await staff.invite(session, login="vera", name=None, grants=[Grant(role=Role.OPERATOR), Grant(role=Role.COORDINATOR)], now=clock.now())
+        second = await staff.invite(
+            session, login="vera", name=None, grants=[Grant(role=Role.OPERATOR), Grant(role=Role.COORDINATOR)], now=clock.now()
+        )
         assert (first.is_new, second.is_new, first.operator_id) == (True, False, second.operator_id)
     for token, later in ((first.token, timedelta()), (second.token, timedelta(hours=staff.INVITATION_HOURS)), ("nonsense", timedelta())):
         with pytest.raises(InvalidError) as gone:
@@ -268,7 +290,13 @@ async def test_colleagues_of_an_agency(owner_db: Database, web_db: Database, clo
     ids = await places(owner_db)
     for login, agency in (("яна", "clinic"), ("ёлка", "ministry"), ("жанна", "ministry"), ("boris", "school")):
         async with owner_db.write() as session:
-            sent = await staff.invite(session, login=f"{agency}-{len(login)}", name=login, grants=[Grant(role=Role.OPERATOR, agency_id=ids[agency])], now=clock.now())
+            sent = await staff.invite(
+                session,
+                login=f"{agency}-{len(login)}",
+                name=login,
+                grants=[Grant(role=Role.OPERATOR, agency_id=ids[agency])],
+                now=clock.now(),
+            )
             assert sent.is_new
     async with web_db.read() as session:
         people = await queries.operators_of_agencies(session, agency_ids=(ids["clinic"], ids["ministry"]))
