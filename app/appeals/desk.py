@@ -176,7 +176,7 @@ async def create(
         "words": words,
         "author": None if new.author_name is None else _checked("author_name", new.author_name, NAME_LIMIT),
         "link": None if new.link is None else _checked("link", new.link, LINK_LIMIT),
-        "data": _json({"agency": agency_id, "topic": new.topic_id}),
+        "data": _json({"agency": agency_id, "territory": territory_id, "topic": new.topic_id}),
         **_columns(timers),
     }
     row = (await session.execute(_OPEN, params)).one_or_none()

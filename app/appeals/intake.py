@@ -265,7 +265,7 @@ async def _write_opened(session: WriteSession, decisions: Sequence[Decision], no
                 cycle=1,
                 operator_id=one.looked.operator_id,
                 occurred_at=one.looked.comment.written_at,
-                data={"comment": one.looked.comment.id, "agency": one.looked.route.agency_id, "rule": one.looked.route.rule_id, "topic": one.looked.topic_id},
+                data={"comment": one.looked.comment.id, "agency": one.looked.route.agency_id, "territory": one.looked.comment.territory_id, "rule": one.looked.route.rule_id, "topic": one.looked.topic_id},
             )
             for one in mine
         ],

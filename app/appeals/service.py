@@ -97,6 +97,12 @@ async def take(session: WriteSession, access: Access, *, number: int, now: datet
     if held.operator_id == access.operator_id and held.status is not Status.NEW:
         return
     await _advance(session, held, Act.TAKEN, now, operator_id=access.operator_id)
+    await _assign(session, held, access, now)
+    await _record(session, held, access, Act.TAKEN, now)
+
+
+async def _assign(session: WriteSession, held: Held, access: Access, now: datetime) -> None:
+    """From now on this person holds it; who held it before keeps that period."""
     await session.execute(
         text("UPDATE appeal_assignment SET until = :now WHERE appeal_id = :id AND until IS NULL"), {"id": held.id, "now": now}
     )
@@ -104,7 +110,6 @@ async def take(session: WriteSession, access: Access, *, number: int, now: datet
         text("INSERT INTO appeal_assignment (appeal_id, agency_id, operator_id, since) VALUES (:id, :agency, :operator, :now)"),
         {"id": held.id, "agency": held.agency_id, "operator": access.operator_id, "now": now},
     )
-    await _record(session, held, access, Act.TAKEN, now)
 
 
 async def route(
@@ -119,7 +124,7 @@ async def route(
     if not known:
         raise InvalidError("appeal.agency", "There is no such agency: choose one from the list.", field="agency")
     # History first: afterwards the appeal may be out of our sight, and so out of our pen.
-    await _record(session, held, access, Act.ROUTED, now, {"from": held.agency_id, "agency": agency_id})
+    await _record(session, held, access, Act.ROUTED, now, {"from": held.agency_id, "agency": agency_id, "territory": territory_id or held.territory_id})
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=agency_id)
     version = await session.scalar(
         text("SELECT otklik_route_appeal(:id, :agency, :territory, :version, :now)"),
@@ -274,8 +279,11 @@ async def answer(
         words=clean,
         now=now,
     )
-    columns = {} if held.operator_id is not None else {"operator_id": access.operator_id}
-    await _advance(session, held, Act.REPLY_QUEUED, now, **columns)
+    if held.operator_id is None:  # who answers it holds it
+        await _advance(session, held, Act.REPLY_QUEUED, now, operator_id=access.operator_id)
+        await _assign(session, held, access, now)
+    else:
+        await _advance(session, held, Act.REPLY_QUEUED, now)
     await _record(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
     return reply_id
 
