@@ -1,5 +1,7 @@
-"""The container files, as far as they can be proved without a container engine: the logins that compose.yaml makes are
-made by its own script on a real PostgreSQL, and both processes are built on them."""
+"""The container files, as far as they can be proved without a container engine.
+
+The logins that compose.yaml makes are made by its own script on a real PostgreSQL, and both processes are built on them.
+"""
 
 from __future__ import annotations
 
@@ -119,11 +121,7 @@ def test_the_image_runs_as_somebody_else_and_is_watched() -> None:
 
 
 def test_everything_that_is_copied_is_there_and_reaches_the_builder() -> None:
-    sources = [
-        word
-        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
-        for word in line.split()[:-1]
-    ]
+    sources = [word for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE) for word in line.split()[:-1]]
     allowed = {line.removeprefix("!") for line in IGNORED.splitlines() if line.startswith("!")}
     assert sources
     assert [source for source in sources if not (ROOT / source).exists()] == []
