@@ -25,10 +25,10 @@ FOR_TESTS = Path("tests/browser/vendor")
 
 # Only these icons are in the sprite; a test compares the list with the templates, in both directions.
 ICONS = (
-    "alert-triangle arrow-back-up arrow-left ban brand-ok-ru brand-telegram brand-vk building-community chart-bar "
+    "alert-triangle arrow-back-up arrow-left ban bell brand-ok-ru brand-telegram brand-vk building-community chart-bar "
     "check chevron-down circle-check clock corner-down-right device-desktop external-link file filter hand-grab "
     "help history hourglass inbox keyboard logout message message-reply microphone moon music note paperclip "
-    "pencil photo refresh route search send sticker sun tag trash user user-check video wifi wifi-off world x"
+    "pencil photo plus refresh route search send sticker sun tag trash user user-check video wifi wifi-off world x"
 ).split()
 
 

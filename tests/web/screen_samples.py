@@ -126,7 +126,7 @@ def replies() -> tuple[ReplyView, ...]:
             problem="unheard_of" if state == "failed" else "",
             problem_detail=HOSTILE if state == "failed" else "",
             next_attempt_at=NOW if state == "queued" else None,
-            resolvable=state in {"failed", "uncertain"},
+            decisions={"failed": ("resend", "withdraw"), "uncertain": ("found", "resend", "withdraw"), "queued": ("withdraw",)}.get(state, ()),
         )
         for place, state in enumerate(labels.REPLY_STATE)
     )

@@ -34,6 +34,7 @@ PLATFORM = {
     "max": N_("MAX"),
     "viber": N_("Viber"),
     "webform": N_("Web form"),
+    "by_hand": N_("Taken down by hand"),
 }
 
 ROLE = {
@@ -206,6 +207,31 @@ GROUP_BY = {
     "operator": N_("Operator"),
 }
 
+PRESET = {
+    "last_30": N_("Last 30 days"),
+    "this_month": N_("This month"),
+    "last_month": N_("Last month"),
+    "this_quarter": N_("This quarter"),
+    "this_year": N_("This year"),
+}
+
+# A line of a report for what belongs to nobody.
+NOBODY = {
+    "agency": N_("Without an agency"),
+    "territory": N_("Without a territory"),
+    "topic": N_("Without a topic"),
+    "page": N_("Not from a page"),
+    "platform": N_("Without a platform"),
+    "operator": N_("Nobody yet"),
+}
+
+NOTICE = {
+    "sla_warning": N_("The deadline is near"),
+    "sla_breach": N_("The deadline has passed"),
+    "triage_warning": N_("A comment waits for a decision: the deadline is near"),
+    "triage_breach": N_("A comment waits for a decision: the deadline has passed"),
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "status": STATUS,
     "status_filter": STATUS_FILTER,
@@ -232,6 +258,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "problem": faults.PROBLEM,
     "problem_advice": faults.PROBLEM_ADVICE,
     "group_by": GROUP_BY,
+    "preset": PRESET,
+    "nobody": NOBODY,
+    "notice": NOTICE,
+    "feed_problem": faults.FEED_PROBLEM,
 }
 
 

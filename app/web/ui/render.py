@@ -27,15 +27,18 @@ class Assets:
 
     def __init__(self, folder: Path = _HERE / "static", prefix: str = "/static") -> None:
         self.folder = folder
-        self._urls = {
-            name: f"{prefix}/{name}?v={_digest(path)}"
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and (name := path.relative_to(folder).as_posix())
+        self._versions = {
+            path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
         }
+        self._prefix = prefix
 
     def url(self, name: str) -> str:
         """The address of a file below the static folder; KeyError when there is none."""
-        return self._urls[name]
+        return f"{self._prefix}/{name}?v={self._versions[name]}"
+
+    def versions(self) -> dict[str, str]:
+        """The digest of each file, by its path below the static folder."""
+        return dict(self._versions)
 
 
 class Renderer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from app.web.ui.views import Choice
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasureRow:
-    """One line of the response-time report. Hours are calendar hours; None where nothing was answered.
+    """One line of the response-time report. Hours are calendar hours unless `working`; None where nothing was answered.
 
     `small` marks a line whose figures rest on too few answers to compare.
     """
@@ -27,6 +28,7 @@ class MeasureRow:
     unanswered: int
     unanswered_overdue: int
     oldest_hours: float | None
+    working_average_hours: float | None = None
     small: bool = False
     key: str = ""
     depth: int = 0
@@ -52,6 +54,7 @@ class ReportView:
     as_of: datetime
     small_below: int
     error: str = ""
+    more: bool = False
 
     def query(self, **changed: str) -> str:
         """The address's query of this report, with some of it changed."""
@@ -66,6 +69,18 @@ class SignInForm:
     after: str = "/"
     login: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InvitationForm:
+    """The page on which a password is chosen. `problem` is a code with its parameters; `gone`: the link is used up."""
+
+    login: str
+    name: str
+    least: int
+    problem: str = ""
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

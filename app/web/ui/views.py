@@ -34,6 +34,14 @@ class Viewer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeCount:
+    """How many deadlines have passed, and how many are near."""
+
+    overdue: int
+    near: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Screen:
     """What every page needs. `here` is the path with its query, to which preferences return."""
 
@@ -44,9 +52,11 @@ class Screen:
     here: str
     theme: str = "auto"
     viewer: Viewer | None = None
-    pages: tuple[str, ...] = ()  # those of "queue", "triage", "reports" that the viewer may open
+    pages: tuple[str, ...] = ()  # those of "queue", "triage", "reports", "pages" that the viewer may open
+    may_create: bool = False
     triage_waiting: int | None = None
     live_cursor: str | None = None
+    notices: NoticeCount | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +91,7 @@ class QueueFilters:
 
     mine: bool = False
     overdue: bool = False
+    trouble: bool = False
     status: str = ""
     agency: str = ""
     platform: str = ""
@@ -90,7 +101,7 @@ class QueueFilters:
 
     def pairs(self) -> dict[str, str]:
         """Those that are set, as they stand in an address."""
-        flags = {name: "1" for name in ("mine", "overdue") if getattr(self, name)}
+        flags = {name: "1" for name in ("mine", "overdue", "trouble") if getattr(self, name)}
         texts = ("status", "agency", "platform", "topic", "territory", "q")
         return flags | {name: value for name in texts if (value := getattr(self, name))}
 
@@ -115,11 +126,16 @@ class Facet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FacetCounts:
-    """The filters of the queue. `mine` and `overdue` are None while nobody has counted."""
+    """The filters of the queue. Counts are None while nobody has counted; `capped`: there are more than that.
+
+    `trouble` counts appeals whose answer failed or may not stand on the platform.
+    """
 
     facets: tuple[Facet, ...]
     mine: int | None = None
     overdue: int | None = None
+    trouble: int | None = None
+    capped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,7 +188,10 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyView:
-    """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform."""
+    """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform.
+
+    `decisions` are what a person may say of it: "found", "resend", "withdraw".
+    """
 
     id: str
     state: str
@@ -184,12 +203,15 @@ class ReplyView:
     problem: str = ""
     problem_detail: str = ""
     next_attempt_at: datetime | None = None
-    resolvable: bool = False
+    decisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThreadComment:
-    """A comment of the thread. `voice` is "citizen" (the appeal's author), "page" or "other"."""
+    """A comment of the thread. `voice` is "citizen" (the appeal's author), "page" or "other".
+
+    `answerable`: it belongs to the appeal. `length` is the whole text's when `text` is only its beginning, else 0.
+    """
 
     id: str
     author: str
@@ -197,6 +219,8 @@ class ThreadComment:
     text: str
     written_at: datetime
     depth: int = 0
+    answerable: bool = False
+    length: int = 0
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
     url: str = ""
@@ -250,6 +274,7 @@ class DeadlineView:
     working: bool
     zone: ZoneInfo
     policy: str
+    term_days: int = 0
     policy_reasons: tuple[Reason, ...] = ()
     lines: tuple[DeadlineLine, ...] = ()
     stopped_at: datetime | None = None
@@ -302,11 +327,21 @@ class EarlierAppeal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """What somebody wrote and could not send: `action` is "answer" or "note", `error` says why in their language."""
+
+    action: str
+    text: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AppealCard:
     """One appeal, whole. `actions` are those that its state and the viewer's role allow, by their address's last word.
 
     `version` goes back with every act, so that nobody decides about a state that has passed; `answer_key` makes a
-    second click of "send" harmless. `reply_limit` is in characters as the platform counts.
+    second click of "send" harmless. `reply_limit` is in characters as the platform counts. `held_until`: the agency that
+    looks has handed it on, and sees it as it was then. `error` says why the last act was refused.
     """
 
     number: str
@@ -334,6 +369,10 @@ class AppealCard:
     reply_limit: int = 4096
     outcome: str = ""
     filters: QueueFilters = field(default_factory=QueueFilters)
+    earlier_comments: int = 0
+    held_until: datetime | None = None
+    draft: Draft | None = None
+    error: str = ""
 
     @property
     def due(self) -> Due | None:
@@ -344,4 +383,4 @@ class AppealCard:
     @property
     def reply_to(self) -> tuple[ThreadComment, ...]:
         """The citizen's comments that can be answered, the latest first."""
-        return tuple(c for c in reversed(self.comments) if c.voice == "citizen" and c.deleted_at is None)
+        return tuple(c for c in reversed(self.comments) if c.answerable and c.deleted_at is None)

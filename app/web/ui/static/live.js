@@ -6,7 +6,7 @@
   if (!address) return;
   let cursor = document.body.dataset.liveCursor;
   let source = null, pause = 1000, timer = 0, sleeping = 0;
-  let numbers = new Set(), all = false, due = 0, last = 0, lastFacets = 0;
+  let numbers = new Set(), all = false, due = 0, last = 0, lastFacets = 0, known = null;
 
   const show = (state) => {
     const place = document.getElementById("live");
@@ -47,6 +47,20 @@
     due = setTimeout(refresh, Math.max(0, last + EVERY - Date.now()));
   };
 
+  // The numbers of the top line; where the coordinator's queue is open, its rows come with them.
+  const count = (news) => {
+    const put = (place, value) => {
+      if (!place || value === null || value === undefined) return;
+      place.hidden = value === 0;
+      place.textContent = value.toLocaleString(document.documentElement.lang);
+    };
+    put(document.getElementById("triage-count"), news.triage);
+    for (const kind of ["overdue", "near"]) put(document.querySelector(`#bell [data-count="${kind}"]`), news[kind]);
+    const waiting = document.querySelector('[data-live-rows="/triage/rows"]');
+    if (waiting && news.triage !== known && known !== null) { all = true; plan(); }
+    known = news.triage ?? known;
+  };
+
   const stop = () => { source?.close(); source = null; clearTimeout(timer); };
   const start = () => {
     stop();
@@ -59,6 +73,10 @@
       for (const number of news.numbers ?? []) numbers.add(String(number));
       if (news.all) all = true;
       plan();
+    });
+    source.addEventListener("counts", (event) => {
+      if (event.lastEventId) cursor = event.lastEventId;
+      try { count(JSON.parse(event.data)); } catch { /* the next one will say */ }
     });
     source.addEventListener("error", () => {
       show(navigator.onLine ? "connecting" : "off");

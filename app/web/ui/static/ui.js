@@ -39,12 +39,25 @@
       return problem.detail || problem.title || box.dataset.failed;
     } catch { return box.dataset.failed; }
   };
+  // Somebody was faster: the appeal is shown as it is now, around what the reader has written.
+  const readAgain = async (action, text) => {
+    const number = byId("card")?.dataset.number;
+    if (!number) return;
+    await htmx.ajax("GET", `/appeals/${number}${location.search}`, { target: "#card", swap: "innerMorph", source: byId("card"), quiet: true });
+    const version = document.querySelector("#card .appeal-head")?.dataset.version;
+    for (const field of dialog.querySelectorAll('input[name="version"]')) if (version) field.value = version;
+    if (!action || dialog.open) return;
+    const place = [...document.querySelectorAll("#card form")].find((form) => form.action === action)?.querySelector(".form-error");
+    if (place) place.textContent = text;
+    else notify(text, true); // the form has gone with what it was for; its text stays as a draft
+  };
   document.addEventListener("htmx:response:error", (event) => {
     const ctx = event.detail.ctx;
     if (ctx.quiet) return;
-    const place = ctx.sourceElement.closest("form")?.querySelector(".form-error");
-    if (place) { place.textContent = said(ctx); return; }
-    notify(said(ctx), true);
+    const form = ctx.sourceElement.closest("form"), place = form?.querySelector(".form-error");
+    if (place) place.textContent = said(ctx);
+    else notify(said(ctx), true);
+    if (ctx.response.status === 409) readAgain(place ? form.action : "", said(ctx));
   });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.ctx && !event.detail.ctx.quiet) notify(byId("notices").dataset.offline, true);

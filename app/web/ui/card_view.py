@@ -1,0 +1,201 @@
+"""From the rows of one appeal to what its screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from app.appeals.card_rows import Card, EventRow, TimerRow, VerdictRow
+from app.appeals.rules import Act, Status, possible
+from app.kernel.log import logger
+from app.people.rules import Permission
+from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
+from app.sla.queries import EXPLAINED_UP_TO, calendars_of
+from app.web.ui.queue_view import number_text
+from app.web.ui.reasons import policy_reasons, route_reasons, triage_reasons
+from app.web.ui.thread_view import answerable, post_view, thread_view
+from app.web.ui.views import (
+    AppealCard,
+    DeadlineLine,
+    DeadlineView,
+    Draft,
+    Due,
+    EarlierAppeal,
+    HistoryLine,
+    NoteView,
+    QueueFilters,
+    VerdictView,
+)
+
+if TYPE_CHECKING:
+    from app.kernel.db import ReadSession
+    from app.people.rules import Access
+    from app.web.ui.visit import Visit
+
+DEFAULT_LIMIT = 4_000
+_OTHERS = 3
+_ACTS = {
+    "route": (Act.ROUTED, Permission.APPEAL_ROUTE),
+    "topic": (Act.TOPIC_SET, Permission.APPEAL_WORK),
+    "dismiss": (Act.DISMISSED, Permission.APPEAL_WORK),
+    "close": (Act.CLOSED, Permission.APPEAL_WORK),
+    "reopen": (Act.REOPENED, Permission.APPEAL_WORK),
+    "note": (Act.NOTED, Permission.APPEAL_NOTE),
+}
+
+
+async def card_view(
+    session: ReadSession, visit: Visit, found: Card, *, filters: QueueFilters, draft: Draft | None = None, error: str = ""
+) -> AppealCard:
+    """The card; one statement more than `found` took: the calendars that its deadlines were counted by."""
+    timers = [timer for timer in found.timers if timer.cycle == found.appeal.cycle]
+    calendars = await calendars_of(session, [timer.calendar_version_id for timer in timers])
+    appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
+    return AppealCard(
+        number=number_text(appeal.number),
+        version=appeal.version,
+        status=appeal.status.value,
+        platform=appeal.platform,
+        page=appeal.page_title or "",
+        author=appeal.author_name or "",
+        territory=appeal.territory_name,
+        topic=appeal.topic_name or "",
+        agency=appeal.agency_name,
+        opened_at=appeal.opened_at,
+        post=post_view(found),
+        comments=thread_view(found, may_work=found.held_until is None and visit.access.may(Permission.APPEAL_WORK)),
+        deadlines=tuple(_deadline(visit, found, timer, calendars.get(timer.calendar_version_id or 0)) for timer in timers),
+        verdict=_verdict(visit, found),
+        history=tuple(_history(visit, event) for event in found.events),
+        answer_key=uuid4().hex,
+        assignee=appeal.operator_name or "",
+        mine=appeal.operator_id == visit.access.operator_id,
+        notes=tuple(NoteView(author=note.operator_name, at=note.recorded_at, text=note.text) for note in found.notes),
+        earlier=tuple(
+            EarlierAppeal(number=number_text(one.number), topic=one.topic_name or "", opened_at=one.opened_at, status=one.status.value)
+            for one in found.earlier_appeals
+        ),
+        actions=actions(visit.access, found),
+        reply_limit=DEFAULT_LIMIT if plugin is None else plugin.text_limit,
+        outcome=appeal.close_reason or "",
+        filters=filters,
+        earlier_comments=found.earlier_comments,
+        held_until=found.held_until,
+        draft=draft,
+        error=error,
+    )
+
+
+def actions(access: Access, found: Card) -> frozenset[str]:
+    """What this person may do with it now, by the last word of the act's address."""
+    if found.held_until is not None:
+        return frozenset()
+    can = possible(found.appeal.status)
+    names = {name for name, (act, permission) in _ACTS.items() if act in can and access.may(permission)}
+    if access.may(Permission.APPEAL_WORK):
+        mine = found.appeal.operator_id == access.operator_id
+        if Act.TAKEN in can and (not mine or found.appeal.status is Status.NEW):
+            names.add("take")
+        if Act.REPLY_QUEUED in can and any(answerable(comment) for comment in found.comments):
+            names.add("answer")
+    return frozenset(names)
+
+
+# --- deadlines -------------------------------------------------------------------------------------------------
+
+
+def _deadline(visit: Visit, found: Card, timer: TimerRow, calendar: WorkingCalendar | None) -> DeadlineView:
+    directory = visit.office.desk.directory
+    zone = calendar.timezone if calendar is not None else directory.timezone_of(found.appeal.territory_id)
+    working = bool(timer.term.get("working"))
+    days = int(timer.term.get("days", 0))
+    return DeadlineView(
+        promise=timer.promise,
+        due=Due(due_at=timer.due_at, near_at=timer.near_at or timer.due_at),
+        started_at=timer.started_at,
+        term_seconds=float(timer.term.get("seconds", 0)) or days * timedelta(days=1).total_seconds(),
+        term_days=days,
+        working=working,
+        zone=ZoneInfo(zone),
+        policy=timer.policy_name,
+        policy_reasons=policy_reasons(timer.choice.get("reasons", ()), code=timer.policy_code, name=timer.policy_name),
+        lines=_arithmetic(visit.language, timer, calendar) if working and calendar is not None else (),
+        stopped_at=timer.stopped_at,
+        outcome=timer.outcome or "",
+    )
+
+
+def _arithmetic(language: str, timer: TimerRow, calendar: WorkingCalendar) -> tuple[DeadlineLine, ...]:
+    """Which hours of which day counted; nothing for terms too long to tell."""
+    if not timedelta(0) <= timer.due_at - timer.started_at <= EXPLAINED_UP_TO:
+        return ()
+    try:
+        rows = explain_between(calendar, timer.started_at, timer.due_at).rows
+    except CalendarError as error:  # a moment that the calendar does not reach
+        logger.error("calendar_unusable", calendar_version=timer.calendar_version_id, error=str(error))
+        return ()
+    return tuple(
+        DeadlineLine(
+            day=row.date,
+            seconds=row.counted.total_seconds(),
+            spans=row.spans,
+            kind=row.day.kind.value,
+            note=str(row.note),
+            name=(row.day.name_en if language == "en" else "") or row.day.name,
+        )
+        for row in rows
+    )
+
+
+# --- verdict and history ---------------------------------------------------------------------------------------
+
+
+def _verdict(visit: Visit, found: Card) -> VerdictView | None:
+    verdict = found.verdict
+    if verdict is None:
+        return None
+    directory = visit.office.desk.directory
+    group = directory.topics[directory.topics[verdict.topic_id].lineage[-1]] if verdict.topic_id in directory.topics else None
+    return VerdictView(
+        topic=verdict.topic_name or "",
+        group=group.name if group is not None and group.id != verdict.topic_id else "",
+        confidence=min(max(float(verdict.confidence), 0.0), 1.0),
+        reasons=triage_reasons(verdict.reasons, directory),
+        classifier=f"{verdict.classifier} {verdict.version}",
+        decided_at=verdict.recorded_at,
+        corrected_by=(verdict.operator_name or "–") if verdict.operator_id is not None else "",
+        routing=route_reasons(verdict.route_reason, directory, found.appeal.page_title or ""),
+        others=_others(visit, verdict),
+    )
+
+
+def _others(visit: Visit, verdict: VerdictRow) -> tuple[tuple[str, float], ...]:
+    directory = visit.office.desk.directory
+    scores = sorted(verdict.scores.items(), key=lambda item: (-item[1], item[0]))
+    ids = [(directory.topic_id(code), score) for code, score in scores]
+    return tuple((directory.topics[key].name, score) for key, score in ids if key is not None and key != verdict.topic_id)[:_OTHERS]
+
+
+def _history(visit: Visit, event: EventRow) -> HistoryLine:
+    directory, data = visit.office.desk.directory, event.data
+    agency, topic = directory.agencies.get(_id(data, "agency")), directory.topics.get(_id(data, "topic"))
+    reasons = {Act.DISMISSED: "dismiss_reason", Act.CLOSED: "close_reason"}.get(event.act)
+    return HistoryLine(
+        kind=event.act.value,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        actor=event.operator_name or "",
+        params={
+            "agency": agency.name if agency else "–",
+            "topic": topic.name if topic else "–",
+            "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
+        },
+    )
+
+
+def _id(data: Mapping[str, object], name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) else 0

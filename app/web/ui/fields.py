@@ -1,0 +1,52 @@
+"""What a form or an address holds, read with suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.kernel.errors import InvalidError
+
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The text fields of a form."""
+
+    values: Mapping[str, str]
+
+    def text(self, name: str) -> str:
+        """A field as it was written, "" when it is not there."""
+        return self.values.get(name, "")
+
+    def number(self, name: str) -> int | None:
+        """A row's number, None when there is none or it is not one."""
+        return row_number(self.values.get(name, ""))
+
+    def version(self) -> int:
+        """The version of what the person saw. InvalidError `request.version` without it."""
+        found = self.number("version")
+        if found is None:
+            raise InvalidError("request.version", "The form has no version: load the page again.", field="version")
+        return found
+
+
+async def form_fields(request: Request) -> Fields:
+    """The form of this request; files are left out."""
+    form = await request.form()
+    return Fields({name: value for name, value in form.items() if isinstance(value, str)})
+
+
+Form = Annotated[Fields, Depends(form_fields)]
+
+
+def row_number(value: str) -> int | None:
+    """A positive bigint, or None."""
+    if not (value.isascii() and value.isdigit()) or len(value) > 19:  # noqa: PLR2004 - digits of a bigint
+        return None
+    number = int(value)
+    return number if 0 < number <= _LARGEST else None

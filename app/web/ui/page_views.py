@@ -1,0 +1,65 @@
+"""What the lists of pages and of notices, and the form of a new appeal, are given: plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from collections.abc import Mapping
+
+from app.web.ui.views import Choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageLine:
+    """An official page. `polled_at` is empty for one that is read by the stream of a credential; `problem` is a code."""
+
+    platform: str
+    title: str
+    url: str
+    agency: str
+    territory: str
+    sphere: str
+    members: int | None
+    active: bool
+    polled_at: datetime | None
+    failures: int
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PagesPage:
+    """Official pages in the order in which they were connected."""
+
+    rows: tuple[PageLine, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeLine:
+    """A deadline that is near or has passed: of an appeal, or - without a number - of a comment in triage."""
+
+    kind: str
+    number: str
+    promise: str
+    agency: str
+    due_at: datetime | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticesPage:
+    """The newest first; `before` is where the next ones begin."""
+
+    rows: tuple[NoticeLine, ...]
+    before: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewAppealForm:
+    """An appeal that somebody takes down. `errors` are sentences by field; `key` makes a second click harmless."""
+
+    key: str
+    topics: tuple[Choice, ...]
+    agencies: tuple[Choice, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)

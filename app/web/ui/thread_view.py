@@ -1,0 +1,136 @@
+"""The thread of an appeal: the post, its comments, our answers under the comments they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.replies.rules import TRANSITIONS, ReplyState
+from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
+
+if TYPE_CHECKING:
+    from app.appeals.card_rows import Card, CommentRow, ReplyRow
+
+_DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw": ReplyState.WITHDRAWN}
+
+
+def post_view(found: Card) -> PostView | None:
+    """The post above the thread, if there is one."""
+    post = found.post
+    if post is None:
+        return None
+    return PostView(
+        text=post.text,
+        published_at=post.published_at,
+        url=web_address(post.link),
+        attachments=attachments(post.attachments),
+        gone=post.gone_at is not None,
+    )
+
+
+def answerable(comment: CommentRow) -> bool:
+    """Whether an answer may stand under it."""
+    return comment.of_appeal and not comment.by_page and comment.deleted_at is None
+
+
+def thread_view(found: Card, *, may_work: bool) -> tuple[ThreadComment, ...]:
+    """Comments in the order of writing. Our own answers stand under what they answer, not once more as the page's comment."""
+    ours = {reply.external_id for reply in found.replies if not reply.by_hand and reply.external_id is not None}
+    shown = [comment for comment in found.comments if not (comment.by_page and comment.external_id in ours)]
+    told = {comment.external_id for comment in shown}
+    replies = [reply for reply in found.replies if not (reply.by_hand and reply.external_id in told)]
+    if not shown:
+        return _alone(found, replies, may_work=may_work)
+    under = _places(shown, replies)
+    return tuple(_comment(comment, under.get(comment.id, ()), may_work=may_work) for comment in shown)
+
+
+def _alone(found: Card, replies: Iterable[ReplyRow], *, may_work: bool) -> tuple[ThreadComment, ...]:
+    """Of an appeal that no comment brought: its own words stand as one."""
+    appeal = found.appeal
+    return (
+        ThreadComment(
+            id="0",
+            author=appeal.author_name or "",
+            voice="citizen",
+            text=appeal.text or "",
+            written_at=appeal.written_at,
+            url=web_address(appeal.link),
+            replies=tuple(_reply(reply, may_work=may_work) for reply in replies),
+        ),
+    )
+
+
+def _places(shown: Sequence[CommentRow], replies: Iterable[ReplyRow]) -> Mapping[int, Sequence[ReplyRow]]:
+    """Replies by the comment under which they stand: their own, or the appeal's last one when that is not shown."""
+    known = {comment.id for comment in shown}
+    own = [comment.id for comment in shown if comment.of_appeal] or [shown[-1].id]
+    under: dict[int, list[ReplyRow]] = {}
+    for reply in replies:
+        place = reply.comment_id if reply.comment_id in known and reply.comment_id is not None else own[-1]
+        under.setdefault(place, []).append(reply)
+    return under
+
+
+def _comment(comment: CommentRow, replies: Iterable[ReplyRow], *, may_work: bool) -> ThreadComment:
+    voice = "page" if comment.by_page else "citizen" if comment.of_appeal or comment.by_author else "other"
+    return ThreadComment(
+        id=str(comment.id),
+        author=comment.author_name or "",
+        voice=voice,
+        text=comment.text,
+        written_at=comment.written_at,
+        depth=0 if comment.reply_to_external_id is None else 1,
+        answerable=answerable(comment),
+        length=comment.length if comment.length > len(comment.text) else 0,
+        edited_at=comment.edited_at,
+        deleted_at=comment.deleted_at,
+        url=web_address(comment.link),
+        revisions=tuple(
+            Revision(text=one.text, observed_at=_replaced_at(comment, one.revision)) for one in comment.revisions if one.revision < comment.revision
+        ),
+        attachments=attachments(comment.attachments),
+        replies=tuple(_reply(reply, may_work=may_work) for reply in replies),
+    )
+
+
+def _replaced_at(comment: CommentRow, revision: int) -> Any:  # noqa: ANN401 - a moment of a typed row
+    """When a revision gave way to the next one, as far as it is known."""
+    after = next((one for one in comment.revisions if one.revision == revision + 1), comment.revisions[-1])
+    return after.edited_at or after.observed_at
+
+
+def _reply(reply: ReplyRow, *, may_work: bool) -> ReplyView:
+    waits_again = reply.state is ReplyState.QUEUED and reply.attempts > 0
+    return ReplyView(
+        id=str(reply.id),
+        state=reply.state.value,
+        text=reply.text,
+        operator=reply.operator_name or "",
+        at=reply.published_at or reply.created_at,
+        to_comment=str(reply.comment_id or ""),
+        url=web_address(reply.link),
+        problem=(reply.error_code or "") if reply.state is not ReplyState.SENT else "",
+        problem_detail=(reply.error_detail or "") if reply.state in {ReplyState.FAILED, ReplyState.UNCERTAIN} else "",
+        next_attempt_at=reply.due_at if waits_again else None,
+        decisions=_decisions(reply.state) if may_work else (),
+    )
+
+
+def _decisions(state: ReplyState) -> tuple[str, ...]:
+    """What a person may say of an answer; one that is being sent is left alone."""
+    if state is ReplyState.SENDING:
+        return ()
+    return tuple(name for name, after in _DECISIONS.items() if after in TRANSITIONS[state])
+
+
+def attachments(stored: Iterable[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+    """References to pictures and files."""
+    return tuple(
+        Attachment(kind=str(one.get("kind", "other")), title=str(one.get("title", "")), url=web_address(one.get("url"))) for one in stored
+    )
+
+
+def web_address(value: object) -> str:
+    """The address, if it leads to the web: nothing that a platform tells may run as a script here."""
+    return value if isinstance(value, str) and value.lower().startswith(("https://", "http://")) else ""
