@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.kernel.log import logger
 from app.sla.book import read_calendar
-from app.sla.calendar import CalendarError, DayRow, explain_between
+from app.sla.calendar import CalendarError, DayRow, WorkingCalendar, explain_between
 from app.sla.rules import Pause, Promise
 
 if TYPE_CHECKING:
@@ -70,6 +70,21 @@ async def timers_of(session: ReadSession, *, appeal_id: int) -> list[TimerView]:
     """All deadlines of an appeal, those of the newest cycle first. Two queries."""
     pauses = tuple(Pause(row.since, row.until, row.reason) for row in await session.execute(_PAUSES, {"appeal": appeal_id}))
     return [_view(row, pauses) for row in await session.execute(_TIMERS, {"appeal": appeal_id})]
+
+
+_CALENDARS = text("SELECT id, version, CAST(definition AS text) AS definition FROM calendar_version WHERE id = ANY (:ids)")
+
+
+async def calendars_of(session: ReadSession, ids: Sequence[int | None]) -> dict[int, WorkingCalendar]:
+    """The calendars of these versions; one that cannot be read is logged and left out. At most one query."""
+    known = sorted({one for one in ids if one is not None})
+    found: dict[int, WorkingCalendar] = {}
+    for row in await session.execute(_CALENDARS, {"ids": known}) if known else ():
+        try:
+            found[row.id] = read_calendar(row.definition, row.id, row.version)
+        except CalendarError as error:
+            logger.error("calendar_unusable", calendar_version=row.id, error=str(error))
+    return found
 
 
 def _view(row: Any, pauses: Sequence[Pause]) -> TimerView:  # noqa: ANN401 - a typed row
