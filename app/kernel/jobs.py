@@ -16,6 +16,7 @@ import orjson
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.errors import FailingListenerError
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
 
@@ -89,6 +90,8 @@ async def run(
                 shutdown_on_listener_failure=True,
                 heartbeat_timeout=heartbeat,
             )
+        except FailingListenerError as error:
+            raise ConnectionError("jobs were not told of for ten seconds: listening again") from error
         finally:
             watcher.cancel()
     finally:
