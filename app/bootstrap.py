@@ -181,8 +181,16 @@ def newest_migration() -> str:
     return ScriptDirectory.from_config(_migrations()).get_current_head() or ""
 
 
+def _refuse_newer(version: str | None) -> None:
+    """Raise SetupError when the database was migrated by a newer program: this one would not understand it."""
+    if version is not None and version not in {script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()}:
+        raise SetupError(
+            "setup.older", f"The database is at migration {version}, which this older program does not know. Install the newer one."
+        )
+
+
 async def migrate(url: URL) -> tuple[str | None, str]:
-    """Bring the database to the newest migration; the migrations before and after."""
+    """Bring the database to the newest migration; the migrations before and after. Raises SetupError for a newer database."""
     engine = make_engine(url, pool_size=0, application="otklik migrate")
     config = _migrations()
 
@@ -191,6 +199,7 @@ async def migrate(url: URL) -> tuple[str | None, str]:
         known = connection.exec_driver_sql("SELECT to_regclass('public.alembic_version')").scalar()
         before = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
         connection.commit()
+        _refuse_newer(before)
         command.upgrade(config, "head")
         return before
 
@@ -216,6 +225,7 @@ async def check_migrated(database: Database) -> None:
         raise SetupError(
             "setup.database", f"PostgreSQL does not let us in: {reason}. Check the database URL and that the server runs."
         ) from error
+    _refuse_newer(version)
     if version != newest_migration():
         raise SetupError(
             "setup.migrate", f"The database is at migration {version or 'none'}, this program at {newest_migration()}. Run: otklik migrate"
@@ -269,7 +279,11 @@ async def _process_database(
     else:
         url, acting = (await open_ground(settings)).url, role
     database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " ")))
-    await check_migrated(database)
+    try:
+        await check_migrated(database)
+    except SetupError:
+        await database.dispose()
+        raise
     return database, url, None if acting is None else acting.value
 
 

@@ -27,7 +27,7 @@ def web() -> None:
     settings = bootstrap.read_settings()
     log.set_up(level=settings.log_level, as_json=settings.log_json)
     listener = listen(settings.host, settings.port, setting="OTKLIK_PORT")
-    with suppress(KeyboardInterrupt):  # uvicorn has stopped in good order and tells the signal on
+    with listener, suppress(KeyboardInterrupt):  # uvicorn has stopped in good order and tells the signal on
         run(_serve(settings, listener))
 
 

@@ -113,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         build()(args=arguments)
     except OtklikError as error:
         show.fail(error.detail)
+    except (ConnectionError, FileNotFoundError) as error:
+        show.fail(f"A connection was lost or never made: {error}. Check that PostgreSQL runs (OTKLIK_DATABASE_URL).")
     except OSError as error:
         show.fail(str(error))
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from app.bootstrap import CREATED_MARK, mark_of, plain, set_mark
 from app.cli.program import main
+from app.kernel.clock import SystemClock
+from app.kernel.db import Database, DatabaseRole, make_engine
 from app.people.queries import access_of_token
 from app.people.rules import Role
 from app.people.service import accept, authenticate
@@ -21,8 +25,6 @@ from app.people.service import accept, authenticate
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-    from app.kernel.clock import FixedClock
-    from app.kernel.db import Database
 
 SAMPLE = Path(__file__).resolve().parents[2] / "app" / "sample"
 
@@ -133,17 +135,32 @@ def test_an_old_database_is_told_to_migrate(otklik: Run, cluster: URL) -> None:
     assert "otklik migrate" in ended.err
 
 
-async def _drop(cluster: URL, name: str) -> None:
-    import asyncpg  # noqa: PLC0415
+@pytest.mark.parametrize("command", ["migrate", "pages list", "web"])
+def test_a_newer_database_is_not_touched_by_an_older_program(command: str, otklik: Run, database_url: URL) -> None:
+    async def age() -> None:
+        connection = await asyncpg.connect(plain(database_url))
+        await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        await connection.close()
 
+    asyncio.run(age())
+    ended = otklik(*command.split(), OTKLIK_PORT=str(free_port()))
+    assert ended.code == 1
+    assert "9999" in ended.err
+    assert "older program" in ended.err
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+async def _drop(cluster: URL, name: str) -> None:
     connection = await asyncpg.connect(plain(cluster))
     await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     await connection.close()
 
 
 def test_migrate_creates_what_is_not_there_and_marks_it(otklik: Run, cluster: URL, database_url: URL) -> None:
-    import asyncio  # noqa: PLC0415
-
     url = cluster.set(database=f"{database_url.database}_new")
     try:
         first = otklik("migrate", OTKLIK_DATABASE_URL=plain(url))
@@ -156,8 +173,6 @@ def test_migrate_creates_what_is_not_there_and_marks_it(otklik: Run, cluster: UR
 
 
 def test_demo_data_never_enters_a_database_that_is_not_ours(otklik: Run, database_url: URL) -> None:
-    import asyncio  # noqa: PLC0415
-
     ended = otklik("seed")
     assert ended.code == 1
     assert "only into an empty database that otklik itself created" in ended.err
@@ -200,13 +215,12 @@ def test_a_town_hall_begins(otklik: Run, tmp_path: Path) -> None:
     assert otklik("credentials", "revoke", str(listed.json[0]["id"])).code == 1
 
 
-async def _come_in(web_db: Database, clock: FixedClock, token: str) -> str:
+async def _come_in(web_db: Database, clock: SystemClock, token: str) -> str:
     person = await accept(web_db, token=token, password="кедр-и-брусника-7", now=clock.now())
     return (await authenticate(web_db, login=person.login, password="кедр-и-брусника-7", address="::1", now=clock.now())).name
 
 
 async def _roles(web_db: Database, token: str) -> set[Role]:
-    from app.kernel.clock import SystemClock  # noqa: PLC0415
 
     async with web_db.read() as session:
         access = await access_of_token(session, token=token, now=SystemClock().now())
@@ -215,10 +229,6 @@ async def _roles(web_db: Database, token: str) -> set[Role]:
 
 
 def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url: URL) -> None:
-    import asyncio  # noqa: PLC0415
-
-    from app.kernel.clock import SystemClock  # noqa: PLC0415
-    from app.kernel.db import Database, DatabaseRole, make_engine  # noqa: PLC0415
 
     sent = otklik("operators", "invite", "Vera", "--name", "Вера", "--role", "administrator")
     assert sent.code == 0, sent.err
@@ -230,7 +240,7 @@ def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url
 
     async def use() -> None:
         web = Database(make_engine(database_url, role=DatabaseRole.WEB, pool_size=0, application="test"))
-        assert await _come_in(web, SystemClock(), link[1]) == "Вера"  # type: ignore[arg-type]  # any clock will do
+        assert await _come_in(web, SystemClock(), link[1]) == "Вера"
         assert await _roles(web, token) == {Role.OPERATOR, Role.SUPERVISOR}
         await web.dispose()
 
@@ -256,6 +266,4 @@ def test_an_empty_region_has_a_report_of_nothing(otklik: Run) -> None:
 
 
 def test_the_database_says_whose_it_is(database_url: URL) -> None:
-    import asyncio  # noqa: PLC0415
-
     assert asyncio.run(mark_of(database_url)) is None
