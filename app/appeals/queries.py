@@ -195,6 +195,8 @@ def queue_statement(
     condition, params = conditions(access, filters, now)
     each = _agencies_to_probe(access, filters)
     if each is not None:
+        # The reach and the filter are asked of the agency that is probed: asked of each appeal, they would compete for the index.
+        condition = [part.replace("a.agency_id", "e.id") for part in condition]
         condition.append("a.agency_id = e.id")
         params["each_agency"] = each
     if filters.words:
