@@ -66,16 +66,12 @@ def naive_time(calendar: WorkingCalendar, start: datetime, end: datetime) -> tim
     return worked
 
 
-def deadlines(
-    add: Callable[[WorkingCalendar, datetime, timedelta], datetime], items: Sequence[Item], term: timedelta
-) -> list[datetime]:
+def deadlines(add: Callable[[WorkingCalendar, datetime, timedelta], datetime], items: Sequence[Item], term: timedelta) -> list[datetime]:
     """Return the deadline of every item."""
     return [add(calendar, start, term) for calendar, start in items]
 
 
-def spans(
-    measure: Callable[[WorkingCalendar, datetime, datetime], timedelta], items: Sequence[Item], gap: timedelta
-) -> list[timedelta]:
+def spans(measure: Callable[[WorkingCalendar, datetime, datetime], timedelta], items: Sequence[Item], gap: timedelta) -> list[timedelta]:
     """Return the working time in the gap after every item's start."""
     return [measure(calendar, start, start + gap) for calendar, start in items]
 
@@ -112,9 +108,7 @@ def main() -> None:
     calendars = [russian_calendar(zone, first_year=YEARS[0], last_year=YEARS[1]) for zone in ZONES]
     first = datetime(2018, 1, 3, tzinfo=UTC)
     span = int((datetime(2026, 1, 1, tzinfo=UTC) - first).total_seconds() * 1e6)
-    items = [
-        (rng.choice(calendars), first + timedelta(microseconds=rng.randrange(span))) for _ in range(given.deadlines)
-    ]
+    items = [(rng.choice(calendars), first + timedelta(microseconds=rng.randrange(span))) for _ in range(given.deadlines)]
     # Fresh calendars, all years at once: the price that the table pays before its first answer.
     fresh = [replace(one) for one in calendars]
     ends = (first, datetime(2027, 6, 1, tzinfo=UTC))

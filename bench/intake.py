@@ -81,7 +81,9 @@ async def measure(database: Database, count: int, size: int) -> None:
     posts = [str(number) for number in range(1, 41)]
     wall = Batch(
         posts=tuple(
-            PostSnapshot(page_external_id=page.external_id, external_id=post, text="Ремонт улиц", published_at=NOW, observed_at=NOW, link="", raw=b"")
+            PostSnapshot(
+                page_external_id=page.external_id, external_id=post, text="Ремонт улиц", published_at=NOW, observed_at=NOW, link="", raw=b""
+            )
             for post in posts
         )
     )

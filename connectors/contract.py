@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
-from connectors.errors import AccessLost as AccessLost
-from connectors.errors import ConnectorError as ConnectorError
-from connectors.errors import OutcomeUnknown as OutcomeUnknown
-from connectors.errors import Rejected as Rejected
-from connectors.errors import TryLater as TryLater
-from connectors.errors import UnknownPayload as UnknownPayload
+from connectors.errors import (
+    AccessLost as AccessLost,
+    ConnectorError as ConnectorError,
+    OutcomeUnknown as OutcomeUnknown,
+    Rejected as Rejected,
+    TryLater as TryLater,
+    UnknownPayload as UnknownPayload,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

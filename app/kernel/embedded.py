@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -61,7 +60,8 @@ def start_embedded(data_dir: Path) -> URL:
         server = get_server(data_dir / "postgres", cleanup_mode="stop")
     except OSError as error:
         raise SetupError(
-            "setup.data_dir", f"The data directory {data_dir} cannot be used ({error.strerror or error}). Set OTKLIK_DATA_DIR to a writable one."
+            "setup.data_dir",
+            f"The data directory {data_dir} cannot be used ({error.strerror or error}). Set OTKLIK_DATA_DIR to a writable one.",
         ) from error
     except Exception as error:
         log = data_dir / "postgres" / "log"
@@ -80,9 +80,10 @@ async def prepare(url: URL, *, name: str | None = None) -> URL:
     """
     try:
         connection = await asyncpg.connect(_plain(url), timeout=10)
-    except (OSError, asyncio.TimeoutError, asyncpg.PostgresError) as error:
+    except (TimeoutError, OSError, asyncpg.PostgresError) as error:
         raise SetupError(
-            "setup.database", f"PostgreSQL at {url.host or url.query.get('host', 'the socket')}:{url.port or 5432} does not let us in: {error}. Check OTKLIK_DATABASE_URL and that the server runs."
+            "setup.database",
+            f"PostgreSQL at {url.host or url.query.get('host', 'the socket')}:{url.port or 5432} does not let us in: {error}. Check OTKLIK_DATABASE_URL and that the server runs.",
         ) from error
     try:
         major = connection.get_server_version().major

@@ -45,4 +45,6 @@ def set_up(*, level: str, as_json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(logging.getLevelNamesMapping()[level], logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
+    logging.basicConfig(
+        level=max(logging.getLevelNamesMapping()[level], logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s: %(message)s"
+    )

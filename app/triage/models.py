@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, REAL, UniqueConstraint, text as sql
+from sqlalchemy import REAL, BigInteger, Boolean, ForeignKey, Index, UniqueConstraint, text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,9 +39,7 @@ class RoutingRule(Base):
     """page × territory × topic → agency; an empty column means any, an empty agency the page's own. Retired, never deleted: verdicts name it."""
 
     __tablename__ = "routing_rule"
-    __table_args__ = (
-        UniqueConstraint("page_id", "territory_id", "topic_id", "retired_at", postgresql_nulls_not_distinct=True),
-    )
+    __table_args__ = (UniqueConstraint("page_id", "territory_id", "topic_id", "retired_at", postgresql_nulls_not_distinct=True),)
 
     id: Mapped[int] = row_id()
     page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))

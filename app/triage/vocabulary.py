@@ -199,6 +199,4 @@ def _by_rarest_part(phrases: Sequence[tuple[int, tuple[int, ...]]]) -> _Phrases:
 
 def _near(where: list[int], rest: tuple[int, ...], places: dict[int, list[int]]) -> bool:
     reach = len(rest) + 2
-    return any(
-        all(any(0 < abs(place - anchor) <= reach for place in places[part]) for part in rest) for anchor in where
-    )
+    return any(all(any(0 < abs(place - anchor) <= reach for place in places[part]) for part in rest) for anchor in where)

@@ -53,9 +53,7 @@ def create_app(parts: WebParts) -> FastAPI:
         lifespan=lifespan, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )  # fmt: skip
-    app.state.web = Web(
-        parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock)
-    )
+    app.state.web = Web(parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock))
     describe(app)
     add_error_handlers(app)
     for router in _API:

@@ -115,7 +115,13 @@ def _seed_cookie(parts: WebParts) -> str:
 def set_session(response: Response, parts: WebParts, token: str) -> None:
     """Sign this browser in."""
     response.set_cookie(
-        session_cookie(parts), token, max_age=parts.session_hours * 3600, path="/", secure=parts.secure_cookies, httponly=True, samesite="lax"
+        session_cookie(parts),
+        token,
+        max_age=parts.session_hours * 3600,
+        path="/",
+        secure=parts.secure_cookies,
+        httponly=True,
+        samesite="lax",
     )
 
 

@@ -28,9 +28,7 @@ _GIVEN_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _CLIENT_GONE = 499
 
 # No inline script, no inline style, nothing from elsewhere. Tabler's arrows are data: pictures in its style sheet.
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 _HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -78,7 +76,9 @@ class Edge:
         """Refuse a body that is too large: at once if it says so itself, else as soon as it is."""
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         too_large = HTTPException(
-            status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail=f"The body is larger than {self._body_limit} bytes.", headers={"Connection": "close"}
+            status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            detail=f"The body is larger than {self._body_limit} bytes.",
+            headers={"Connection": "close"},
         )
         if declared.isdigit() and int(declared) > self._body_limit:
 

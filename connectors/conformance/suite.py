@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, alike, caught, patiently, scene
-from connectors.conformance.stage import target as target_of
+from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, alike, caught, patiently, scene, target as target_of
 from connectors.contract import (
     CONTRACT_VERSION,
     AccessLost,
@@ -80,9 +79,7 @@ class ConnectorConformance:
         first = await harness.read(rounds=1)
         again = await harness.read(rounds=1)
         assert set(first.comments) == written
-        assert {key: alike(one) for key, one in first.comments.items()} == {
-            key: alike(one) for key, one in again.comments.items()
-        }
+        assert {key: alike(one) for key, one in first.comments.items()} == {key: alike(one) for key, one in again.comments.items()}
         await harness.connector.close()
 
     async def test_any_cut_tells_the_same(self, stage: Stage) -> None:

@@ -195,8 +195,7 @@ class ProbingConnector(FakeConnector):
 def fake_plugin(world: FakeWorld) -> Plugin:
     """The plugin of a world, to be handed to whatever wants plugins."""
     capabilities = [
-        Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1)
-        for verb in ("describe_page", "send", "find_sent")
+        Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in ("describe_page", "send", "find_sent")
     ]
     verbs = ("poll",) if world.style == "streaming" else ("discover", "probe", "read_thread")
     capabilities += [Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in verbs]

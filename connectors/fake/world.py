@@ -158,9 +158,7 @@ class FakeWorld:
         """Change a comment; the platform tells when."""
         now = self.now()
         old = self.comments[comment]
-        self.comments[comment] = replace(
-            old, text=text, edited_at=now, observed_at=now, raw=_raw({"comment": comment, "text": text})
-        )
+        self.comments[comment] = replace(old, text=text, edited_at=now, observed_at=now, raw=_raw({"comment": comment, "text": text}))
         self._tell(self.comments[comment])
 
     def delete_comment(self, comment: str) -> None:
@@ -207,9 +205,7 @@ class FakeWorld:
         if outgoing.reply_to_external_id not in self.comments:
             raise Rejected("gone", "the comment is not there any more")
         page = outgoing.post.page.external_id
-        key = self.write_comment(
-            outgoing.post.external_id, outgoing.text, reply_to=outgoing.reply_to_external_id, by_page=True
-        )
+        key = self.write_comment(outgoing.post.external_id, outgoing.text, reply_to=outgoing.reply_to_external_id, by_page=True)
         answer = FakeAnswer(
             guid=outgoing.guid,
             page_external_id=page,
@@ -229,9 +225,7 @@ class FakeWorld:
         for comment in self.comments.values():
             same = comment.by_page and comment.text == outgoing.text
             if same and comment.reply_to_external_id == outgoing.reply_to_external_id:
-                return Found(
-                    sent=Sent(external_id=comment.external_id, published_at=comment.written_at, link=comment.link)
-                )
+                return Found(sent=Sent(external_id=comment.external_id, published_at=comment.written_at, link=comment.link))
         return Absent()
 
     def before(self, verb: str) -> None:

@@ -16,8 +16,7 @@ from connectors.sandbox.app import create_app
 from connectors.sandbox.journal import JournalBusyError, JournalDamagedError
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.model import PLATFORMS
-from connectors.sandbox.replay import FileFaultError, Options, ReplayError, Row, Summary, read_rows
-from connectors.sandbox.replay import replay as run_replay
+from connectors.sandbox.replay import FileFaultError, Options, ReplayError, Row, Summary, read_rows, replay as run_replay
 from connectors.sandbox.seed import WorldFileError
 from connectors.sandbox.server import make_server
 
@@ -111,9 +110,7 @@ def _show(summary: Summary) -> None:
     console = Console()
     console.print(table)
     pace = len(summary.placed) / summary.seconds if summary.seconds else 0.0
-    console.print(
-        f"sent {len(summary.placed)} in {summary.seconds:.1f} s ({pace:.0f}/s), skipped {len(summary.skipped)}"
-    )
+    console.print(f"sent {len(summary.placed)} in {summary.seconds:.1f} s ({pace:.0f}/s), skipped {len(summary.skipped)}")
     reasons = Counter(summary.skipped.values())
     for reason, count in reasons.most_common(_REASONS):
         console.print(f"  {count} × {reason}", markup=False)

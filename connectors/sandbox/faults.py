@@ -39,9 +39,7 @@ class Fault:
 
     def fits(self, platform: str, method: str, token: str | None) -> bool:
         """Whether this fault is meant for the call; method names compare without case, `*` is any."""
-        return (
-            self.platform == platform and self.method.lower() in {"*", method.lower()} and self.token in {None, token}
-        )
+        return self.platform == platform and self.method.lower() in {"*", method.lower()} and self.token in {None, token}
 
 
 class Faults:

@@ -56,9 +56,7 @@ class Limits:
 
     def vk_per_second(self, kind: str) -> int:
         """Calls per second of one VK token of this kind."""
-        return {"user": self.vk_user_per_second, "service": self.vk_service_per_second}.get(
-            kind, self.vk_community_per_second
-        )
+        return {"user": self.vk_user_per_second, "service": self.vk_service_per_second}.get(kind, self.vk_community_per_second)
 
     def text(self, platform: str) -> int:
         """Characters a comment may have."""

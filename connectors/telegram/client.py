@@ -67,7 +67,7 @@ class PlainSession(AiohttpSession):
         bot: Bot,
         method: TelegramMethod[Any],
         timeout: float | None = None,  # noqa: ASYNC109 - aiogram's signature
-    ) -> Any:  # noqa: ANN401 - aiogram's signature
+    ) -> Any:
         """One call: an Answer. Raises aiogram's errors."""
         session = await self.create_session()
         url = self.api.api_url(token=bot.token, method=method.__api_method__)
@@ -158,9 +158,7 @@ class TelegramClient:
             for scope, name, seconds in wanted
         ]
 
-    async def _call(
-        self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool = False
-    ) -> Answer:
+    async def _call(self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool = False) -> Answer:
         scene = errors.Scene(sending=sending, credential_key=credential.key, time_scale=self._scale)
         try:
             answer: Answer = await self._session.make_request(self._bot(credential), method, timeout=patience)

@@ -36,9 +36,7 @@ class TelegramConnector:
         self._options = options
         self._client = TelegramClient(options, base_url)
         self._limit = min(MOST_UPDATES, max(1, int(options.limits.get("batch", MOST_UPDATES))))
-        self._bots = frozenset(
-            number for c in options.credentials if (number := mapping.maybe_number(c.secret.split(":", 1)[0]))
-        )
+        self._bots = frozenset(number for c in options.credentials if (number := mapping.maybe_number(c.secret.split(":", 1)[0])))
 
     async def close(self) -> None:
         """Release the sockets."""
@@ -92,9 +90,7 @@ class TelegramConnector:
         if status in SEES_EVERYTHING or (status == "member" and me.get("can_read_all_group_messages") is True):
             return
         reason = "its privacy mode hides comments" if status == "member" else f"it is {status!r} there"
-        raise AccessLost(
-            "no_right", f"the bot cannot hear the discussion group: {reason}", credential_key=credential.key
-        )
+        raise AccessLost("no_right", f"the bot cannot hear the discussion group: {reason}", credential_key=credential.key)
 
     def feeds(self, pages: Sequence[PageRef]) -> Sequence[Feed]:
         """One feed per bot that has pages: the bot that described a page, or the only one."""

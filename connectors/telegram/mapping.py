@@ -264,6 +264,4 @@ def page_snapshot(chat: object, group: object, *, credential_key: str) -> PageSn
     if is_object(group) and (group_name := maybe_text(group.get("username"))):
         options[GROUP_NAME] = group_name
     link = f"{links.SITE}/{username}" if username else links.post_link(str(number), None, "1")
-    return PageSnapshot(
-        external_id=str(number), title=as_text(channel.get("title"), "chat.title"), link=link, options=options
-    )
+    return PageSnapshot(external_id=str(number), title=as_text(channel.get("title"), "chat.title"), link=link, options=options)

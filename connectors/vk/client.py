@@ -138,9 +138,7 @@ class VkClient:
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
         self._windows = {c.key: Window(self._per_second(c.kind), 1 / self._scale) for c in options.credentials}
-        self._quotas = {
-            c.key: Quota(int(self._limits["wall_get_per_day"]), DAY / self._scale) for c in options.credentials
-        }
+        self._quotas = {c.key: Quota(int(self._limits["wall_get_per_day"]), DAY / self._scale) for c in options.credentials}
         self._resting: dict[tuple[str, str], float] = {}
 
     def _per_second(self, kind: str) -> int:
@@ -188,9 +186,7 @@ class VkClient:
             self._quotas[credential.key].take()
         async with paced(self._windows[credential.key], patience=self._options.timeout):
             pool = self._senders if call.sending else self._readers
-            return await asyncio.get_running_loop().run_in_executor(
-                pool, self._blocking, credential.secret, call, scene
-            )
+            return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
 
     def _blocking(self, secret: str, call: Call, scene: errors.Scene) -> Answer:
         """The call itself, in a thread of the pool."""
@@ -201,7 +197,7 @@ class VkClient:
         self._adapter.last.body, self._adapter.last.date = b"", None
         try:
             answer = api.method(call.method, dict(call.params), raw=True)
-        except Exception as error:  # noqa: BLE001 - vk_api meets hostile answers with whatever Python raises
+        except Exception as error:
             raise _translated(error, self._adapter.last.body, scene) from error
         body: bytes = self._adapter.last.body
         if not isinstance(answer, dict) or "response" not in answer:

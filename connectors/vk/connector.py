@@ -95,9 +95,7 @@ class VkConnector:
             count = min(WALL_PAGE, limit - offset)
             params: dict[str, str | int] = {"owner_id": page.external_id, "count": count, "offset": offset}
             observed_at = self._options.now()
-            answer = await self._client.call(
-                Call(method="wall.get", params=params, kinds=READERS, page=page.external_id)
-            )
+            answer = await self._client.call(Call(method="wall.get", params=params, kinds=READERS, page=page.external_id))
             posts = _mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
             batch = Batch(posts=(*batch.posts, *posts.posts), unreadable=(*batch.unreadable, *posts.unreadable))
             if len(posts.posts) + len(posts.unreadable) < count:
@@ -123,9 +121,7 @@ class VkConnector:
         """One call's worth of a post's comments."""
         root = None if root_external_id is None else _number(root_external_id)
         observed_at = self._options.now()
-        under = mapping.Under(
-            page_external_id=post.page.external_id, post_external_id=post.external_id, observed_at=observed_at
-        )
+        under = mapping.Under(page_external_id=post.page.external_id, post_external_id=post.external_id, observed_at=observed_at)
         reading = threads.resume(cursor, now=observed_at, root=root)
         try:
             answer = await self._get_comments(post, threads.next_call(reading, self._page))
@@ -152,9 +148,7 @@ class VkConnector:
             "fields": "screen_name",
             **paging,
         }
-        return await self._client.call(
-            Call(method="wall.getComments", params=params, kinds=READERS, page=post.page.external_id)
-        )
+        return await self._client.call(Call(method="wall.getComments", params=params, kinds=READERS, page=post.page.external_id))
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -267,9 +261,7 @@ def _check_text(text: str) -> None:
         raise _rejected("bad_text", "the text is empty or has characters that no platform takes")
 
 
-def _mapped(
-    answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs
-) -> Result:
+def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
     """A mapping of an answer; an answer that is not as described is set aside whole."""
     try:
         return read(answer.value, *args, **kwargs)

@@ -227,9 +227,7 @@ def comment_of(response: object, under: Under, number: int) -> CommentSnapshot |
     return None
 
 
-def _comment(
-    number: int, item: Json, people: People, under: Under, root: int | None
-) -> CommentSnapshot | Deletion | Unreadable:
+def _comment(number: int, item: Json, people: People, under: Under, root: int | None) -> CommentSnapshot | Deletion | Unreadable:
     deleted = item.get("deleted") is True or item.get("deleted") == 1
     try:
         if deleted and maybe_int(item.get("date")) is None:

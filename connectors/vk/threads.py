@@ -210,14 +210,10 @@ def _parts(row: Row) -> tuple[CommentSnapshot | Deletion | Unreadable, ...]:
 
 
 def _living(parts: tuple[CommentSnapshot | Deletion | Unreadable, ...]) -> int:
-    return sum(
-        1 for part in parts if isinstance(part, Unreadable) or (isinstance(part, CommentSnapshot) and not part.deleted)
-    )
+    return sum(1 for part in parts if isinstance(part, Unreadable) or (isinstance(part, CommentSnapshot) and not part.deleted))
 
 
-def _batch(
-    rows: list[Row], unreadable: tuple[Unreadable, ...], *, whole: WholeThread | None = None, cursor: str | None = None
-) -> Batch:
+def _batch(rows: list[Row], unreadable: tuple[Unreadable, ...], *, whole: WholeThread | None = None, cursor: str | None = None) -> Batch:
     parsed = [part for row in rows for part in _parts(row)]
     return Batch(
         comments=tuple(part for part in parsed if isinstance(part, CommentSnapshot)),

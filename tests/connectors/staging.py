@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 

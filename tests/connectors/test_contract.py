@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from connectors import registry
 from connectors.contract import (
@@ -245,9 +244,7 @@ def test_raw_bytes_keep_every_character(text: str) -> None:
     assert to_bytes(deep)
 
 
-@pytest.mark.parametrize(
-    ("text", "good"), [("Да", True), ("👍", True), ("", False), (" \n", False), ("\0", False), ("а\ud800", False)]
-)
+@pytest.mark.parametrize(("text", "good"), [("Да", True), ("👍", True), ("", False), (" \n", False), ("\0", False), ("а\ud800", False)])
 def test_what_can_be_published(text: str, good: bool) -> None:  # noqa: FBT001 - a table
     assert is_publishable(text) is good
 

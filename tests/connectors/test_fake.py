@@ -78,10 +78,7 @@ class FakeStage:
 
     def error_cases(self) -> Sequence[ErrorCase]:
         """One case of every class."""
-        return [
-            ErrorCase(name=name, verb=verb, error=type(error), code=error.code)
-            for name, (verb, error) in scripted().items()
-        ]
+        return [ErrorCase(name=name, verb=verb, error=type(error), code=error.code) for name, (verb, error) in scripted().items()]
 
     async def order(self, case: ErrorCase) -> None:
         """Plan it."""
@@ -91,9 +88,7 @@ class FakeStage:
 
 def stage_of(style: Style, *, names_post: bool) -> FakeStage:
     """A stage of one style."""
-    world = FakeWorld(
-        style=style, names_post=names_post, can_look_up=style == "probing", honours_guid=style == "probing", poll_wait=0
-    )
+    world = FakeWorld(style=style, names_post=names_post, can_look_up=style == "probing", honours_guid=style == "probing", poll_wait=0)
     page = world.add_page("Село Садовое")
     return FakeStage(
         world=world,

@@ -61,9 +61,7 @@ class KeywordClassifier:
     def __init__(self, terms: Iterable[TopicTerms], markers: Sequence[Marker] | None = None) -> None:
         rows = sorted(terms, key=lambda row: row.code)
         known = load_markers() if markers is None else tuple(markers)
-        said = [
-            (marker.sign, marker.keyword.weight, marker.keyword) for marker in known if marker.sign is not Sign.PLAIN
-        ]
+        said = [(marker.sign, marker.keyword.weight, marker.keyword) for marker in known if marker.sign is not Sign.PLAIN]
         self._facts = tuple(said)
         self._first_topic = len(said)
         self._tree = TopicTree(rows)
@@ -146,18 +144,12 @@ class KeywordClassifier:
             return _light_verdict(kind, ReasonCode.COURTESY, signs.strongest[sign], heavy, len(words))
         if heavy <= 1 and Sign.NEGATION not in points and not sample.has_attachment:
             if points.get(Sign.CHATTER, 0.0) >= _CHATTER_FROM:
-                return _light_verdict(
-                    Kind.CHATTER, ReasonCode.CHATTER, signs.strongest[Sign.CHATTER], heavy, len(words)
-                )
+                return _light_verdict(Kind.CHATTER, ReasonCode.CHATTER, signs.strongest[Sign.CHATTER], heavy, len(words))
             if heavy == 0 and Sign.GREETING in points:
-                return _light_verdict(
-                    Kind.GREETING, ReasonCode.COURTESY, signs.strongest[Sign.GREETING], heavy, len(words)
-                )
+                return _light_verdict(Kind.GREETING, ReasonCode.COURTESY, signs.strongest[Sign.GREETING], heavy, len(words))
         return None
 
-    def _appeal_or_doubt(
-        self, reading: Reading, signs: _Signs, evidence: Evidence, post: Evidence | None
-    ) -> Classification:
+    def _appeal_or_doubt(self, reading: Reading, signs: _Signs, evidence: Evidence, post: Evidence | None) -> Classification:
         needed = APPEAL_FROM + (TALK_NEEDS if reading.starts_with_person else 0.0)
         is_appeal = True if signs.strength >= needed and signs.demand >= DEMAND_FROM else None
         about = evidence if post is None else evidence.plus(post)
@@ -174,9 +166,7 @@ class KeywordClassifier:
             reasons=tuple(reasons),
         )
 
-    def _why_topic(
-        self, best: Sequence[tuple[str, float]], evidence: Evidence, post: Evidence | None
-    ) -> Iterable[Reason]:
+    def _why_topic(self, best: Sequence[tuple[str, float]], evidence: Evidence, post: Evidence | None) -> Iterable[Reason]:
         if not best:
             yield Reason(code=ReasonCode.NO_TOPIC)
             return

@@ -22,7 +22,9 @@ router = APIRouter(prefix="/api/v1", tags=["appeals"], dependencies=[Depends(BEA
 
 Reader = Annotated[Access, Depends(requires(Permission.APPEAL_READ))]
 Creator = Annotated[Access, Depends(requires(Permission.APPEAL_CREATE))]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", description="Your own key of this act: the same key is done once", max_length=1000)]
+Key = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="Your own key of this act: the same key is done once", max_length=1000)
+]
 
 
 @router.get("/appeals", summary="A page of appeals", responses=problems())
@@ -62,9 +64,7 @@ async def create_appeal(
         priority=body.priority,
     )
     source = "api" if access.is_service else "hand"
-    created = await desk.create(
-        session, access, office, new=new, source=source, key=None if key is None else checked_key(key), now=now
-    )
+    created = await desk.create(session, access, office, new=new, source=source, key=None if key is None else checked_key(key), now=now)
     response.headers["Location"] = f"/api/v1/appeals/{format_number(created.number)}"
     if created.repeated:
         response.status_code = 200

@@ -27,7 +27,9 @@ class _Coded(Protocol):
 async def asked_filters(
     office: CurrentOffice,
     *,
-    status: Annotated[list[Status] | None, Query(description="Those that wait (new, in_work) unless given; with `q` or `trouble`: any")] = None,
+    status: Annotated[
+        list[Status] | None, Query(description="Those that wait (new, in_work) unless given; with `q` or `trouble`: any")
+    ] = None,
     mine: Annotated[bool, Query(description="Those that the asker has taken")] = False,
     overdue: Annotated[bool, Query(description="The nearest deadline has passed")] = False,
     trouble: Annotated[bool, Query(description="An answer failed, or nobody can tell whether it stands")] = False,

@@ -13,8 +13,12 @@ from app.appeals.rules import Status
 from app.replies.rules import ReplyState
 from app.sources.rules import storable
 
-Number = Annotated[str, BeforeValidator(lambda value: format_number(value) if isinstance(value, int) else value), Field(examples=["481-937-512"])]
-Code = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), AfterValidator(lambda value: storable(value)[0])]
+Number = Annotated[
+    str, BeforeValidator(lambda value: format_number(value) if isinstance(value, int) else value), Field(examples=["481-937-512"])
+]
+Code = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), AfterValidator(lambda value: storable(value)[0])
+]
 
 
 class Told(BaseModel):
@@ -108,7 +112,9 @@ class NewReplyBody(BaseModel):
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
     comment_id: int | None = Field(None, ge=1, le=2**63 - 1)
-    version: int | None = Field(None, ge=1, le=2**31 - 1, description="The appeal's version that the answer was written to: refused (409) when it has moved on")
+    version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="The appeal's version that the answer was written to: refused (409) when it has moved on"
+    )
 
 
 class ReplyAccepted(BaseModel):

@@ -84,8 +84,7 @@ def photo_attachments(page: Page, photo: str | None, date: int, base: str) -> li
         return []
     address = photo if photo.startswith(("https://", "http://")) else f"{base}/pictures/{quote(photo, safe='')}.png"
     sizes = [
-        {"type": kind, "url": address, "width": width, "height": width * 3 // 4}
-        for kind, width in (("s", 75), ("m", 130), ("x", 604))
+        {"type": kind, "url": address, "width": width, "height": width * 3 // 4} for kind, width in (("s", 75), ("m", 130), ("x", 604))
     ]
     return [
         {

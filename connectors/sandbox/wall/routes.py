@@ -99,9 +99,7 @@ def _reading(router: APIRouter, screens: Screens, world: World, hub: Hub) -> Non
             return screens.show(request, "missing.html", error.status)
         posts, older = shown_posts(page, before)
         views = [post_view(world, page, post) for post in posts]
-        return screens.show(
-            request, "wall.html", page=page_view(page), posts=views, older=older, single=False, news=hub.number
-        )
+        return screens.show(request, "wall.html", page=page_view(page), posts=views, older=older, single=False, news=hub.number)
 
     @router.get("/wall/{platform}/{name}/events")
     async def events(request: Request, platform: str, name: str, after: int | None = None) -> Response:
@@ -121,9 +119,7 @@ def _reading(router: APIRouter, screens: Screens, world: World, hub: Hub) -> Non
             return screens.show(request, "missing.html", error.status)
         if request.query_params.get("part"):
             return screens.show(request, "post.html", page=page_view(page), post=view)
-        return screens.show(
-            request, "wall.html", page=page_view(page), posts=[view], older=None, single=True, news=hub.number
-        )
+        return screens.show(request, "wall.html", page=page_view(page), posts=[view], older=None, single=True, news=hub.number)
 
     @router.get(_COMMENT)
     async def comment(request: Request, platform: str, name: str, post_id: int, comment_id: int) -> Response:
@@ -185,9 +181,7 @@ def _files(router: APIRouter) -> None:
 async def _form(request: Request) -> Fields:
     form = await request.form()
     # Browsers send line breaks of a text area as CR LF; people wrote LF.
-    values: dict[str, Any] = {
-        key: value.replace("\r\n", "\n") for key, value in form.items() if isinstance(value, str) and value
-    }
+    values: dict[str, Any] = {key: value.replace("\r\n", "\n") for key, value in form.items() if isinstance(value, str) and value}
     values["as_page"] = values.get("as_page") == "1"
     values.setdefault("text", "")
     if not values["as_page"]:

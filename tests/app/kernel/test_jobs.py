@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-async def _until(condition: Any, seconds: float = 10) -> None:  # noqa: ANN401 - any async condition
+async def _until(condition: Any, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import text
 
+from app.appeals.rules import Act
 from app.kernel.db import Database, DatabaseRole
 from app.kernel.live import Live
 from tests.factories import make_appeal, make_event
-from app.appeals.rules import Act
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -36,7 +36,11 @@ async def test_news_wake_and_a_lost_connection_wakes_all(database_url: URL, owne
                 await make_event(session, appeal=await make_appeal(session), act=Act.OPENED)
             assert "appeals" in await waiter.wait(10)
             async with owner_db.write() as session:
-                await session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'otklik live' AND datname = current_database()"))
+                await session.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'otklik live' AND datname = current_database()"
+                    )
+                )
             woken: frozenset[str] = frozenset()
             async with asyncio.timeout(40):
                 while woken != Live.ALL:

@@ -48,7 +48,9 @@ def matter_of(appeal: Appeal, priority: str = "ordinary") -> Matter:
     return Matter(agencies=(appeal.agency_id,), territories=(appeal.territory_id,), platform="vk", priority=priority)
 
 
-def stop(appeal: Appeal, at: datetime, cause: StopCause = StopCause.FULFILLED, *, cycle: int = 1, promises: Sequence[Promise] | None = None) -> sla.Stop:
+def stop(
+    appeal: Appeal, at: datetime, cause: StopCause = StopCause.FULFILLED, *, cycle: int = 1, promises: Sequence[Promise] | None = None
+) -> sla.Stop:
     return sla.Stop(appeal_id=appeal.id, cycle=cycle, promises=promises, at=at, cause=cause, agency_id=appeal.agency_id)
 
 
@@ -279,7 +281,9 @@ async def test_a_long_or_plain_term_is_not_told_day_by_day(owner_db: Database, w
         hours = await make.make_calendar(session)
         await make.make_timer(session, appeal=appeal, calendar=hours)
         long = Term(seconds=9 * 3600, working=True)
-        await make.make_timer(session, appeal=appeal, promise=Promise.FINAL_ANSWER, calendar=hours, term=long, due_at=MORNING + timedelta(days=300))
+        await make.make_timer(
+            session, appeal=appeal, promise=Promise.FINAL_ANSWER, calendar=hours, term=long, due_at=MORNING + timedelta(days=300)
+        )
         await make.make_timer(session, appeal=appeal, promise=Promise.INTERIM_ANSWER, stopped_at=MORNING + timedelta(hours=1))
         await make.make_pause(session, appeal=appeal, since=MORNING + timedelta(hours=2), until=MORNING + timedelta(hours=3))
     async with worker_db.read() as session:

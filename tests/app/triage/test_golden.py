@@ -63,9 +63,7 @@ def test_nothing_light_opens_an_appeal(golden: list[dict[str, str]], verdicts: l
 
 def test_kinds_are_right(golden: list[dict[str, str]], verdicts: list[Classification]) -> None:
     wrong = [
-        (row["text"], row["kind"], verdict.kind.value)
-        for row, verdict in zip(golden, verdicts, strict=True)
-        if row["kind"] != verdict.kind
+        (row["text"], row["kind"], verdict.kind.value) for row, verdict in zip(golden, verdicts, strict=True) if row["kind"] != verdict.kind
     ]
     assert len(wrong) <= (1 - KIND_FLOOR) * len(golden), wrong
 
@@ -80,8 +78,6 @@ def test_groups_are_right(golden: list[dict[str, str]], verdicts: list[Classific
     groups = groups_of()
     rows = [(row, verdict) for row, verdict in zip(golden, verdicts, strict=True) if row["group"]]
     wrong = [
-        (row["text"], row["group"], verdict.topic_code)
-        for row, verdict in rows
-        if groups.get(verdict.topic_code or "") != row["group"]
+        (row["text"], row["group"], verdict.topic_code) for row, verdict in rows if groups.get(verdict.topic_code or "") != row["group"]
     ]
     assert len(wrong) <= (1 - GROUP_FLOOR) * len(rows), wrong

@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from app.triage.classification import Classification, Sample, TopicScore
 from app.triage.classifiers.keywords import KeywordClassifier
@@ -142,9 +141,7 @@ def test_one_answer_per_sample_in_order(large: KeywordClassifier) -> None:
 
 
 def test_threads_share_a_classifier() -> None:
-    texts = [
-        f"Когда починят дорогу {number} у дома, нет воды и света, {'снег ' * (number % 7)}?" for number in range(300)
-    ]
+    texts = [f"Когда починят дорогу {number} у дома, нет воды и света, {'снег ' * (number % 7)}?" for number in range(300)]
     samples = [Sample(text=text) for text in texts]
     expected = sample_classifier().classify(samples)
     shared = sample_classifier()

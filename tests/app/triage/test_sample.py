@@ -57,9 +57,7 @@ def test_codes_are_short_stable_slugs_and_parents_exist(table: str) -> None:
 
 
 def test_references_lead_somewhere() -> None:
-    territories, agencies, topics, spheres = (
-        codes(f"{t}.csv") for t in ("territories", "agencies", "topics", "spheres")
-    )
+    territories, agencies, topics, spheres = (codes(f"{t}.csv") for t in ("territories", "agencies", "topics", "spheres"))
     pages = {page_key(row): row for row in sample_rows("pages.csv")}
     for row in territories.values():
         assert not row["timezone"] or ZoneInfo(row["timezone"])

@@ -17,10 +17,7 @@ def sample_rows(name: str) -> list[dict[str, str]]:
 
 def sample_terms() -> list[TopicTerms]:
     """Its topics with their keywords."""
-    return [
-        TopicTerms(code=row["code"], parent=row["parent"] or None, keywords=row["keywords"])
-        for row in sample_rows("topics.csv")
-    ]
+    return [TopicTerms(code=row["code"], parent=row["parent"] or None, keywords=row["keywords"]) for row in sample_rows("topics.csv")]
 
 
 def sample_classifier() -> KeywordClassifier:

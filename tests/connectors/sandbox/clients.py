@@ -36,7 +36,7 @@ def make_vk(url: str, token: str) -> VkApi:
     session.trust_env = False
     session.mount("https://api.vk.ru/", _Rewrite(url))
     vk = VkApi(token=token, session=session, api_version="5.199")
-    vk.RPS_DELAY = (0.05 if token == "town-token" else 0.34) / SCALE  # noqa: S105 - a token of the sandbox
+    vk.RPS_DELAY = (0.05 if token == "town-token" else 0.34) / SCALE
     return vk
 
 
@@ -64,9 +64,7 @@ class Client:
 
     def comment(self, text: str, **more: Any) -> dict[str, Any]:
         """Write under the latest post of the town's VK page."""
-        return self.post(
-            "/world/comments", {"platform": "vk", "page": "town", "author": "Анна Садова", "text": text} | more
-        )
+        return self.post("/world/comments", {"platform": "vk", "page": "town", "author": "Анна Садова", "text": text} | more)
 
     def _checked(self, response: httpx.Response, status: int) -> dict[str, Any]:
         assert response.status_code == status, response.text

@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from vk_api.exceptions import ApiError
 from vk_api.execute import VkFunction
 from vk_api.requests_pool import VkRequestsPool

@@ -174,7 +174,7 @@ async def test_nothing_is_kept_longer_than_a_day(start: Callable[..., AbstractCo
 
 
 async def test_privacy_mode_hides_what_is_not_meant_for_the_bot(sandbox: Running, http: Client) -> None:
-    token = "5002:private"  # noqa: S105 - a token of the sandbox
+    token = "5002:private"
     http.post("/world/tokens", {"platform": "telegram", "token": token, "username": "shy_bot", "pages": ["town_news"]})
     write(http, "Просто вопрос")
     write(http, "/start")
@@ -324,9 +324,7 @@ async def test_json_bodies_and_get_work_as_forms_do(http: Client) -> None:
     assert http.get(f"/bot{BOT}/getMe")["result"]["id"] == 5001
     assert http.get(f"/bot{BOT}/getUpdates?limit=1&allowed_updates=%5B%22message%22%5D")["ok"] is True
     for body in (b"[]", b"{", b"\xff"):
-        answer = http.http.post(
-            f"/bot{BOT}/sendMessage", content=body, headers={"Content-Type": "application/json"}
-        ).json()
+        answer = http.http.post(f"/bot{BOT}/sendMessage", content=body, headers={"Content-Type": "application/json"}).json()
         assert (answer["ok"], answer["error_code"]) == (False, 400)
     assert http.http.get(f"/bot{BOT}/explode").status_code == 404
     assert http.http.get(f"/bot{BOT}/getUpdates?offset=half").json()["error_code"] == 400
@@ -347,7 +345,7 @@ async def test_a_photo_comes_with_its_file(bot: Bot, http: Client) -> None:
 
 
 async def test_an_administrator_hears_of_posts_and_writes_them(sandbox: Running, http: Client) -> None:
-    token = "5003:admin"  # noqa: S105 - a token of the sandbox
+    token = "5003:admin"
     spec = {"platform": "telegram", "token": token, "username": "chief_bot", "admin": True, "pages": ["town_news"]}
     http.post("/world/tokens", spec)
     async with other_bot(sandbox.url, token) as chief:

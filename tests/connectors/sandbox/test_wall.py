@@ -114,9 +114,7 @@ def test_missed_news_are_known_to_be_missed() -> None:
 
 @pytest.mark.browser
 @pytest.mark.timeout(90)
-async def test_a_citizen_writes_and_sees_the_answer_arrive(
-    sandbox: Running, http: Client, vk: Callable[..., VkApi]
-) -> None:
+async def test_a_citizen_writes_and_sees_the_answer_arrive(sandbox: Running, http: Client, vk: Callable[..., VkApi]) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("needs a Chromium on this machine")

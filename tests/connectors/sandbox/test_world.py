@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from connectors.sandbox.app import build, create_app
 from connectors.sandbox.clock import SystemClock
@@ -163,9 +162,7 @@ def test_a_restart_keeps_the_world(start: Callable[..., AbstractContextManager[R
         assert int(http.comment("Дальше")["id"]) == answer + 1
 
 
-def test_a_torn_last_line_is_cut_off_and_said(
-    world_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_torn_last_line_is_cut_off_and_said(world_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     build(data_dir=tmp_path, world_file=world_file)[0].world.close()
     journal = tmp_path / "world.jsonl"
     whole = journal.read_bytes()

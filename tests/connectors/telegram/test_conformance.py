@@ -59,9 +59,7 @@ async def stage() -> AsyncIterator[SandboxStage]:
     """A channel with its discussion group, and one bot that hears everything."""
     with running(time_scale=TIME_SCALE) as sandbox:
         world = World(sandbox.url)
-        await world.post(
-            "/world/pages", platform="telegram", page="sadovoye", discussion="sadovoye_chat", title="Село Садовое"
-        )
+        await world.post("/world/pages", platform="telegram", page="sadovoye", discussion="sadovoye_chat", title="Село Садовое")
         await world.post(
             "/world/tokens",
             platform="telegram",

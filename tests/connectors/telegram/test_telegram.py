@@ -19,8 +19,8 @@ from connectors.contract import (
     Credential,
     Feed,
     Options,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     PageRef,
     PostRef,
     Rejected,
@@ -156,9 +156,7 @@ async def test_a_channel_without_comments() -> None:
         assert error.code == "comments_closed"
 
 
-@pytest.mark.parametrize(
-    ("link", "code"), [("@nobody_is_here", "gone"), ("@sadovoye_chat", "not_a_page"), ("две улицы", "not_a_page")]
-)
+@pytest.mark.parametrize(("link", "code"), [("@nobody_is_here", "gone"), ("@sadovoye_chat", "not_a_page"), ("две улицы", "not_a_page")])
 async def test_a_link_that_leads_to_no_channel(link: str, code: str) -> None:
     async with town() as here:
         error = await caught(here.telegram.describe_page(link))
@@ -214,9 +212,7 @@ def test_pages_go_to_the_bot_that_sees_them() -> None:
     bots = (BOT, Credential(key="other", kind="bot", secret="4300:AAG-never-a-real-one_0123456789abcd"))
     telegram = TelegramConnector(Options(api_url=None, credentials=bots), "https://api.telegram.example")
     described = PageRef(external_id="-1", options={"credential_key": "other", "linked_chat_id": "-2"})
-    feeds = {
-        feed.credential_key: [page.external_id for page in feed.pages] for feed in telegram.feeds([PAGE, described])
-    }
+    feeds = {feed.credential_key: [page.external_id for page in feed.pages] for feed in telegram.feeds([PAGE, described])}
     assert feeds == {"bot": ["-1001500"], "other": ["-1"]}
     assert telegram.feeds([]) == []
 

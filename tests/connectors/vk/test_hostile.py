@@ -16,8 +16,8 @@ from connectors.contract import (
     CommentSnapshot,
     Credential,
     Options,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     PageRef,
     PostRef,
     TryLater,
@@ -35,9 +35,7 @@ RECORDED: dict[str, Any] = fixtures("vk")
 POST = PostRef(page=PageRef(external_id="-500"), external_id="3")
 READER = Credential(key="reader", kind="service", secret="secret-r")
 WRITER = Credential(key="writer", kind="community", secret="secret-w", page_external_id="500")
-ANSWER = Outgoing(
-    guid="g1", post=POST, reply_to_external_id="11", root_external_id="11", text="Ответ", first_tried_at=utc_now()
-)
+ANSWER = Outgoing(guid="g1", post=POST, reply_to_external_id="11", root_external_id="11", text="Ответ", first_tried_at=utc_now())
 
 
 @pytest.fixture
@@ -48,9 +46,7 @@ async def server() -> AsyncIterator[RawServer]:
 
 @pytest.fixture
 async def vk(server: RawServer) -> AsyncIterator[VkConnector]:
-    connector = VkConnector(
-        Options(api_url=server.url, credentials=(READER, WRITER), time_scale=100, timeout=1.5), server.url
-    )
+    connector = VkConnector(Options(api_url=server.url, credentials=(READER, WRITER), time_scale=100, timeout=1.5), server.url)
     yield connector
     await connector.close()
 
@@ -69,9 +65,7 @@ def first(batch: Batch) -> CommentSnapshot:
     return batch.comments[0]
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/json; charset=utf-8", "application/json", "text/html; charset=cp1251"]
-)
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/json", "text/html; charset=cp1251"])
 async def test_text_is_utf8_whatever_the_header_says(vk: VkConnector, server: RawServer, content_type: str) -> None:
     server.plan(http(answer_with("Ёж и ëж"), content_type=content_type))
     assert first(await read(vk)).text == "Ёж и ëж"

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from connectors.vk import mapping, threads
 
@@ -82,9 +81,7 @@ class Wall:
         return row
 
 
-def read(
-    wall: Wall, *, page: int, root: int | None = None, meanwhile: Callable[[int], None] | None = None
-) -> list[Batch]:
+def read(wall: Wall, *, page: int, root: int | None = None, meanwhile: Callable[[int], None] | None = None) -> list[Batch]:
     """Read to the end, going through the cursor each time as another process would."""
     batches: list[Batch] = []
     cursor: str | None = None
@@ -223,9 +220,7 @@ def test_an_unreadable_row_forbids_the_claim() -> None:
     assert len(step.batch.unreadable) == 1
 
 
-@pytest.mark.parametrize(
-    "cursor", ["", "{}", "nonsense", '{"v":1}', '{"v":0,"since":"x"}', '{"v":1,"since":"2026-11-17T07:00"}']
-)
+@pytest.mark.parametrize("cursor", ["", "{}", "nonsense", '{"v":1}', '{"v":0,"since":"x"}', '{"v":1,"since":"2026-11-17T07:00"}'])
 def test_a_cursor_that_is_not_ours_starts_anew(cursor: str) -> None:
     assert threads.resume(cursor, now=NOW, root=5) == threads.begin(NOW, 5)
 

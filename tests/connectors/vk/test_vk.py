@@ -64,9 +64,7 @@ class Town:
         return PostRef(page=PAGE, external_id=told["id"])
 
     async def comment(self, post: PostRef, text: str, **more: object) -> str:
-        told = await self.world.post(
-            "/world/comments", platform="vk", page="sadovoye", post_id=post.external_id, text=text, **more
-        )
+        told = await self.world.post("/world/comments", platform="vk", page="sadovoye", post_id=post.external_id, text=text, **more)
         return str(told["id"])
 
     def answer(self, post: PostRef, comment: str, text: str, *, ago: float = 0) -> Outgoing:

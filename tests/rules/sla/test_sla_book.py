@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from app.sla.book import OPENING_PROMISES, Book, DatedCalendar, DatedPolicy
 from app.sla.calendar import WorkingCalendar, parse_hours, to_json

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from app.sla.calendar import (
     CalendarError,
@@ -45,9 +44,7 @@ hours = st.lists(st.integers(0, 86_400), max_size=8, unique=True).map(
 )
 days = st.dictionaries(
     st.dates(date(1970, 1, 1), date(2100, 12, 31)),
-    st.builds(
-        Day, st.just(DayKind.EXCEPTION), hours, st.text(max_size=20), st.text(max_size=20), st.none() | st.dates()
-    ),
+    st.builds(Day, st.just(DayKind.EXCEPTION), hours, st.text(max_size=20), st.text(max_size=20), st.none() | st.dates()),
     max_size=5,
 )
 

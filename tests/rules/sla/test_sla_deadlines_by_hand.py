@@ -160,9 +160,7 @@ def test_zones(zone: str, start: str, hours: int, due: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(("week", "zone", "start", "hours", "due", "why"), CHANGES, ids=lambda value: str(value)[:60])
-def test_changes_of_the_clock(  # noqa: PLR0913, PLR0917 - one argument a column
-    week: str, zone: str, start: str, hours: int, due: str, why: str
-) -> None:
+def test_changes_of_the_clock(week: str, zone: str, start: str, hours: int, due: str, why: str) -> None:
     assert why
     calendar = {
         "office": WorkingCalendar(zone, OFFICE_WEEK),

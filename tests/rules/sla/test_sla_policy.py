@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from app.sla.calendar import add_working, working_time
 from app.sla.policy import (
@@ -36,7 +35,7 @@ DAY = Term(seconds=86_400)
 MATTER = Matter(topics=(700, 70, 7), agencies=(500, 50), territories=(300, 30, 3), platform="vk", priority="urgent")
 
 
-def policy(  # noqa: PLR0913 - the conditions of a policy
+def policy(
     code: str,
     number: int = 0,
     *,
@@ -177,9 +176,7 @@ lineages = st.lists(st.integers(1, 4), max_size=3, unique=True)
 
 @settings(max_examples=150)
 @given(policies, st.builds(Matter, lineages, lineages, lineages, st.sampled_from(["vk", "ok"]), st.just("urgent")))
-def test_what_is_chosen_fits_and_taking_away_others_changes_nothing(
-    given_: list[PolicyVersion], matter: Matter
-) -> None:
+def test_what_is_chosen_fits_and_taking_away_others_changes_nothing(given_: list[PolicyVersion], matter: Matter) -> None:
     unique = list({one.code: one for one in given_}.values())
     choice = choose(unique, matter, FIRST)
     if choice.policy is None:

@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from app.sla.calendar import (
     COUNTED,
@@ -124,9 +123,7 @@ def test_additive_over_any_split(calendar: WorkingCalendar, a: datetime, b: date
 
 @settings(deadline=None, max_examples=60)
 @given(calendars(), moments, moments, durations)
-def test_monotone_and_never_more_than_elapsed(
-    calendar: WorkingCalendar, a: datetime, b: datetime, longer: timedelta
-) -> None:
+def test_monotone_and_never_more_than_elapsed(calendar: WorkingCalendar, a: datetime, b: datetime, longer: timedelta) -> None:
     a, b = min(a, b), max(a, b)
     worked = working_time(calendar, a, b)
     assert timedelta(0) <= worked <= b - a
@@ -155,9 +152,7 @@ def test_the_deadline_is_the_earliest_such_moment(calendar: WorkingCalendar, a: 
 
 @settings(deadline=None, max_examples=60)
 @given(calendars().filter(lambda calendar: any(calendar.week)), moments, durations, durations)
-def test_two_terms_in_a_row_are_their_sum(
-    calendar: WorkingCalendar, start: datetime, one: timedelta, two: timedelta
-) -> None:
+def test_two_terms_in_a_row_are_their_sum(calendar: WorkingCalendar, start: datetime, one: timedelta, two: timedelta) -> None:
     in_a_row = add_working(calendar, add_working(calendar, start, one), two)
     at_once = add_working(calendar, start, one + two)
     assert in_a_row == at_once
@@ -223,9 +218,7 @@ def test_days_by_hand() -> None:
     assert add_working_days(calendar, asked, 7) == datetime(2026, 1, 14, 18, 0, tzinfo=zone)
     assert add_days(calendar, asked, 30) == datetime(2026, 1, 24, 0, 0, tzinfo=zone)
     # The eve of 1 May ends an hour earlier.
-    assert add_working_days(calendar, datetime(2026, 4, 29, 9, 0, tzinfo=zone), 1) == datetime(
-        2026, 4, 30, 17, 0, tzinfo=zone
-    )
+    assert add_working_days(calendar, datetime(2026, 4, 29, 9, 0, tzinfo=zone), 1) == datetime(2026, 4, 30, 17, 0, tzinfo=zone)
 
 
 def test_plain_time_goes_by_the_clock_not_by_the_wall() -> None:
@@ -343,10 +336,7 @@ def test_threads_that_build_at_once_agree() -> None:
         found = {index: add_working(calendar, starts[index], timedelta(hours=900)) for index in order}
         results.append([found[index] for index in range(len(starts))])
 
-    orders = [
-        [(index * step + shift) % len(starts) for index in range(len(starts))]
-        for shift, step in enumerate((1, 3, 7, 9) * 2)
-    ]
+    orders = [[(index * step + shift) % len(starts) for index in range(len(starts))] for shift, step in enumerate((1, 3, 7, 9) * 2)]
     threads = [threading.Thread(target=work, args=(order,)) for order in orders]
     for thread in threads:
         thread.start()

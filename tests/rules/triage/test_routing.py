@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from app.triage.routing import Place, Route, Router, Rule
 from app.triage.rules import ReasonCode
@@ -153,10 +152,9 @@ def test_a_batch_is_its_parts(rules: list[Rule], places: list[Place]) -> None:
 
 
 def test_many_rules_cost_no_more_than_few() -> None:
-    chance = random.Random(7)  # noqa: S311 - a test's dice
+    chance = random.Random(7)
     places = [
-        Place(page_id=n, territory_ids=(n % 50, 100 + n % 5, 200), topic_ids=(n % 200, 300 + n % 26), page_agency_id=n)
-        for n in range(500)
+        Place(page_id=n, territory_ids=(n % 50, 100 + n % 5, 200), topic_ids=(n % 200, 300 + n % 26), page_agency_id=n) for n in range(500)
     ]
 
     def cost(count: int) -> float:

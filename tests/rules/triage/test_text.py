@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from app.triage.text import LIMIT, clean, is_word, plain_word, read, stem
 from app.triage.vocabulary import Keyword, KeywordError, Matcher, canonical, parse_keywords
@@ -108,9 +107,7 @@ def test_a_cell_is_read_with_its_weights() -> None:
     assert parse_keywords("") == ()
 
 
-@pytest.mark.parametrize(
-    "cell", ["=2", "вода=", "вода=nan", "вода=0", "вода=99", "а*", "*вода", "а б в г д е", "вода!", "в=1=2"]
-)
+@pytest.mark.parametrize("cell", ["=2", "вода=", "вода=nan", "вода=0", "вода=99", "а*", "*вода", "а б в г д е", "вода!", "в=1=2"])
 def test_a_wrong_keyword_is_named(cell: str) -> None:
     with pytest.raises(KeywordError, match="'"):
         parse_keywords(f"автобус; {cell}")
@@ -125,9 +122,7 @@ def test_any_cell_is_read_or_refused(cell: str) -> None:
     Matcher(keywords).find(read(cell).tokens)
 
 
-WORDS = st.sampled_from(
-    ["вода", "воды", "дорога", "дорогой", "снег", "снега", "нет", "не", "яма", "ямы", "мост", "горячая"]
-)
+WORDS = st.sampled_from(["вода", "воды", "дорога", "дорогой", "снег", "снега", "нет", "не", "яма", "ямы", "мост", "горячая"])
 
 
 @given(st.lists(WORDS, min_size=1, max_size=3), st.lists(WORDS, max_size=12))
