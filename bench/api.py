@@ -147,7 +147,7 @@ def free_port() -> int:
 async def process(command: Sequence[str], port: int, path: str, environment: dict[str, str]) -> AsyncIterator[None]:
     """A server until the block ends; RuntimeError when it does not answer in time."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, *command, env=os.environ | environment, cwd=ROOT,
+        sys.executable, *command, env=os.environ | environment, cwd=ROOT,  # noqa: TID251 - handed on, not read
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -62,15 +62,14 @@ def texts() -> list[str]:
 def batches(page: str, posts: list[str], count: int, size: int) -> list[Batch]:
     """Comments of different authors under some posts, cut into batches."""
     words = itertools.cycle(texts())
-    rows = []
-    for number in range(count):
-        rows.append(
-            CommentSnapshot(
-                page_external_id=page, post_external_id=posts[number % len(posts)], external_id=str(1_000 + number), text=next(words),
-                written_at=NOW - timedelta(seconds=number % 3_600), observed_at=NOW, link=f"https://example.test/{number}",
-                raw=b'{"id": %d, "text": "..."}' % number, author=AuthorSnapshot(external_id=str(number), name=f"Author {number}"),
-            )
-        )  # fmt: skip
+    rows = [
+        CommentSnapshot(
+            page_external_id=page, post_external_id=posts[number % len(posts)], external_id=str(1_000 + number), text=next(words),
+            written_at=NOW - timedelta(seconds=number % 3_600), observed_at=NOW, link=f"https://example.test/{number}",
+            raw=b'{"id": %d, "text": "..."}' % number, author=AuthorSnapshot(external_id=str(number), name=f"Author {number}"),
+        )
+        for number in range(count)
+    ]  # fmt: skip
     return [Batch(comments=tuple(rows[start : start + size])) for start in range(0, count, size)]
 
 
@@ -91,7 +90,7 @@ async def measure(database: Database, count: int, size: int) -> None:
         await store.store_batch(session, platform=page.platform, batch=wall, now=NOW)
     given = batches(page.external_id, posts, count, size)
 
-    floor = await floor_of(database, page, posts, given)
+    floor = await floor_of(database, page, given)
     began = time.perf_counter()
     for batch in given:
         async with database.write() as session:
@@ -113,7 +112,7 @@ async def measure(database: Database, count: int, size: int) -> None:
     print(f"both                                 {both:10,.0f} /s   {both / floor:6.3f} of the floor")
 
 
-async def floor_of(database: Database, page: object, posts: list[str], given: list[Batch]) -> float:
+async def floor_of(database: Database, page: object, given: list[Batch]) -> float:
     """The same rows by multi-row INSERT … ON CONFLICT into a twin of the table."""
     async with database.write() as session:
         await session.execute(text("CREATE TABLE comment_alone (LIKE comment INCLUDING ALL EXCLUDING IDENTITY)"))

@@ -83,7 +83,8 @@ async def prepare(url: URL, *, name: str | None = None) -> URL:
     except (TimeoutError, OSError, asyncpg.PostgresError) as error:
         raise SetupError(
             "setup.database",
-            f"PostgreSQL at {url.host or url.query.get('host', 'the socket')}:{url.port or 5432} does not let us in: {error}. Check OTKLIK_DATABASE_URL and that the server runs.",
+            f"PostgreSQL at {url.host or url.query.get('host', 'the socket')}:{url.port or 5432} does not let us in: {error}. "
+            "Check OTKLIK_DATABASE_URL and that the server runs.",
         ) from error
     try:
         major = connection.get_server_version().major

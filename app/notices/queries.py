@@ -79,5 +79,8 @@ def _visible_to(access: Access) -> tuple[str, dict[str, Any]]:
     """A condition on the notice `n` and its appeal `a`: what this person holds now."""
     if access.whole:
         return "true", {}
-    condition = "(coalesce(a.agency_id, n.agency_id) = ANY (:scope_agencies) OR coalesce(a.territory_id, n.territory_id) = ANY (:scope_territories))"
+    condition = (
+        "(coalesce(a.agency_id, n.agency_id) = ANY (:scope_agencies) "
+        "OR coalesce(a.territory_id, n.territory_id) = ANY (:scope_territories))"
+    )
     return condition, {"scope_agencies": list(access.agency_ids), "scope_territories": list(access.territory_ids)}

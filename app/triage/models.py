@@ -36,7 +36,10 @@ class Verdict(Base):
 
 
 class RoutingRule(Base):
-    """page × territory × topic → agency; an empty column means any, an empty agency the page's own. Retired, never deleted: verdicts name it."""
+    """page × territory × topic → agency; an empty column means any, an empty agency the page's own.
+
+    Retired, never deleted: verdicts name it.
+    """
 
     __tablename__ = "routing_rule"
     __table_args__ = (UniqueConstraint("page_id", "territory_id", "topic_id", "retired_at", postgresql_nulls_not_distinct=True),)

@@ -162,7 +162,7 @@ class TelegramClient:
         scene = errors.Scene(sending=sending, credential_key=credential.key, time_scale=self._scale)
         try:
             answer: Answer = await self._session.make_request(self._bot(credential), method, timeout=patience)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the SDK raises has a word in the contract
             raise _translated(error, scene) from None
         return answer
 

@@ -59,7 +59,7 @@ class TelegramConnector:
                 return await self._describe(credential, name)
             except (AccessLost, Rejected) as error:
                 failure = failure or error
-        assert failure is not None
+        assert failure is not None  # noqa: S101 - there is a credential, so the loop has set it
         raise failure
 
     async def _describe(self, credential: Credential, name: str) -> PageSnapshot:

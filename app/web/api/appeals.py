@@ -112,5 +112,6 @@ def _members(row: QueueRow | AppealRow) -> dict[str, Any]:
 
 
 _PARTS = (
-    "post", "comments", "earlier_comments", "verdicts", "replies", "notes", "events", "timers", "assignments", "earlier_appeals", "held_until",
+    "post", "comments", "earlier_comments", "verdicts", "replies", "notes", "events", "timers", "assignments", "earlier_appeals",
+    "held_until",
 )  # fmt: skip

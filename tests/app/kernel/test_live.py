@@ -38,7 +38,8 @@ async def test_news_wake_and_a_lost_connection_wakes_all(database_url: URL, owne
             async with owner_db.write() as session:
                 await session.execute(
                     text(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'otklik live' AND datname = current_database()"
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name = 'otklik live' AND datname = current_database()"
                     )
                 )
             woken: frozenset[str] = frozenset()
