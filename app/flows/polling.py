@@ -47,6 +47,8 @@ RENEW_EVERY = timedelta(seconds=8)
 FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
 DISCOVER_POSTS = 50
+DISCOVER_MOST = 3_200
+"""After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
 IDLE_SECONDS = 0.5
 
 
@@ -111,8 +113,7 @@ class Poller:
 
     async def _discover(self, connector: Discovers, leased: LeasedFeed, page: WatchedPage) -> None:
         try:
-            with calling(self._platform, "discover"):
-                batch = await connector.discover(_page_ref(page), limit=DISCOVER_POSTS)
+            batch = await self._newest_posts(connector, page)
             self._troubled.discard(leased.id)
         except TryLater as error:
             if error.code != "quota":
@@ -123,6 +124,31 @@ class Poller:
             await self._say_page_trouble(leased, error)
             return
         await self._store([leased.id], batch)
+
+    async def _newest_posts(self, connector: Discovers, page: WatchedPage) -> Batch:
+        """The newest posts, so many that they reach one that we know: stored as one, else a crash would hide the gap."""
+        limit = DISCOVER_POSTS
+        while True:
+            with calling(self._platform, "discover"):
+                batch = await connector.discover(_page_ref(page), limit=limit)
+            if await self._joins_known(page, batch, limit):
+                return batch
+            if limit >= DISCOVER_MOST:
+                logger.warning("discover_gap", platform=self._platform, page=page.id, posts=limit)
+                return batch
+            limit = min(limit * 4, DISCOVER_MOST)
+
+    async def _joins_known(self, page: WatchedPage, batch: Batch, limit: int) -> bool:
+        """Whether no post can be missing below: the wall ends here, or what was told reaches known posts or those before our time.
+
+        One such post proves nothing: it may be pinned above all new ones.
+        """
+        if len(batch.posts) + len(batch.unreadable) < limit:
+            return True
+        newer = [post.external_id for post in batch.posts if post.published_at >= page.watched_since]
+        async with self._database.read() as session:
+            known = await sources.count_known_posts(session, page_id=page.id, external_ids=newer)
+        return len(batch.posts) - len(newer) + known > 1
 
     async def _probe(self, leased: Sequence[LeasedFeed]) -> None:
         if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):

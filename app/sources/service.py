@@ -38,6 +38,7 @@ class WatchedPage:
     id: int
     external_id: str
     options: dict[str, str]
+    watched_since: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,8 +91,18 @@ async def connect_page(
 
 async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
     """The active pages of a platform."""
-    rows = await session.execute(text("SELECT id, external_id, options FROM page WHERE platform = :platform AND active ORDER BY id"), {"platform": platform})
-    return [WatchedPage(id=row.id, external_id=row.external_id, options=row.options) for row in rows]
+    rows = await session.execute(
+        text("SELECT id, external_id, options, watched_since FROM page WHERE platform = :platform AND active ORDER BY id"), {"platform": platform}
+    )
+    return [WatchedPage(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+async def count_known_posts(session: ReadSession, *, page_id: int, external_ids: Sequence[str]) -> int:
+    """How many of these posts of a page are stored."""
+    found = await session.execute(
+        text("SELECT count(*) FROM post WHERE page_id = :page AND external_id = ANY (:ids)"), {"page": page_id, "ids": list(external_ids)}
+    )
+    return int(found.scalar_one())
 
 
 _ENSURE_FEEDS = Bulk(
