@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic import field_validator
 
 
 class Settings(BaseSettings):
@@ -20,17 +19,29 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="The port of the web process")
     sandbox_port: int = Field(default=8010, ge=1, le=65535, description="The port of the sandbox")
     database_url: SecretStr | None = Field(default=None, description="A PostgreSQL to use instead of the embedded one (its owner)")
-    web_database_url: SecretStr | None = Field(default=None, description="An own login for the web process; else it takes on the role otklik_web")
-    worker_database_url: SecretStr | None = Field(default=None, description="An own login for the worker; else it takes on the role otklik_worker")
-    secret_key: SecretStr | None = Field(default=None, description="The key that encrypts platform tokens; else a file in the data directory holds one")
-    connectors: Annotated[tuple[str, ...] | None, NoDecode] = Field(default=None, description="The connectors to load, by comma; all installed ones when empty")
+    web_database_url: SecretStr | None = Field(
+        default=None, description="An own login for the web process; else it takes on the role otklik_web"
+    )
+    worker_database_url: SecretStr | None = Field(
+        default=None, description="An own login for the worker; else it takes on the role otklik_worker"
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="The key that encrypts platform tokens; else a file in the data directory holds one"
+    )
+    connectors: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None, description="The connectors to load, by comma; all installed ones when empty"
+    )
     vk_api_url: str | None = Field(default=None, description="Another origin for VK's API (a proxy)")
     telegram_api_url: str | None = Field(default=None, description="Another origin for Telegram's Bot API")
-    time_scale: float = Field(default=1.0, gt=0, description="Divides the connectors' pauses: only for tests against a sandbox of the same scale")
+    time_scale: float = Field(
+        default=1.0, gt=0, description="Divides the connectors' pauses: only for tests against a sandbox of the same scale"
+    )
     context_hours: int = Field(default=24, ge=0, description="Comments older than this before the page's connection open nothing")
     locale: str = Field(default="ru", pattern="^(ru|en)$", description="The language of the screens until a person chooses")
     timezone: str = Field(default="Europe/Moscow", description="The time zone of reports and of territories without their own")
-    public_url: str | None = Field(default=None, description="The address people open, when a proxy stands before the web process; https turns on secure cookies")
+    public_url: str | None = Field(
+        default=None, description="The address people open, when a proxy stands before the web process; https turns on secure cookies"
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged")
     log_json: bool = Field(default=False, description="Logs as JSON lines instead of text for people")
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")

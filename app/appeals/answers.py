@@ -87,7 +87,13 @@ async def _record(session: WriteSession, pairs: Sequence[tuple[int, UnseenCommen
         if recorded is not None:
             act = Act.ANSWERED_BY_HAND if recorded.by_hand else Act.REPLY_SENT
             await record_answer(
-                session, appeal_id=appeal_id, act=act, reply_id=recorded.id, published_at=answer.written_at, operator_id=recorded.operator_id, now=now
+                session,
+                appeal_id=appeal_id,
+                act=act,
+                reply_id=recorded.id,
+                published_at=answer.written_at,
+                operator_id=recorded.operator_id,
+                now=now,
             )
 
 
@@ -97,7 +103,12 @@ async def record_answer(
     """Stop the answer timers at the platform's moment, move the appeal on, say it in the history."""
     appeal = (await session.execute(_LOCK_APPEALS, {"ids": [appeal_id]})).one()
     stop = sla.Stop(
-        appeal_id=appeal_id, cycle=appeal.cycle, promises=ANSWER_PROMISES, at=published_at, cause=StopCause.FULFILLED, agency_id=appeal.agency_id
+        appeal_id=appeal_id,
+        cycle=appeal.cycle,
+        promises=ANSWER_PROMISES,
+        at=published_at,
+        cause=StopCause.FULFILLED,
+        agency_id=appeal.agency_id,
     )
     await sla.stop_timers(session, [stop])
     due = (await sla.running_due(session, [appeal_id])).get(appeal_id)

@@ -182,7 +182,9 @@ async def create(
     row = (await session.execute(_OPEN, params)).one_or_none()
     if row is None:
         return await _repeated(session, access, params["key"], digest)
-    await session.execute(_FURNISH, {name: params[name] for name in ("operator", "key", "agency", "written", "now")} | details | {"id": row.id})
+    await session.execute(
+        _FURNISH, {name: params[name] for name in ("operator", "key", "agency", "written", "now")} | details | {"id": row.id}
+    )
     return Created(id=row.id, number=row.number, repeated=False)
 
 
@@ -242,7 +244,9 @@ def _checked(field: str, value: str, limit: int) -> str:
     if not clean:
         raise InvalidError("text.empty", f"{field} is empty.", field=field)
     if len(clean) > limit:
-        raise InvalidError("text.long", f"{field} has {len(clean)} characters; at most {limit} are taken.", field=field, length=len(clean), limit=limit)
+        raise InvalidError(
+            "text.long", f"{field} has {len(clean)} characters; at most {limit} are taken.", field=field, length=len(clean), limit=limit
+        )
     return clean
 
 

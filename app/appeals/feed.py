@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.appeals.access import visible_to
-from app.kernel.errors import InvalidError
 from app.appeals.plan import plan_once
+from app.kernel.errors import InvalidError
 from app.people.rules import Permission
 
 if TYPE_CHECKING:

@@ -42,5 +42,8 @@ async def record(session: WriteSession, events: Sequence[Event]) -> None:
     """Append events in their order."""
     await _RECORD.run(
         session,
-        [(event.appeal_id, event.act.value, event.cycle, event.operator_id, event.occurred_at, orjson.dumps(dict(event.data)).decode()) for event in events],
+        [
+            (event.appeal_id, event.act.value, event.cycle, event.operator_id, event.occurred_at, orjson.dumps(dict(event.data)).decode())
+            for event in events
+        ],
     )

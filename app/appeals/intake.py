@@ -223,7 +223,9 @@ async def open_batch(session: WriteSession, batch: Sequence[Looked], *, now: dat
     await _write_fates(session, settled)
     await _write_appended(session, [one for one in settled if one.fate is Fate.APPENDED], known, now)
     await answers.record_page_answers(session, [one.looked.comment for one in settled if one.fate is Fate.PAGE_OWN], now=now)
-    await answers.record_earlier_answers(session, {one.looked.comment.id: one.looked.comment for one in settled if one.fate is Fate.OPENED}, now=now)
+    await answers.record_earlier_answers(
+        session, {one.looked.comment.id: one.looked.comment for one in settled if one.fate is Fate.OPENED}, now=now
+    )
     for decision in settled:
         done.fates[decision.fate] = done.fates.get(decision.fate, 0) + 1
         if decision.appeal_id is not None:
@@ -265,7 +267,13 @@ async def _write_opened(session: WriteSession, decisions: Sequence[Decision], no
                 cycle=1,
                 operator_id=one.looked.operator_id,
                 occurred_at=one.looked.comment.written_at,
-                data={"comment": one.looked.comment.id, "agency": one.looked.route.agency_id, "territory": one.looked.comment.territory_id, "rule": one.looked.route.rule_id, "topic": one.looked.topic_id},
+                data={
+                    "comment": one.looked.comment.id,
+                    "agency": one.looked.route.agency_id,
+                    "territory": one.looked.comment.territory_id,
+                    "rule": one.looked.route.rule_id,
+                    "topic": one.looked.topic_id,
+                },
             )
             for one in mine
         ],
@@ -290,7 +298,14 @@ async def _write_fates(session: WriteSession, decisions: Sequence[Decision]) -> 
     for one in decisions:
         due = one.looked.triage_due if one.fate is Fate.IN_TRIAGE else None
         fates.append(
-            (one.looked.comment.id, one.fate.value, one.reason, one.appeal_id, None if due is None else due.due_at, None if due is None else due.warn_at)
+            (
+                one.looked.comment.id,
+                one.fate.value,
+                one.reason,
+                one.appeal_id,
+                None if due is None else due.due_at,
+                None if due is None else due.warn_at,
+            )
         )
     await _FATES.run(session, sorted(fates, key=lambda row: str(row[0])))
     await _VERDICTS.run(session, [_verdict(one.looked) for one in decisions])
@@ -326,7 +341,9 @@ async def _write_appended(session: WriteSession, decisions: Sequence[Decision], 
 def _comment_event(act: Act, decision: Decision, cycle: int) -> history.Event:
     comment = decision.looked.comment
     assert decision.appeal_id is not None  # noqa: S101 - only settled decisions come here
-    return history.Event(appeal_id=decision.appeal_id, act=act, cycle=cycle, operator_id=None, occurred_at=comment.written_at, data={"comment": comment.id})
+    return history.Event(
+        appeal_id=decision.appeal_id, act=act, cycle=cycle, operator_id=None, occurred_at=comment.written_at, data={"comment": comment.id}
+    )
 
 
 def nearest_due(timers: Sequence[PlannedTimer]) -> datetime | None:

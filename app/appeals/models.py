@@ -54,9 +54,7 @@ class Appeal(Base):
     )  # fmt: skip
 
     id: Mapped[int] = row_id()
-    number: Mapped[int] = mapped_column(
-        BigInteger, unique=True, server_default=sql("otklik_appeal_number(nextval('appeal_number_seq'))")
-    )
+    number: Mapped[int] = mapped_column(BigInteger, unique=True, server_default=sql("otklik_appeal_number(nextval('appeal_number_seq'))"))
     source: Mapped[str] = word()
     platform: Mapped[str] = word()
     page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))

@@ -37,7 +37,9 @@ class Office:
     desk: Desk
     book: Book
 
-    def matter(self, *, topic_id: int | None, agency_id: int | None, territory_id: int, platform: str, priority: str = "ordinary") -> Matter:
+    def matter(
+        self, *, topic_id: int | None, agency_id: int | None, territory_id: int, platform: str, priority: str = "ordinary"
+    ) -> Matter:
         """What a promise is chosen for, with its lineages."""
         directory = self.desk.directory
         return Matter(
@@ -79,7 +81,9 @@ class OfficeKeeper:
 
     async def _compiled(self, directory: Directory) -> Classifier:
         terms = tuple(
-            TopicTerms(code=topic.code, parent=None if topic.parent_id is None else directory.topics[topic.parent_id].code, keywords=topic.terms)
+            TopicTerms(
+                code=topic.code, parent=None if topic.parent_id is None else directory.topics[topic.parent_id].code, keywords=topic.terms
+            )
             for topic in directory.topics.values()
         )
         if self._classifier is None or terms != self._terms:

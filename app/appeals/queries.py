@@ -213,9 +213,7 @@ def _statement(condition: tuple[str, ...], key: tuple[str, str], by_deadline: bo
     order = "a.due_at, a.id" if by_deadline else "a.id DESC"
     picked = f"SELECT a.* FROM ({_EACH_AGENCY.format(inner=inner)}) a ORDER BY {order} LIMIT {most}" if each else inner  # noqa: S608 - constants
     hits = f"hits AS MATERIALIZED (SELECT appeal_id FROM otklik_search_appeals(:words, {_MOST_HITS}))," if searched else ""
-    return text(
-        f"WITH {hits} picked AS ({picked}) {_DRESSED} ORDER BY {order}"  # noqa: S608 - constants
-    )
+    return text(f"WITH {hits} picked AS ({picked}) {_DRESSED} ORDER BY {order}")
 
 
 def _after(after: Cursor | None, *, by_deadline: bool) -> tuple[tuple[str, str], dict[str, Any]]:

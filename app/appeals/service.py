@@ -83,10 +83,10 @@ async def _advance(session: WriteSession, held: Held, act: Act, now: datetime, /
     return status
 
 
-async def _record(session: WriteSession, held: Held, access: Access, act: Act, now: datetime, data: Mapping[str, object] | None = None) -> None:
-    event = history.Event(
-        appeal_id=held.id, act=act, cycle=held.cycle, operator_id=access.operator_id, occurred_at=now, data=data or {}
-    )
+async def _record(
+    session: WriteSession, held: Held, access: Access, act: Act, now: datetime, data: Mapping[str, object] | None = None
+) -> None:
+    event = history.Event(appeal_id=held.id, act=act, cycle=held.cycle, operator_id=access.operator_id, occurred_at=now, data=data or {})
     await history.record(session, [event])
     await audit.record(session, operator_id=access.operator_id, act=f"appeal.{act.value}", subject="appeal", subject_id=held.id)
 
@@ -124,7 +124,14 @@ async def route(
     if not known:
         raise InvalidError("appeal.agency", "There is no such agency: choose one from the list.", field="agency")
     # History first: afterwards the appeal may be out of our sight, and so out of our pen.
-    await _record(session, held, access, Act.ROUTED, now, {"from": held.agency_id, "agency": agency_id, "territory": territory_id or held.territory_id})
+    await _record(
+        session,
+        held,
+        access,
+        Act.ROUTED,
+        now,
+        {"from": held.agency_id, "agency": agency_id, "territory": territory_id or held.territory_id},
+    )
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=agency_id)
     version = await session.scalar(
         text("SELECT otklik_route_appeal(:id, :agency, :territory, :version, :now)"),
@@ -145,7 +152,9 @@ async def set_topic(session: WriteSession, access: Access, *, number: int, topic
     await _record(session, held, access, Act.TOPIC_SET, now, {"from": held.topic_id, "topic": topic_id})
 
 
-async def _correct(session: WriteSession, held: Held, access: Access, *, topic_id: int | None, agency_id: int, is_appeal: bool = True) -> None:
+async def _correct(
+    session: WriteSession, held: Held, access: Access, *, topic_id: int | None, agency_id: int, is_appeal: bool = True
+) -> None:
     """A person's verdict beside the classifier's: how triage learns whether it was right."""
     if held.comment_id is None:
         return
@@ -175,11 +184,15 @@ async def dismiss(
     await _record(session, held, access, Act.DISMISSED, now, {"reason": reason.value})
 
 
-async def close(session: WriteSession, access: Access, *, number: int, reason: CloseReason, seen_version: int | None, now: datetime) -> None:
+async def close(
+    session: WriteSession, access: Access, *, number: int, reason: CloseReason, seen_version: int | None, now: datetime
+) -> None:
     """It is finished. An appeal without an answer may be closed only when no answer is possible there."""
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
     if held.status is not Status.ANSWERED and held.page_id is not None and reason is not CloseReason.CANNOT_REPLY:
-        raise InvalidError("appeal.unanswered", "Answer the citizen first, or say that no answer is possible on the platform.", field="reason")
+        raise InvalidError(
+            "appeal.unanswered", "Answer the citizen first, or say that no answer is possible on the platform.", field="reason"
+        )
     await _no_answer_under_way(session, held)
     await _advance(session, held, Act.CLOSED, now, closed_at=now, close_reason=reason.value, due_at=None)
     await _stop(session, held, now, StopCause.CLOSED)
@@ -301,7 +314,9 @@ async def _target(session: WriteSession, held: Held, comment_id: int | None) -> 
     )
     target = rows.one_or_none()
     if target is None:
-        raise InvalidError("appeal.no_comment", "There is no comment to answer under: answer by other means and close the appeal.", field="comment")
+        raise InvalidError(
+            "appeal.no_comment", "There is no comment to answer under: answer by other means and close the appeal.", field="comment"
+        )
     if target.deleted_at is not None:
         raise ConflictError("appeal.comment_deleted", "The citizen has deleted the comment: there is nothing to answer under.")
     return target
@@ -348,7 +363,11 @@ def _words(words: str, limit: int, field: str) -> str:
         raise InvalidError("text.empty", "Write something first.", field=field)
     if len(clean) > limit:
         raise InvalidError(
-            "text.long", f"The text has {len(clean)} characters; the platform takes {limit}. Shorten it.", field=field, length=len(clean), limit=limit
+            "text.long",
+            f"The text has {len(clean)} characters; the platform takes {limit}. Shorten it.",
+            field=field,
+            length=len(clean),
+            limit=limit,
         )
     return clean
 

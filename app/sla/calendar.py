@@ -178,9 +178,7 @@ def explain_between(calendar: WorkingCalendar, start: datetime, end: datetime) -
         total = row.total
         rows.append(row)
         day += _ONE_DAY
-    return Explanation(
-        to_moment(begins), to_moment(ends), total, calendar.timezone, calendar.id, calendar.version, tuple(rows)
-    )
+    return Explanation(to_moment(begins), to_moment(ends), total, calendar.timezone, calendar.id, calendar.version, tuple(rows))
 
 
 def _row(calendar: WorkingCalendar, day: date, begins: int, ends: int, before: timedelta) -> DayRow:

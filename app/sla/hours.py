@@ -95,9 +95,7 @@ class WorkingCalendar:
         object.__setattr__(self, "week", week)
         object.__setattr__(self, "days", MappingProxyType(dict(sorted(self.days.items()))))
         object.__setattr__(self, "zone", _zone(self.timezone))
-        object.__setattr__(
-            self, "_weekdays", tuple(Day(DayKind.WORKDAY if hours else DayKind.WEEKEND, hours) for hours in week)
-        )
+        object.__setattr__(self, "_weekdays", tuple(Day(DayKind.WORKDAY if hours else DayKind.WEEKEND, hours) for hours in week))
 
     def day(self, day: date) -> Day:
         """Return the hours of a local day and the reason for them."""
@@ -181,8 +179,7 @@ def from_json(definition: object, *, id: str, version: int) -> WorkingCalendar: 
     if not isinstance(timezone, str):
         raise CalendarError("timezone: a name such as Europe/Moscow is needed")
     week = tuple(
-        parse_hours(_list(hours, f"week[{number}]"), f"week[{number}]")
-        for number, hours in enumerate(_list(top.get("week"), "week"))
+        parse_hours(_list(hours, f"week[{number}]"), f"week[{number}]") for number, hours in enumerate(_list(top.get("week"), "week"))
     )
     days: dict[date, Day] = {}
     for key, value in _mapping(top.get("days", {}), "days", None).items():

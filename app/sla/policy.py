@@ -134,9 +134,7 @@ def choose(policies: Iterable[PolicyVersion], matter: Matter, promise: Promise) 
     code = "chosen" if term is not None else "no_promise"
     reasons = [Reason(code, {"policy": best.code, "version": best.version, "conditions": named})]
     for rank, policy in fitting[1:]:
-        decided = next(
-            (name for name, mine, other in zip(CONDITIONS, best_rank, rank, strict=True) if mine != other), "code"
-        )
+        decided = next((name for name, mine, other in zip(CONDITIONS, best_rank, rank, strict=True) if mine != other), "code")
         reasons.append(Reason("less_specific", {"policy": policy.code, "version": policy.version, "by": decided}))
     return Choice(best, term, tuple(reasons))
 

@@ -96,7 +96,7 @@ def production_days(week: tuple[Ranges, ...], first_year: int, last_year: int) -
     return days | _short_days(week, days, first_year, last_year)
 
 
-def russian_calendar(  # noqa: PLR0913 - keyword-only; the parts of a calendar
+def russian_calendar(
     timezone: str,
     *,
     week: tuple[Ranges, ...] = OFFICE_WEEK,

@@ -94,9 +94,7 @@ def effective_due(
     return due
 
 
-def elapsed(
-    started_at: datetime, ended_at: datetime, *, pauses: Iterable[Pause], calendar: WorkingCalendar | None
-) -> timedelta:
+def elapsed(started_at: datetime, ended_at: datetime, *, pauses: Iterable[Pause], calendar: WorkingCalendar | None) -> timedelta:
     """Return how long a clock ran between two moments, without its pauses; zero when it ended before it began."""
     if ended_at <= started_at:
         return timedelta(0)

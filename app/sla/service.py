@@ -165,10 +165,7 @@ async def stop_timers(session: WriteSession, rows: Sequence[Stop]) -> None:
     pauses = await _pauses(session, found.values())
     await _STOP.run(
         session,
-        [
-            _stopped(row, rows[row.stop], calendars.get(row.calendar_version_id), pauses.get(row.appeal_id, ()))
-            for row in found.values()
-        ],
+        [_stopped(row, rows[row.stop], calendars.get(row.calendar_version_id), pauses.get(row.appeal_id, ())) for row in found.values()],
     )
 
 
@@ -213,7 +210,9 @@ async def _pauses(session: ReadSession, timers: Iterable[Any]) -> dict[int, list
     return pauses
 
 
-_NEAREST_DUE = text("SELECT appeal_id, min(due_at) AS due_at FROM sla_timer WHERE appeal_id = ANY (:ids) AND stopped_at IS NULL GROUP BY appeal_id")
+_NEAREST_DUE = text(
+    "SELECT appeal_id, min(due_at) AS due_at FROM sla_timer WHERE appeal_id = ANY (:ids) AND stopped_at IS NULL GROUP BY appeal_id"
+)
 
 
 async def running_due(session: ReadSession, appeal_ids: Sequence[int]) -> dict[int, datetime | None]:

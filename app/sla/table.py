@@ -50,9 +50,7 @@ class Table:
         return self.ends[index] - (self.through[index] - target)
 
 
-def build(
-    zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int, known: Table | None = None
-) -> Table:
+def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int, known: Table | None = None) -> Table:
     """Sum up all working segments of the local years first_year … last_year, taking those of `known` as they are.
 
     The years of `known` must lie within the ones wanted.
