@@ -76,5 +76,17 @@ async def fill(
 
 async def analyse(session: WriteSession) -> None:
     """Tell the planner what is there."""
-    for table in ("author", "appeal", "appeal_assignment", "appeal_event", "comment", "sla_timer", "reply", "page", "post", "topic", "agency"):
+    for table in (
+        "author",
+        "appeal",
+        "appeal_assignment",
+        "appeal_event",
+        "comment",
+        "sla_timer",
+        "reply",
+        "page",
+        "post",
+        "topic",
+        "agency",
+    ):
         await session.execute(text(f"ANALYZE {table}"))

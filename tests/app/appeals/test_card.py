@@ -16,7 +16,7 @@ from app.appeals.rules import Act
 from app.kernel.errors import ForbiddenError
 from app.people.rules import Role
 from app.replies.rules import ReplyState
-from app.sources.models import CommentRevision, Post
+from app.sources.models import CommentRevision
 from tests import factories
 from tests.app.appeals.reading import reading_as
 
@@ -59,7 +59,9 @@ async def test_everything_is_there(owner_db: Database, web_db: Database, clock: 
             written_at=comment.written_at + timedelta(minutes=1),
         )  # fmt: skip
         session.add(
-            CommentRevision(comment_id=other.id, revision=2, text="И у нас тоже.", raw=b"{}", observed_at=clock.now(), recorded_at=clock.now())
+            CommentRevision(
+                comment_id=other.id, revision=2, text="И у нас тоже.", raw=b"{}", observed_at=clock.now(), recorded_at=clock.now()
+            )
         )
         other.revision, other.text, other.edited_at = 2, "И у нас тоже.", clock.now()
         await factories.make_verdict(session, comment=comment, topic=topic, agency=agency, reasons=[{"code": "question", "params": {}}])
@@ -105,7 +107,11 @@ async def test_a_long_thread_is_cut_but_never_the_citizens_own_words(owner_db: D
         neighbour = await factories.make_author(session)
         for minute in range(1, cards.SHOWN_COMMENTS + 31):
             await factories.make_comment(
-                session, post=post, author=neighbour, root_external_id=first.root_external_id, written_at=first.written_at + timedelta(minutes=minute)
+                session,
+                post=post,
+                author=neighbour,
+                root_external_id=first.root_external_id,
+                written_at=first.written_at + timedelta(minutes=minute),
             )
     async with reading_as(web_db, person) as (session, access):
         found = await card(session, access, appeal.number)
@@ -123,7 +129,10 @@ async def test_a_former_agency_reads_its_own_period(owner_db: Database, web_db: 
     before, after = handed_on - timedelta(minutes=1), handed_on + timedelta(minutes=1)
     async with owner_db.write() as session:
         former, present = await factories.make_agency(session), await factories.make_agency(session)
-        was, holds = await factories.make_operator(session, scope=former), await factories.make_operator(session, scope=present, name="Олег Лисин")
+        was, holds = (
+            await factories.make_operator(session, scope=former),
+            await factories.make_operator(session, scope=present, name="Олег Лисин"),
+        )
         page = await factories.make_page(session, agency=present)
         post = await factories.make_post(session, page=page)
         comment = await factories.make_comment(session, post=post)
@@ -133,7 +142,12 @@ async def test_a_former_agency_reads_its_own_period(owner_db: Database, web_db: 
             await factories.make_event(session, appeal=appeal, act=Act.NOTED, occurred_at=moment, recorded_at=moment)
             await factories.make_reply(session, appeal=appeal, operator=holds, created_at=moment, text=f"Ответ {moment}")
             await factories.make_comment(
-                session, post=post, author=await factories.make_author(session), root_external_id=comment.root_external_id, written_at=moment, recorded_at=moment
+                session,
+                post=post,
+                author=await factories.make_author(session),
+                root_external_id=comment.root_external_id,
+                written_at=moment,
+                recorded_at=moment,
             )
             verdict = await factories.make_verdict(session, comment=comment)
             await session.refresh(verdict)

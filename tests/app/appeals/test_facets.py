@@ -36,7 +36,9 @@ async def counted(web_db: Database, person: Operator, clock: FixedClock, filters
         clicks |= {f"agency {one}": replace(filters, agency_ids=(one,)) for one in found.agencies}
         clicks |= {f"topic {one}": replace(filters, topic_ids=(one,)) for one in found.topics if one is not None}
         clicks |= {f"territory {one}": replace(filters, territory_ids=(one,)) for one in found.territories}
-        shown = {name: len((await queue(session, access, filters=asked, now=clock.now(), limit=100)).rows) for name, asked in clicks.items()}
+        shown = {
+            name: len((await queue(session, access, filters=asked, now=clock.now(), limit=100)).rows) for name, asked in clicks.items()
+        }
     return found, shown
 
 
@@ -51,7 +53,7 @@ def told(found: FacetCounts) -> dict[str, int]:
 
 
 async def test_each_count_is_what_a_click_would_show(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
-    chance = random.Random(7)  # noqa: S311 - a test's choice
+    chance = random.Random(7)
     async with owner_db.write() as session:
         agencies = [await factories.make_agency(session) for _ in range(3)]
         topics = [await factories.make_topic(session) for _ in range(2)]

@@ -72,7 +72,12 @@ async def test_the_queue_stays_on_its_indexes(owner_db: Database, web_db: Databa
         for agency in agencies[2:8]:
             await factories.grant(session, operator=people["several"], role=Role.OPERATOR, scope=agency)
         await fill(
-            session, count=COUNT, page_ids=[page.id for page in pages], topic_ids=[topic.id for topic in topics], policy_id=policy.id, now=clock.now()
+            session,
+            count=COUNT,
+            page_ids=[page.id for page in pages],
+            topic_ids=[topic.id for topic in topics],
+            policy_id=policy.id,
+            now=clock.now(),
         )
         await session.execute(
             text("UPDATE appeal SET operator_id = :me WHERE id % 500 = 0 AND status = 'in_work'"), {"me": people["supervisor"].id}

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from app.people.models import Operator
 
 
-async def numbers(web_db: Database, person: Operator, clock: FixedClock, filters: QueueFilters = QueueFilters(), *, limit: int = 100) -> list[int]:  # noqa: B008 - frozen
+async def numbers(
+    web_db: Database, person: Operator, clock: FixedClock, filters: QueueFilters = QueueFilters(), *, limit: int = 100
+) -> list[int]:  # noqa: B008 - frozen
     """The appeals of the first page."""
     async with reading_as(web_db, person) as (session, access):
         return [row.number for row in (await queue(session, access, filters=filters, now=clock.now(), limit=limit)).rows]
@@ -107,7 +109,9 @@ async def test_rows_carry_what_the_screen_shows(owner_db: Database, web_db: Data
             root_external_id=comment.root_external_id, written_at=comment.written_at + timedelta(minutes=5), appeal=appeal,
         )  # fmt: skip
         warned = clock.now() - timedelta(hours=1)
-        await factories.make_timer(session, appeal=appeal, due_at=clock.now(), warnings=[warned - timedelta(hours=1), warned], breached_at=clock.now())
+        await factories.make_timer(
+            session, appeal=appeal, due_at=clock.now(), warnings=[warned - timedelta(hours=1), warned], breached_at=clock.now()
+        )
         await factories.make_reply(session, appeal=appeal, state=ReplyState.FAILED)
         await factories.make_reply(session, appeal=appeal, state=ReplyState.SENT)
         taken = await factories.make_taken_down_appeal(session, agency=agency, text="Просят вывезти ветки.")
@@ -115,7 +119,12 @@ async def test_rows_carry_what_the_screen_shows(owner_db: Database, web_db: Data
         rows = (await queue(session, access, filters=QueueFilters(), now=clock.now())).rows
     first, second = rows
     assert first.number == appeal.number
-    assert (first.page_title, first.topic_name, first.agency_name, first.operator_name) == ("Заречье", "Освещение", "Управа Заречья", "Анна Ветрова")
+    assert (first.page_title, first.topic_name, first.agency_name, first.operator_name) == (
+        "Заречье",
+        "Освещение",
+        "Управа Заречья",
+        "Анна Ветрова",
+    )
     assert first.author_name == "Семён Орлов"
     assert first.snippet == later.text[:200]
     assert first.comments == 2
@@ -183,10 +192,14 @@ async def test_search_finds_words_and_numbers_within_reach(owner_db: Database, w
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("by_deadline", [True, False])
 async def test_walking_pages_tells_each_appeal_once(
-    owner_db: Database, web_db: Database, clock: FixedClock, seed: int, by_deadline: bool  # noqa: FBT001 - a case
+    owner_db: Database,
+    web_db: Database,
+    clock: FixedClock,
+    seed: int,
+    by_deadline: bool,  # noqa: FBT001 - a case
 ) -> None:
     """While others open appeals: those that were there at the start are each told once; new ones at most once."""
-    chance = random.Random(seed)  # noqa: S311 - a test's choice
+    chance = random.Random(seed)
     now = clock.now()
     async with owner_db.write() as session:
         agencies = [await factories.make_agency(session) for _ in range(3)]

@@ -34,7 +34,9 @@ async def test_waiting_comments_by_their_deadline(owner_db: Database, web_db: Da
         post = await factories.make_post(session, page=page)
         topic = await factories.make_topic(session)
         waiting = [
-            await factories.make_comment(session, post=post, fate=Fate.IN_TRIAGE, fate_reason="undecided", triage_due_at=due, text=f"Вопрос {number}")
+            await factories.make_comment(
+                session, post=post, fate=Fate.IN_TRIAGE, fate_reason="undecided", triage_due_at=due, text=f"Вопрос {number}"
+            )
             for number, due in enumerate((now + timedelta(hours=2), None, now, now + timedelta(hours=1), None))
         ]
         await factories.make_comment(session, post=post, fate=Fate.NOT_APPEAL)
