@@ -38,7 +38,7 @@ check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, template
 	$(BIN)/codespell
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios to a floor taken in the same run
-	@for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Remove the virtual environment and caches (never the data in var)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -38,7 +38,7 @@ def test_every_usual_way_of_saving_is_read(data: bytes) -> None:
     ("data", "line", "words"),
     [
         (b"", 1, "'code' is missing"),
-        (b"code,nmae\n", 1, "'name' is missing"),
+        (b"code,label\n", 1, "'name' is missing"),
         (b"code,name,nick\na,b,c\n", 1, "'nick' is unknown"),
         (b"code,name,code\na,b,c\n", 1, "'code' is there twice"),
         (b"code,name\na,b,c\n", 2, "3 cells"),

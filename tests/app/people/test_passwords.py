@@ -41,9 +41,9 @@ def test_the_list_holds_what_the_length_lets_through() -> None:
 
 
 async def test_argon2id_and_one_form_of_characters() -> None:
-    stored = await hash_password("caf\u00e9 \u043a\u0435\u0434\u0440")
+    stored = await hash_password("se\u00f1or \u043a\u0435\u0434\u0440")
     assert stored.startswith("$argon2id$")
-    assert await password_fits("cafe\u0301 \u043a\u0435\u0434\u0440", stored)
-    assert not await password_fits("cafe кедр", stored)
+    assert await password_fits("sen\u0303or \u043a\u0435\u0434\u0440", stored)
+    assert not await password_fits("senor кедр", stored)
     assert not await password_fits("x", None)
     assert not await password_fits("x", "not a hash at all")
