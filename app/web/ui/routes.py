@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import orjson
@@ -37,13 +38,20 @@ _ROUTERS = (
 
 def install(app: FastAPI, _parts: WebParts) -> None:
     """Put the screens, their files and their error pages into the application."""
-    assets = Assets()
-    app.state.renderer = Renderer(assets=assets)
+    renderer, files = _ground()
+    app.state.renderer = renderer
     app.state.problem_page = problem_page
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)
-    app.router.routes.append(Mount("/static", app=StaticFiles(assets.folder, assets.versions()), name="static"))
+    app.router.routes.append(Mount("/static", app=files, name="static"))
     app.add_api_route("/favicon.ico", _icon, methods=["GET"], include_in_schema=False)
+
+
+@cache
+def _ground() -> tuple[Renderer, StaticFiles]:
+    """What is read from our own files, once a process."""
+    assets = Assets()
+    return Renderer(assets=assets), StaticFiles(assets.folder, assets.versions())
 
 
 async def _icon(request: Request) -> Response:

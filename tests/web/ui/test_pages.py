@@ -1,0 +1,178 @@
+"""Every screen renders for each role, in both languages, soundly; its statements are counted."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import event, text
+
+from tests.web.test_screens import Page
+from tests.web.ui.conftest import PART
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.kernel.db import Database
+    from tests.web.ui.conftest import Browser, Enter, Town
+
+READS = {"operator", "coordinator", "supervisor"}
+PAGES: dict[str, set[str]] = {
+    "/queue": READS,
+    "/queue?status=all&q=фонари&mine=1&overdue=1&trouble=1&agency=1&topic=x&territory=3&platform=vk": READS,
+    "/appeals/{number}": READS,
+    "/appeals/{hostile}?status=all": READS,
+    "/appeals/{number}/route": {"operator", "coordinator"},
+    "/appeals/{number}/topic": {"operator", "coordinator"},
+    "/appeals/{number}/dismiss": {"operator", "coordinator"},
+    "/appeals/{number}/close": {"operator", "coordinator"},
+    "/appeals/new": {"operator", "coordinator"},
+    "/triage": {"coordinator"},
+    "/triage/{waiting}": {"coordinator"},
+    "/reports": {"coordinator", "supervisor"},
+    "/reports?from=2026-01-01&to=2026-11-17&group_by=platform": {"coordinator", "supervisor"},
+    "/pages": {*READS, "administrator"},
+    "/notices": READS,
+}
+FRAGMENTS: dict[str, set[str]] = {
+    "/queue/rows?take=30": READS,
+    "/queue/facets": READS,
+    "/appeals/{hostile}": READS,
+    "/appeals/{number}/topic": {"operator", "coordinator"},
+    "/triage/rows": {"coordinator"},
+    "/triage/{waiting}": {"coordinator"},
+}
+PEOPLE = ("operator", "coordinator", "supervisor", "administrator")
+
+
+def filled(path: str, town: Town) -> str:
+    return path.format(number=town.number, hostile=town.hostile_number, waiting=town.waiting.id)
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_every_page_is_sound_for_whoever_may_see_it(enter: Enter, town: Town, who: str) -> None:
+    browser = await enter(who)
+    for path, allowed in PAGES.items():
+        response = await browser.get(filled(path, town))
+        page = Page(response.text)
+        assert response.status_code == (200 if who in allowed else 403), path
+        assert page.wrong == [], path
+        assert [repeated for repeated, times in page.ids.items() if times > 1] == [], path
+        assert page.tags["h1"] == 1, path
+        assert '<html lang="ru"' in response.text, path
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["vary"] == "HX-Request, HX-Request-Type"
+        assert "script-src" not in response.headers["content-security-policy"]  # nothing is allowed beyond ourselves
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_every_part_is_sound_for_whoever_may_see_it(enter: Enter, town: Town, who: str) -> None:
+    browser = await enter(who)
+    for path, allowed in FRAGMENTS.items():
+        response = await browser.get(filled(path, town), part=True)
+        if who not in allowed:
+            assert response.status_code == 403, path
+            assert response.json()["detail"] == "Ваша роль этого не позволяет."
+            continue
+        page = Page(response.text)
+        assert response.status_code == 200, path
+        assert page.wrong == [], path
+        assert page.tags["html"] == 0, path
+
+
+async def test_pages_speak_the_readers_language(enter: Enter, town: Town, owner_db: Database) -> None:
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE operator SET locale = 'en'"))
+    browsers = {who: await enter(who) for who in PEOPLE}
+    for path, allowed in PAGES.items():
+        response = await browsers[min(allowed)].get(filled(path, town))
+        ours = re.sub(r"<bdi.*?</bdi>|<option.*?</option>|<textarea.*?</textarea>", "", response.text, flags=re.DOTALL)
+        assert '<html lang="en"' in response.text, path
+        assert "Sign out" in ours, path
+        assert not re.search(r"Очередь|Выйти|Ответ|Срок|Показать|Отмена", ours), path
+
+
+async def test_words_of_citizens_never_act(coordinator: Browser, town: Town) -> None:
+    for path in ("/queue", "/appeals/{hostile}", "/triage", "/notices", "/queue/rows", "/reports?group_by=operator"):
+        for part in (False, True):
+            response = await coordinator.get(filled(path, town) + ("" if "?" in path else "?status=all"), part=part)
+            shown = response.text
+            assert response.status_code == 200, path
+            assert "alert(1)" not in shown.replace("&lt;script&gt;alert(1)&lt;/script&gt;", ""), path
+            assert not re.search(r"<img|<[^>]*\sonerror=", shown), path
+            assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069]", shown), path
+            if "alert(1)" in shown:
+                assert "{{ 7 * 7 }}" in html.unescape(shown), path
+
+
+async def test_hidden_characters_are_shown_by_name(operator: Browser, town: Town) -> None:
+    shown = (await operator.get(f"/appeals/{town.hostile_number}")).text
+    assert re.search(r'<span class="invisible-char" title="U\+202E [^"]+">RLO</span>', shown)
+    assert re.search(r'<span class="invisible-char" title="U\+200B [^"]+">ZWSP</span>', shown)
+
+
+async def test_people_arrive_where_their_work_is(enter: Enter) -> None:
+    for who, path in {"operator": "/queue", "coordinator": "/queue", "supervisor": "/reports", "administrator": "/pages"}.items():
+        response = await (await enter(who)).get("/")
+        assert (response.status_code, response.headers["location"]) == (303, path)
+
+
+async def test_strangers_are_sent_to_sign_in_and_come_back(stranger: Browser) -> None:
+    for path in ("/", "/queue?mine=1", "/appeals/000000001", "/reports", "/triage", "/pages", "/appeals/new"):
+        response = await stranger.get(path)
+        assert response.status_code == 303, path
+        assert response.headers["location"].startswith("/sign-in?after=/"), path
+    part = await stranger.get("/queue/rows", part=True, **{"HX-Current-URL": "http://otklik.example/queue?mine=1"})
+    assert part.status_code == 401
+    assert part.headers["hx-redirect"] == "/sign-in?after=/queue%3Fmine%3D1"
+
+
+# --- one screen, one set of statements --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def statements(web_db: Database) -> Iterator[list[str]]:
+    """What is asked of the database, but who is asking."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "set_config" not in statement and "operator_session" not in statement:
+            asked.append(" ".join(statement.split()))
+
+    event.listen(web_db.engine.sync_engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(web_db.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_statements_do_not_grow(coordinator: Browser, town: Town, statements: list[str]) -> None:
+    """The queue takes four, however many rows; the card twelve at most; the counts, loaded apart, one."""
+    await coordinator.get("/queue")  # the directory is read once
+    figures = {}
+    for name, path, part in (
+        ("queue", "/queue?status=all", False),
+        ("rows", "/queue/rows", True),
+        ("facets", "/queue/facets", True),
+        ("card", f"/appeals/{town.hostile_number}", True),
+        ("triage", "/triage/rows", True),
+        ("report", "/reports", False),
+    ):
+        statements.clear()
+        response = await coordinator.get(path, part=part)
+        assert response.status_code == 200
+        figures[name] = len(statements)
+    assert figures["queue"] <= 4
+    assert figures["rows"] == 1
+    assert figures["facets"] == 1
+    assert figures["card"] <= 12
+    assert figures["triage"] <= 2
+    assert figures["report"] <= 4
+
+
+async def test_parts_and_pages_are_told_apart(operator: Browser, town: Town) -> None:
+    whole = await operator.http.get(f"/appeals/{town.number}", headers={"HX-Request": "true", "HX-Request-Type": "full"})
+    part = await operator.http.get(f"/appeals/{town.number}", headers=PART)
+    assert "<html" in whole.text
+    assert "<html" not in part.text
+    assert '<hx-partial hx-target="#context"' in part.text
