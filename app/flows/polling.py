@@ -7,6 +7,7 @@ when its lease ends. What was read is stored in the transaction that proves the 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from connectors.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.kernel.clock import Clock
@@ -49,7 +50,17 @@ POSTS_AT_ONCE = 2_000
 DISCOVER_POSTS = 50
 DISCOVER_MOST = 3_200
 """After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
-IDLE_SECONDS = 0.5
+READ_AT_ONCE = 16
+"""Posts whose comments are read side by side; the connector paces the calls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What one call told of a post's comments; `whole`: the last call of this reading."""
+
+    batch: Batch
+    whole: bool
+    gone: bool = False
 
 
 class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
@@ -105,13 +116,14 @@ class Poller:
             if isinstance(self._connector, Discovers):
                 for one in leased:
                     if one.discover_due and one.page_id is not None:
-                        await self._discover(self._connector, one, by_id[one.page_id])
+                        await self._discover(self._connector, one, by_id[one.page_id], again=self._plan.discover_every(len(pages)))
             await self._probe(leased)
-            now = self._clock.now()
-            guard.done(due_at=now + self._plan.pause_of_feed(), discover_at=now + self._plan.discover_every(len(pages)))
+            guard.done(due_at=self._clock.now() + self._plan.pause_of_feed())
         return True
 
-    async def _discover(self, connector: Discovers, leased: LeasedFeed, page: WatchedPage) -> None:
+    async def _discover(self, connector: Discovers, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
+        """List a wall. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""
+        batch = Batch()
         try:
             batch = await self._newest_posts(connector, page)
             self._troubled.discard(leased.id)
@@ -119,11 +131,9 @@ class Poller:
             if error.code != "quota":
                 raise
             logger.warning("discover_quota", platform=self._platform, page=page.id)  # known posts are still probed
-            return
         except Rejected as error:
             await self._say_page_trouble(leased, error)
-            return
-        await self._store([leased.id], batch)
+        await self._store([leased.id], batch, discover_at=self._clock.now() + again)
 
     async def _newest_posts(self, connector: Discovers, page: WatchedPage) -> Batch:
         """The newest posts, so many that they reach one that we know: stored as one, else a crash would hide the gap."""
@@ -171,37 +181,60 @@ class Poller:
             await self._keep(session, [one.id for one in leased])
             await sources.posts_gone(session, post_ids=gone, at=now)
             await sources.schedule_probes(session, [(post.id, now + self._plan.probe_again(now - post.published_at)) for post, _ in found])
-        for post, count in found:
-            if count is not None and not count.gone and self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now):
-                await self._read(leased, post, count)
+        changed = [
+            (post, count)
+            for post, count in found
+            if count is not None and not count.gone and self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now)
+        ]
+        for start in range(0, len(changed), READ_AT_ONCE):
+            await self._read_some(leased, changed[start : start + READ_AT_ONCE])
 
-    async def _read(self, leased: Sequence[LeasedFeed], post: WatchedPost, count: PostCount) -> None:
-        """All comments of a post, part by part, each stored as it comes; the counter is remembered at the end."""
-        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
-        feed_ids = [one.id for one in leased]
-        cursor: str | None = None
+    async def _read_some(self, leased: Sequence[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
+        """All comments of some posts: their first parts side by side, stored as one; what is longer, part by part."""
         began = self._clock.now()
+        told = await asyncio.gather(*(self._part(post, None) for post, _ in posts), return_exceptions=True)
+        parts = [(post, count, part) for (post, count), part in zip(posts, told, strict=True) if isinstance(part, _Part)]
+        await self._store_parts([one.id for one in leased], parts, began)
+        for post, count, part in parts:
+            if part.batch.cursor is not None:
+                await self._read_on([one.id for one in leased], post, count, part.batch.cursor, began)
+        for failure in told:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _read_on(self, feed_ids: Sequence[int], post: WatchedPost, count: PostCount, cursor: str, began: datetime) -> None:
         while True:
-            try:
-                with calling(self._platform, "read_thread"):
-                    batch = await self._connector.read_thread(_post_ref(post), root_external_id=None, cursor=cursor)
-            except Rejected as error:
-                if error.code == "gone":
-                    async with self._database.write() as session:
-                        await sources.posts_gone(session, post_ids=[post.id], at=self._clock.now())
-                else:
-                    logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
+            part = await self._part(post, cursor)
+            await self._store_parts(feed_ids, [(post, count, part)], began)
+            if part.batch.cursor is None:
                 return
-            except UnknownPayload as error:
-                await self._store(feed_ids, _aside(error, post.page_external_id))
-                return
-            await self._store(feed_ids, batch)
-            cursor = batch.cursor
-            if cursor is None:
-                break
+            cursor = part.batch.cursor
+
+    async def _part(self, post: WatchedPost, cursor: str | None) -> _Part:
+        """One call's worth of a post's comments. A post that cannot be read holds up no other."""
+        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
+        try:
+            with calling(self._platform, "read_thread"):
+                batch = await self._connector.read_thread(_post_ref(post), root_external_id=None, cursor=cursor)
+        except Rejected as error:
+            logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
+            return _Part(batch=Batch(), whole=False, gone=error.code == "gone")
+        except UnknownPayload as error:
+            return _Part(batch=_aside(error, post.page_external_id), whole=False)
+        return _Part(batch=batch, whole=batch.cursor is None)
+
+    async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, _Part]], began: datetime) -> None:
+        """Store what was read; of posts that were read to the end the counter is remembered."""
+        if not parts:
+            return
+        now = self._clock.now()
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
-            await sources.post_read(session, post_id=post.id, count=count, at=began)
+            await inbound.take_in(session, platform=self._platform, batch=_together([part.batch for _, _, part in parts]), now=now)
+            await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now)
+            for post, count, part in parts:
+                if part.whole:
+                    await sources.post_read(session, post_id=post.id, count=count, at=began)
 
     # --- leases
 
@@ -219,13 +252,17 @@ class Poller:
         except ConflictError as error:
             raise Lost from error
 
-    async def _store(self, feed_ids: Sequence[int], batch: Batch, *, cursor_of: int | None = None) -> None:
+    async def _store(
+        self, feed_ids: Sequence[int], batch: Batch, *, cursor_of: int | None = None, discover_at: datetime | None = None
+    ) -> None:
         now = self._clock.now()
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
             await inbound.take_in(session, platform=self._platform, batch=batch, now=now)
             if cursor_of is not None and batch.cursor is not None:
                 await sources.advance_cursor(session, feed_id=cursor_of, cursor=batch.cursor)
+            if discover_at is not None:
+                await sources.schedule_discovery(session, feed_ids=feed_ids, at=discover_at)
 
     def _guarded(self, leased: Sequence[LeasedFeed]) -> _Guard:
         return _Guard(self, leased)
@@ -235,11 +272,11 @@ class Poller:
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
 
-    async def release(self, leased: Sequence[LeasedFeed], *, due_at: datetime, discover_at: datetime | None) -> None:
+    async def release(self, leased: Sequence[LeasedFeed], *, due_at: datetime) -> None:
         """A good end."""
         async with self._database.write() as session:
             await sources.release_feeds(
-                session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at, discover_at=discover_at,
+                session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at,
                 troubled=sorted(self._troubled),
             )  # fmt: skip
 
@@ -269,12 +306,12 @@ class _Guard:
     def __init__(self, poller: Poller, leased: Sequence[LeasedFeed]) -> None:
         self._poller = poller
         self._leased = leased
-        self._end: Mapping[str, datetime | None] | None = None
+        self._due_at: datetime | None = None
         self._renewing: asyncio.Task[None] | None = None
 
-    def done(self, *, due_at: datetime, discover_at: datetime | None = None) -> None:
+    def done(self, *, due_at: datetime) -> None:
         """All went well: when to come again."""
-        self._end = {"due_at": due_at, "discover_at": discover_at}
+        self._due_at = due_at
 
     async def __aenter__(self) -> _Guard:
         self._renewing = asyncio.create_task(self._renew())
@@ -295,8 +332,8 @@ class _Guard:
         if isinstance(error, ConnectorError):
             await self._poller.fail(self._leased, error)
             return True
-        if error is None and self._end is not None and self._end["due_at"] is not None:
-            await self._poller.release(self._leased, due_at=self._end["due_at"], discover_at=self._end["discover_at"])
+        if error is None and self._due_at is not None:
+            await self._poller.release(self._leased, due_at=self._due_at)
         return False
 
 
@@ -307,6 +344,17 @@ def _page_ref(page: WatchedPage) -> PageRef:
 def _post_ref(post: WatchedPost) -> PostRef:
     return PostRef(
         page=PageRef(external_id=post.page_external_id, options=post.page_options), external_id=post.external_id, thread_ref=post.thread_ref
+    )
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    """Batches of different posts as one, so that they are stored and decided in one go."""
+    return Batch(
+        posts=tuple(row for batch in batches for row in batch.posts),
+        comments=tuple(row for batch in batches for row in batch.comments),
+        deletions=tuple(row for batch in batches for row in batch.deletions),
+        unreadable=tuple(row for batch in batches for row in batch.unreadable),
+        complete_for=tuple(row for batch in batches for row in batch.complete_for),
     )
 
 

@@ -161,6 +161,11 @@ async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) ->
     await session.execute(text("UPDATE feed SET cursor = :cursor WHERE id = :id"), {"id": feed_id, "cursor": cursor})
 
 
+async def schedule_discovery(session: WriteSession, *, feed_ids: Sequence[int], at: datetime) -> None:
+    """When to list the posts of these feeds' pages again."""
+    await session.execute(text("UPDATE feed SET discover_at = :at WHERE id = ANY (:ids)"), {"ids": list(feed_ids), "at": at})
+
+
 async def release_feeds(
     session: WriteSession,
     *,
@@ -168,7 +173,6 @@ async def release_feeds(
     worker: str,
     now: datetime,
     due_at: datetime,
-    discover_at: datetime | None = None,
     troubled: Sequence[int] = (),
 ) -> None:
     """Give feeds back after a good poll; of the `troubled` ones the noted error stays."""
@@ -177,11 +181,11 @@ async def release_feeds(
             """
             UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, due_at = :due, failures = 0,
               error_code = CASE WHEN id = ANY (:troubled) THEN error_code END,
-              error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END, discover_at = CASE WHEN discover_at <= :now THEN coalesce(:discover, discover_at) ELSE discover_at END
+              error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END
             WHERE id = ANY (:ids) AND leased_by = :worker
             """
         ),
-        {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "discover": discover_at, "troubled": list(troubled)},
+        {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "troubled": list(troubled)},
     )
 
 
