@@ -3,9 +3,8 @@
 A connector turns what a platform tells into `Batch` values and publishes `Outgoing` answers. It keeps no state
 that a restart would miss: cursors, counters and the outbox live in Otklik's database and are handed in.
 
-Moments are aware datetimes, and every value here refuses a naive one with ValueError. Ids are the platform's own, as
-strings. Texts are exactly what the platform gave: NUL and lone surrogates included (a byte that was not UTF-8 arrives
-as a lone surrogate U+DC80..U+DCFF).
+Moments are aware datetimes, and every value here refuses a naive one with ValueError. Ids are the platform's own, as strings. Texts are
+exactly what the platform gave: NUL and lone surrogates included (a byte that was not UTF-8 arrives as a lone surrogate U+DC80..U+DCFF).
 """
 
 from __future__ import annotations

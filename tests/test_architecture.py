@@ -30,7 +30,6 @@ LONG_FUNCTIONS = {
     "app/appeals/desk.py decide_comment": "half of it is the value that it builds, one line a field",
     "app/exchange/pages.py import_pages": "two transactions with a platform asked between them, in the order in which it happens",
     "app/flows/worker.py run": "the list of what a worker does, each part a few lines",
-    "connectors/sandbox/wall/routes.py _reading": "a table of routes, one short function each",
 }
 
 # DESIGN's vocabulary (decision 0001): these words are not ours, in one piece or as a part of a name.
