@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.kernel.db import WriteSession
     from connectors.contract import Attachment, Batch, CommentSnapshot, PostSnapshot
 
+REASON_CHARACTERS = 500
+
 Key = tuple[int, int, str]
 """(page id, post id, the platform's id of the comment)."""
 
@@ -42,9 +44,10 @@ class Change:
 
 @dataclass(kw_only=True, slots=True)
 class Stored:
-    """What a batch did."""
+    """What a batch did. `lags`: seconds from the citizen's time to our noticing, of the new ones."""
 
     new: list[int] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     set_aside: int = 0
 
@@ -127,29 +130,35 @@ _INSERT_REVISIONS = Bulk(
     observed_at="timestamptz",
 )  # fmt: skip
 
+# Not FOR UPDATE: an operator who holds the appeal must be able to hang an answer on the comment while we wait for the appeal.
 _LOCK_COMMENTS = Bulk(
     """
-    SELECT c.id, c.page_id, c.post_id, c.external_id, c.text, c.attachments, c.revision, c.observed_at, c.deleted_at, c.appeal_id
-    FROM {rows} JOIN comment c USING (page_id, post_id, external_id) ORDER BY c.id FOR UPDATE OF c
+    SELECT c.id, c.page_id, c.post_id, c.external_id, c.text, c.attachments, c.revision, c.written_at, c.edited_at, c.observed_at,
+      c.deleted_at, c.appeal_id
+    FROM {rows} JOIN comment c USING (page_id, post_id, external_id) ORDER BY c.id FOR NO KEY UPDATE OF c
     """,
     page_id="bigint", post_id="bigint", external_id="text",
 )  # fmt: skip
 
+# A comment that was gone when triage looked, and is back, is looked at again.
+_BACK = "c.fate = 'not_appeal' AND c.fate_reason = 'deleted'"
+
 _UPDATE_COMMENTS = Bulk(
-    """
+    f"""
     UPDATE comment c SET text = r.body, text_altered = r.altered, attachments = CAST(r.attachments AS jsonb), revision = r.revision,
-      edited_at = r.edited_at, deleted_at = r.deleted_at, observed_at = r.observed_at
-    FROM {rows} WHERE c.id = r.id
-    """,
+      edited_at = r.edited_at, deleted_at = NULL, observed_at = r.observed_at, fate = CASE WHEN {_BACK} THEN NULL ELSE c.fate END
+    FROM {{rows}} WHERE c.id = r.id
+    """,  # noqa: S608 - a constant
     id="bigint", body="text", altered="boolean", attachments="text", revision="integer", edited_at="timestamptz",
-    deleted_at="timestamptz", observed_at="timestamptz",
+    observed_at="timestamptz",
 )  # fmt: skip
 
 _TOUCH_COMMENTS = Bulk(
-    """
-    UPDATE comment c SET observed_at = r.observed_at, deleted_at = CASE WHEN r.gone THEN coalesce(c.deleted_at, r.observed_at) END
-    FROM {rows} WHERE c.id = r.id
-    """,
+    f"""
+    UPDATE comment c SET observed_at = r.observed_at, deleted_at = CASE WHEN r.gone THEN coalesce(c.deleted_at, r.observed_at) END,
+      fate = CASE WHEN NOT r.gone AND {_BACK} THEN NULL ELSE c.fate END
+    FROM {{rows}} WHERE c.id = r.id
+    """,  # noqa: S608 - a constant
     id="bigint", observed_at="timestamptz", gone="boolean",
 )  # fmt: skip
 
@@ -158,7 +167,7 @@ _DELETE_NAMED = Bulk(
     UPDATE comment c SET deleted_at = r.observed_at, observed_at = r.observed_at
     FROM {rows} JOIN post p ON p.page_id = r.page_id AND p.external_id = r.post_external_id
     WHERE c.page_id = r.page_id AND c.post_id = p.id AND c.external_id = r.external_id
-      AND c.deleted_at IS NULL AND c.observed_at < r.observed_at
+      AND c.deleted_at IS NULL AND c.observed_at <= r.observed_at  -- told of together: it was deleted after it was seen
     RETURNING c.id, c.appeal_id, c.deleted_at
     """,
     page_id="bigint", post_external_id="text", external_id="text", observed_at="timestamptz",
@@ -175,6 +184,15 @@ _DELETE_MISSING = Bulk(
     page_id="bigint", post_external_id="text", root_external_id="text", observed_at="timestamptz",
 )  # fmt: skip
 
+# A reply that came before its parent took the parent for the top of the thread: so did all below it.
+_MOVE_ROOTS = Bulk(
+    """
+    UPDATE comment c SET root_external_id = r.root_external_id FROM {rows}
+    WHERE c.post_id = r.post_id AND c.root_external_id = r.external_id AND c.fate IS NULL
+    """,
+    post_id="bigint", external_id="text", root_external_id="text",
+)  # fmt: skip
+
 _SET_ASIDE = Bulk(
     "INSERT INTO set_aside (platform, page_id, reason, raw) SELECT * FROM {rows}",
     platform="text", page_id="bigint", reason="text", raw="bytea",
@@ -183,7 +201,7 @@ _SET_ASIDE = Bulk(
 
 async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now: datetime) -> Stored:
     """Store posts, comments, edits and deletions; set aside what will not go in; wake triage for new comments."""
-    writer = _Writer(session, platform)
+    writer = _Writer(session, platform, now)
     await writer.find_pages(batch)
     await writer.store_posts(batch.posts)
     await writer.store_comments(batch.comments)
@@ -195,16 +213,17 @@ async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now
     if stored.new:
         await enqueue(session, INBOUND_TRIAGE, {"upto": stored.new[-1]})
         metrics.COMMENTS_STORED.labels(platform=platform).inc(len(stored.new))
-        for snapshot in batch.comments:
-            metrics.COMMENT_LAG_SECONDS.labels(platform=platform).observe(max((now - snapshot.written_at).total_seconds(), 0))
+        for lag in stored.lags:
+            metrics.COMMENT_LAG_SECONDS.labels(platform=platform).observe(lag)
     return stored
 
 
 class _Writer:
     """One batch on its way in."""
 
-    def __init__(self, session: WriteSession, platform: str) -> None:
+    def __init__(self, session: WriteSession, platform: str, now: datetime) -> None:
         self.session = session
+        self.now = now
         self.platform = platform
         self.stored = Stored()
         self._pages: dict[str, int] = {}
@@ -274,7 +293,7 @@ class _Writer:
     async def store_comments(self, comments: Sequence[CommentSnapshot]) -> None:
         await self._find_posts(comments)
         placed: list[tuple[Key, CommentSnapshot]] = []
-        for snapshot in sorted(comments, key=lambda row: (row.observed_at, row.written_at)):
+        for snapshot in sorted(comments, key=_age):
             key = self._place(snapshot)
             if key is not None:
                 placed.append((key, snapshot))
@@ -332,22 +351,21 @@ class _Writer:
             (row.page_id, row.post_id, row.external_id): row.root_external_id
             for row in await _FIND_ROOTS.run(self.session, sorted(parents))
         }
-        by_key = dict(placed)
-
-        def root(key: Key, depth: int = 0) -> str:
-            if key in told:
-                return told[key]
-            snapshot = by_key.get(key)
-            if snapshot is None or depth > len(by_key):
-                return stored.get(key, key[2])
-            if snapshot.reply_to_external_id is None:
-                return key[2]
-            parent = (key[0], key[1], snapshot.reply_to_external_id)
-            if parent in stored:
-                return stored[parent]
-            return root(parent, depth + 1)
-
-        return {key: root(key) for key, _ in placed}
+        parent_of = {key: row.reply_to_external_id for key, row in placed}
+        found: dict[Key, str] = dict(told)
+        for start in parent_of:
+            chain: dict[Key, None] = {}
+            key = start
+            while key not in found and key not in chain:
+                chain[key] = None
+                parent = parent_of.get(key)
+                if key in stored or parent is None:
+                    found[key] = stored.get(key, key[2])
+                else:
+                    key = (key[0], key[1], parent)
+            top = found.get(key, key[2])  # a ring of replies is nobody's thread: any of it is the top
+            found |= dict.fromkeys(chain, top)
+        return {key: found[key] for key, _ in placed}
 
     async def _store_round(self, rows: Sequence[_Row]) -> None:
         try:
@@ -364,12 +382,19 @@ class _Writer:
             return
         self.stored.new += new
         self.stored.changes += changes
+        await self._move_roots(rows)
+
+    async def _move_roots(self, rows: Sequence[_Row]) -> None:
+        """Where only parents are told: what hung on these as if they were top comments hangs on their own top."""
+        below = {row.key: row.root for row in rows if row.snapshot.root_external_id is None and row.root != row.key[2]}
+        await _MOVE_ROOTS.run(self.session, [(post_id, external_id, root) for (_, post_id, external_id), root in sorted(below.items())])
 
     async def _write(self, rows: Sequence[_Row]) -> tuple[list[int], list[Change]]:
         inserted = await _INSERT_COMMENTS.run(self.session, [_insertable(row) for row in rows])
         ids = {(row.page_id, row.post_id, row.external_id): row.id for row in inserted}
+        self.stored.lags += [max((self.now - row.snapshot.written_at).total_seconds(), 0.0) for row in rows if row.key in ids]
         revisions = [
-            (ids[row.key], 1, row.text, row.attachments, row.snapshot.raw, row.snapshot.edited_at, row.snapshot.observed_at)
+            (ids[row.key], 1, row.text, row.attachments, row.snapshot.raw, _edited_at(row.snapshot), row.snapshot.observed_at)
             for row in rows
             if row.key in ids
         ]
@@ -378,7 +403,9 @@ class _Writer:
         return sorted(ids.values()), changes
 
     async def _update(self, rows: Sequence[_Row]) -> tuple[list[Change], list[tuple[Any, ...]]]:
-        stored = {(row.page_id, row.post_id, row.external_id): row for row in await _LOCK_COMMENTS.run(self.session, [row.key for row in rows])}
+        stored = {
+            (row.page_id, row.post_id, row.external_id): row for row in await _LOCK_COMMENTS.run(self.session, [row.key for row in rows])
+        }
         changes: list[Change] = []
         touched: list[tuple[object, ...]] = []
         updated: list[tuple[object, ...]] = []
@@ -386,7 +413,7 @@ class _Writer:
         for row in rows:
             old = stored[row.key]
             seen = row.snapshot.observed_at
-            if seen <= old.observed_at:
+            if _age(row.snapshot) <= (old.observed_at, old.edited_at or old.written_at):
                 continue
             if row.snapshot.deleted:
                 touched.append((old.id, seen, True))
@@ -396,9 +423,9 @@ class _Writer:
                 touched.append((old.id, seen, False))
             else:
                 revision = old.revision + 1
-                at = row.snapshot.edited_at or seen
-                updated.append((old.id, row.text, row.altered, row.attachments, revision, at, None, seen))
-                revisions.append((old.id, revision, row.text, row.attachments, row.snapshot.raw, row.snapshot.edited_at, seen))
+                at = _edited_at(row.snapshot) or seen
+                updated.append((old.id, row.text, row.altered, row.attachments, revision, at, seen))
+                revisions.append((old.id, revision, row.text, row.attachments, row.snapshot.raw, _edited_at(row.snapshot), seen))
                 changes.append(Change(comment_id=old.id, appeal_id=old.appeal_id, at=at, revision=revision))
         await _TOUCH_COMMENTS.run(self.session, touched)
         await _UPDATE_COMMENTS.run(self.session, updated)
@@ -410,18 +437,18 @@ class _Writer:
         named = [
             (self._pages[row.page_external_id], row.post_external_id, row.external_id, row.observed_at)
             for row in batch.deletions
-            if row.page_external_id in self._pages
+            if row.page_external_id in self._pages and _are_storable(row.post_external_id, row.external_id)
         ]
         threads = [
             (self._pages[row.page_external_id], row.post_external_id, row.root_external_id, row.observed_at)
             for row in batch.complete_for
-            if row.page_external_id in self._pages
+            if row.page_external_id in self._pages and _are_storable(row.post_external_id, row.root_external_id)
         ]
         gone = await _DELETE_NAMED.run(self.session, named) + await _DELETE_MISSING.run(self.session, threads)
         self.stored.changes += [Change(comment_id=row.id, appeal_id=row.appeal_id, at=row.deleted_at, revision=None) for row in gone]
 
     def put_aside(self, reason: str, raw: bytes, page_external_id: str | None) -> None:
-        self._aside.append((self.platform, self._pages.get(page_external_id or ""), reason, raw))
+        self._aside.append((self.platform, self._pages.get(page_external_id or ""), storable(reason)[0][:REASON_CHARACTERS], raw))
 
     async def store_aside(self) -> None:
         if self._aside:
@@ -447,15 +474,33 @@ def _row(key: Key, snapshot: CommentSnapshot, root: str, authors: dict[str, int]
 def _ids_are_storable(snapshot: CommentSnapshot) -> bool:
     """An id is never altered: one that PostgreSQL does not take would meet another one, or nothing."""
     author = None if snapshot.author is None else snapshot.author.external_id
-    ids = (snapshot.external_id, snapshot.root_external_id, snapshot.reply_to_external_id, snapshot.post_external_id, snapshot.thread_ref, author)
+    told = (snapshot.external_id, snapshot.root_external_id, snapshot.reply_to_external_id, snapshot.post_external_id, snapshot.thread_ref)
+    return _are_storable(*told, author)
+
+
+def _are_storable(*ids: str | None) -> bool:
     return not any(storable(one)[1] for one in ids if one is not None)
+
+
+def _written_at(snapshot: CommentSnapshot) -> datetime:
+    """The citizen's time. Nothing is seen before it is written: a platform's clock that runs ahead would start ours in the future."""
+    return min(snapshot.written_at, snapshot.observed_at)
+
+
+def _edited_at(snapshot: CommentSnapshot) -> datetime | None:
+    return None if snapshot.edited_at is None else min(snapshot.edited_at, snapshot.observed_at)
+
+
+def _age(snapshot: CommentSnapshot) -> tuple[datetime, datetime]:
+    """Which of two observations is the newer: several forms of one comment may be told of at the same moment."""
+    return (snapshot.observed_at, _edited_at(snapshot) or _written_at(snapshot))
 
 
 def _insertable(row: _Row) -> tuple[object, ...]:
     snapshot = row.snapshot
     return (
         *row.key, row.root, snapshot.reply_to_external_id, row.author_id, snapshot.by_page, row.text, row.altered, row.attachments,
-        storable(snapshot.link)[0], snapshot.written_at, snapshot.edited_at, snapshot.observed_at if snapshot.deleted else None,
+        storable(snapshot.link)[0], _written_at(snapshot), _edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
         snapshot.observed_at,
     )  # fmt: skip
 
@@ -482,5 +527,5 @@ def _raise_if_lost(error: DBAPIError) -> None:
 
 
 def _reason(error: DBAPIError) -> str:
-    first, *_ = str(error.orig).splitlines() or ["unknown"]
-    return f"database: {first[:200]}"
+    """What PostgreSQL had against it: never its own sentence, which may hold what a citizen wrote."""
+    return f"database: {getattr(error.orig, 'sqlstate', None) or 'refused'} {type(error.orig).__name__}"
