@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from app.kernel.errors import ConflictError
@@ -105,3 +106,17 @@ def after(act: Act, status: Status) -> Status:
 def possible(status: Status) -> frozenset[Act]:
     """The acts that may happen in a status."""
     return frozenset(act for act, table in TRANSITIONS.items() if status in table)
+
+
+def replayed(history: Iterable[tuple[Act, int]]) -> tuple[Status, int]:
+    """The status and cycle to which a history of (act, its cycle) leads, from its opening on.
+
+    What belongs to an earlier cycle - an answer to it that was heard of late - changes neither. ConflictError when
+    something happened that cannot happen.
+    """
+    status, current = Status.NEW, 1
+    for act, cycle in history:
+        if act is Act.OPENED or cycle < current:
+            continue
+        status, current = after(act, status), cycle
+    return status, current
