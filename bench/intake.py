@@ -90,7 +90,7 @@ async def measure(database: Database, count: int, size: int) -> None:
         await store.store_batch(session, platform=page.platform, batch=wall, now=NOW)
     given = batches(page.external_id, posts, count, size)
 
-    floor = await floor_of(database, page, given)
+    floor = await floor_of(database, page.id, given)
     began = time.perf_counter()
     for batch in given:
         async with database.write() as session:
@@ -112,7 +112,7 @@ async def measure(database: Database, count: int, size: int) -> None:
     print(f"both                                 {both:10,.0f} /s   {both / floor:6.3f} of the floor")
 
 
-async def floor_of(database: Database, page: object, given: list[Batch]) -> float:
+async def floor_of(database: Database, page_id: int, given: list[Batch]) -> float:
     """The same rows by multi-row INSERT … ON CONFLICT into a twin of the table."""
     async with database.write() as session:
         await session.execute(text("CREATE TABLE comment_alone (LIKE comment INCLUDING ALL EXCLUDING IDENTITY)"))
@@ -122,7 +122,7 @@ async def floor_of(database: Database, page: object, given: list[Batch]) -> floa
     began = time.perf_counter()
     for batch in given:
         rows = [
-            (number, page.id, ids[one.post_external_id], one.external_id, one.external_id, False, one.text, one.link, one.written_at,
+            (number, page_id, ids[one.post_external_id], one.external_id, one.external_id, False, one.text, one.link, one.written_at,
              one.observed_at)
             for number, one in enumerate(batch.comments, int(batch.comments[0].external_id))
         ]  # fmt: skip

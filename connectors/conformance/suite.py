@@ -24,7 +24,7 @@ from connectors.contract import (
     UnknownPayload,
 )
 
-OPTIONAL_VERBS = {"poll": Streams, "discover": Discovers, "probe": Probes, "read_thread": ReadsThreads}
+OPTIONAL_VERBS: dict[str, type] = {"poll": Streams, "discover": Discovers, "probe": Probes, "read_thread": ReadsThreads}
 TEXTS = (
     "Почему на Садовой третий день нет воды?",
     "  пробелы в начале и в конце  ",
@@ -89,6 +89,7 @@ class ConnectorConformance:
         whole = await harness.read(rounds=1)
         await harness.connector.close()
         assert set(whole.comments) == written
+        parts = whole
         for batch in (5, 2):
             cut = await Harness.on(stage, batch=batch)
             # A stream forgets what was confirmed: only the last cut may be read to its end.

@@ -104,12 +104,15 @@ class Fields:
             return None
         if isinstance(value, str):
             try:
-                read = datetime.fromisoformat(value)
+                read: datetime | None = datetime.fromisoformat(value)
             except ValueError:
+                read = None
+            if read is None:
                 self._fail(name, "must be ISO 8601")
-            if read.tzinfo is None:
+            elif read.tzinfo is None:
                 self._fail(name, "must carry its offset from UTC")
-            value = read.timestamp()
+            else:
+                value = read.timestamp()
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= now + 1:
             self._fail(name, "must be a moment that is not in the future")
         return int(value)

@@ -13,10 +13,10 @@ from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-import jconfig  # type: ignore[import-untyped]  # vk_api's own configuration store ships no types
+import jconfig
 import requests
 import urllib3
-import vk_api  # type: ignore[import-untyped]  # ships no types
+import vk_api
 from requests.adapters import HTTPAdapter
 
 from connectors.contract import AccessLost, ConnectorError, TryLater

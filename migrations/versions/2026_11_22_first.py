@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import op
 from sqlalchemy.util import await_only
@@ -49,7 +50,7 @@ CREATE POLICY worked ON {table} FOR UPDATE TO otklik_web USING (
 
 def _run(script: str) -> None:
     """Many statements at once: asyncpg prepares only one, so they go through its simple protocol."""
-    connection = op.get_bind().connection.driver_connection
+    connection: Any = op.get_bind().connection.driver_connection
     await_only(connection.execute(script))
 
 
