@@ -123,7 +123,7 @@ def _measures(figures: Figures, *, label: str, key: str = "", depth: int = 0) ->
         unanswered=figures.unanswered,
         unanswered_overdue=figures.overdue,
         oldest_hours=_hours(figures.oldest_unanswered_age_s),
-        small=figures.small_number,
+        small=figures.small_number and figures.answered > 0,  # a line without answers says so itself
         key=key,
         depth=depth,
     )
