@@ -98,14 +98,15 @@ _VERDICTS = text(
     """
     SELECT v.id, v.operator_id, o.name AS operator_name, v.classifier, v.version, v.kind, v.is_appeal, v.topic_id, t.name AS topic_name,
       v.agency_id, y.name AS agency_name, v.rule_id, v.confidence, v.scores, v.reasons, v.route_reason, v.recorded_at
-    FROM verdict v LEFT JOIN operator o ON o.id = v.operator_id LEFT JOIN topic t ON t.id = v.topic_id LEFT JOIN agency y ON y.id = v.agency_id
+    FROM verdict v
+    LEFT JOIN operator o ON o.id = v.operator_id LEFT JOIN topic t ON t.id = v.topic_id LEFT JOIN agency y ON y.id = v.agency_id
     WHERE v.comment_id = :comment AND v.recorded_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY v.id LIMIT 100
     """
 )
 _REPLIES = text(
     """
-    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.by_hand, r.text, r.state, r.created_at,
-      r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at
+    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.by_hand, r.text, r.state,
+      r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
     WHERE r.appeal_id = :appeal AND r.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY r.id LIMIT 200
     """
@@ -136,7 +137,8 @@ _TIMERS = text(
 )
 _HELD = text(
     """
-    SELECT 'assignment' AS part, h.agency_id, y.name AS agency_name, h.operator_id, o.name AS operator_name, h.since, h.until, NULL AS reason
+    SELECT 'assignment' AS part, h.agency_id, y.name AS agency_name, h.operator_id, o.name AS operator_name, h.since, h.until,
+      NULL AS reason
     FROM appeal_assignment h JOIN agency y ON y.id = h.agency_id LEFT JOIN operator o ON o.id = h.operator_id
     WHERE h.appeal_id = :appeal AND h.since < coalesce(CAST(:until AS timestamptz), 'infinity')
     UNION ALL

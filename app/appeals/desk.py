@@ -136,7 +136,8 @@ _FURNISH = text(
       VALUES (:id, 'opened', 1, :operator, :written, CAST(:data AS jsonb))),
     trailed AS (INSERT INTO audit_entry (operator_id, act, subject, subject_id) VALUES (:operator, 'appeal.opened', 'appeal', :id)),
     keyed AS (UPDATE idempotency_key SET appeal_id = :id WHERE operator_id = :operator AND key = CAST(:key AS varchar))
-    INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings, warn_at)
+    INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings,
+      warn_at)
     SELECT :id, 1, t.promise, t.policy_version_id, t.calendar_version_id, CAST(t.choice AS jsonb), CAST(t.term AS jsonb),
       t.started_at, t.due_at, CAST(t.warnings AS jsonb), t.warn_at
     FROM unnest(CAST(:promises AS text[]), CAST(:policies AS bigint[]), CAST(:calendars AS bigint[]), CAST(:choices AS text[]),

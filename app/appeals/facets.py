@@ -130,7 +130,8 @@ def _statement(visible: str, holds: tuple[tuple[str, str], ...], searched: bool)
             coalesce(a.due_at <= :now, false) AS is_overdue, a.id IN (SELECT appeal_id FROM troubled) AS is_trouble
           FROM appeal a WHERE {visible} AND a.status IN ('in_work', 'new') {found} LIMIT {MOST_COUNTED}),
         g AS MATERIALIZED (
-          SELECT a.status, a.platform, a.agency_id, a.topic_id, a.territory_id, is_mine, is_overdue, is_trouble, {flags}, count(*) AS n FROM w a
+          SELECT a.status, a.platform, a.agency_id, a.topic_id, a.territory_id, is_mine, is_overdue, is_trouble, {flags}, count(*) AS n
+          FROM w a
           GROUP BY a.status, a.platform, a.agency_id, a.topic_id, a.territory_id, is_mine, is_overdue, is_trouble, {oks})
         SELECT facet, value, CAST(coalesce(appeals, 0) AS bigint) AS appeals FROM ({" UNION ALL ".join(counted)}) f
         """  # noqa: S608 - conditions of this file and of visible_to

@@ -58,8 +58,8 @@ fresh AS (
 SELECT CAST(edge.xmin AS text) AS xmin, seen.numbers, last.xid, last.id, last.events
 FROM edge
 CROSS JOIN (
-  SELECT (array_agg(CAST(f.xid AS text) ORDER BY f.xid DESC, f.id DESC))[1] AS xid, (array_agg(f.id ORDER BY f.xid DESC, f.id DESC))[1] AS id,
-    count(*) AS events FROM fresh f) last
+  SELECT (array_agg(CAST(f.xid AS text) ORDER BY f.xid DESC, f.id DESC))[1] AS xid,
+    (array_agg(f.id ORDER BY f.xid DESC, f.id DESC))[1] AS id, count(*) AS events FROM fresh f) last
 CROSS JOIN (
   SELECT coalesce(array_agg(DISTINCT a.number), '{{}}') AS numbers FROM fresh f JOIN appeal a ON a.id = f.appeal_id
   WHERE {visible} OR EXISTS (

@@ -1,4 +1,4 @@
-"""The same request twice is done once: for acts of programs that carry a key. (Opening an appeal does it in its own statement.)"""
+"""The same request twice is done once: for acts of programs that carry a key. Opening an appeal does it in `desk` itself."""
 
 from __future__ import annotations
 

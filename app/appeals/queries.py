@@ -150,9 +150,9 @@ _COLUMNS = (
 )
 
 _DRESSED = f"""
-SELECT a.id, a.number, a.status, a.platform, a.source, a.priority, a.cycle, a.version, g.title AS page_title, a.topic_id, t.code AS topic_code,
-  t.name AS topic_name, a.agency_id, y.code AS agency_code, y.name AS agency_name, a.territory_id, z.code AS territory_code,
-  z.name AS territory_name, a.operator_id, o.name AS operator_name,
+SELECT a.id, a.number, a.status, a.platform, a.source, a.priority, a.cycle, a.version, g.title AS page_title,
+  a.topic_id, t.code AS topic_code, t.name AS topic_name, a.agency_id, y.code AS agency_code, y.name AS agency_name,
+  a.territory_id, z.code AS territory_code, z.name AS territory_name, a.operator_id, o.name AS operator_name,
   coalesce(u.name, w.author_name) AS author_name, coalesce(said.words, left(w.text, {SNIPPET}), '') AS snippet,
   coalesce(said.comments, 0) AS comments, a.written_at, a.opened_at, a.touched_at, a.due_at,
   clock.near_at, coalesce(clock.breached, false) AS breached, answer.state AS reply_state
@@ -183,6 +183,7 @@ UNION ALL
 LIMIT {most}
 """
 _NEWEST = "SELECT {columns} FROM appeal a WHERE {condition} AND {older} ORDER BY a.id DESC LIMIT {most}"
+_HITS = f"hits AS MATERIALIZED (SELECT appeal_id FROM otklik_search_appeals(:words, {_MOST_HITS})),"  # noqa: S608 - a constant
 _EACH_AGENCY = "SELECT a.* FROM unnest(CAST(:each_agency AS bigint[])) AS e(id) CROSS JOIN LATERAL ({inner}) a"
 
 
@@ -212,8 +213,9 @@ def _statement(condition: tuple[str, ...], key: tuple[str, str], by_deadline: bo
     )
     order = "a.due_at, a.id" if by_deadline else "a.id DESC"
     picked = f"SELECT a.* FROM ({_EACH_AGENCY.format(inner=inner)}) a ORDER BY {order} LIMIT {most}" if each else inner  # noqa: S608 - constants
-    hits = f"hits AS MATERIALIZED (SELECT appeal_id FROM otklik_search_appeals(:words, {_MOST_HITS}))," if searched else ""
-    return text(f"WITH {hits} picked AS ({picked}) {_DRESSED} ORDER BY {order}")
+    hits = _HITS if searched else ""
+    statement = f"WITH {hits} picked AS ({picked}) {_DRESSED} ORDER BY {order}"
+    return text(statement)
 
 
 def _after(after: Cursor | None, *, by_deadline: bool) -> tuple[tuple[str, str], dict[str, Any]]:

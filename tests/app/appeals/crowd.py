@@ -22,7 +22,8 @@ _FILL = text(
       SELECT i, base.appeal + i AS appeal_id, base.comment + i AS comment_id, base.author + 1 + i / 3 AS author_id,
         (CAST(:pages AS bigint[]))[1 + i % cardinality(CAST(:pages AS bigint[]))] AS page_id,
         (CAST(:topics AS bigint[]))[1 + i % cardinality(CAST(:topics AS bigint[]))] AS topic_id,
-        (ARRAY['new', 'in_work', 'answered', 'answered', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed'])[1 + (i / 7) % 10] AS status,
+        (ARRAY['new', 'in_work', 'answered', 'answered', 'closed', 'closed', 'closed', 'closed', 'closed', 'closed'])[1 + (i / 7) % 10]
+          AS status,
         CAST(:now AS timestamptz) - make_interval(secs => (i * 7919) % 864000) AS written_at,
         CAST(:now AS timestamptz) + make_interval(secs => (i * 7877) % 864000 - 432000) AS due_at
       FROM generate_series(1, CAST(:count AS bigint)) AS i, base),
@@ -44,14 +45,16 @@ _FILL = text(
         'https://vk.example/' || n.comment_id, n.written_at, n.written_at, 'opened', n.appeal_id
       FROM n JOIN LATERAL (SELECT min(p.id) AS id FROM post p WHERE p.page_id = n.page_id) p ON true),
     assignments AS (
-      INSERT INTO appeal_assignment (appeal_id, agency_id, since) SELECT n.appeal_id, g.agency_id, n.written_at FROM n JOIN page g ON g.id = n.page_id),
+      INSERT INTO appeal_assignment (appeal_id, agency_id, since)
+      SELECT n.appeal_id, g.agency_id, n.written_at FROM n JOIN page g ON g.id = n.page_id),
     events AS (
       INSERT INTO appeal_event (appeal_id, act, cycle, occurred_at, data)
       SELECT n.appeal_id, 'opened', 1, n.written_at, jsonb_build_object('comment', n.comment_id) FROM n)
     INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, term, started_at, due_at, warnings, stopped_at, outcome,
       elapsed_seconds, agency_id)
     SELECT n.appeal_id, 1, 'first_answer', CAST(:policy AS bigint), '{"seconds": 32400, "working": false}', n.written_at, n.due_at,
-      jsonb_build_array(n.due_at - interval '2 hours'), CASE WHEN n.status NOT IN ('new', 'in_work') THEN n.written_at + interval '3 hours' END,
+      jsonb_build_array(n.due_at - interval '2 hours'),
+      CASE WHEN n.status NOT IN ('new', 'in_work') THEN n.written_at + interval '3 hours' END,
       CASE WHEN n.status NOT IN ('new', 'in_work') THEN 'met' END, CASE WHEN n.status NOT IN ('new', 'in_work') THEN 10800 END, g.agency_id
     FROM n JOIN page g ON g.id = n.page_id
     """
@@ -68,7 +71,7 @@ async def fill(
     await session.execute(text(_TRUSTING))
     await session.execute(
         _FILL,
-        {"count": count, "pages": list(page_ids), "topics": list(topic_ids) or [None], "policy": policy_id, "now": now},
+        {"count": count, "pages": list(page_ids), "topics": list(topic_ids), "policy": policy_id, "now": now},
     )
     for table in ("author", "appeal", "comment"):
         await session.execute(text(_SEQUENCES.format(table=table)))

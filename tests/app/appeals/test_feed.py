@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from app.people.models import Operator
 
 
+BEGINNING = LiveCursor(0, 0)
+
+
 async def news(web_db: Database, person: Operator, cursor: LiveCursor) -> tuple[list[int], LiveCursor]:
     """What a stream would tell next."""
     async with reading_as(web_db, person) as (session, access):
@@ -45,7 +48,7 @@ async def heard(web_db: Database, person: Operator, cursor: LiveCursor, *appeals
 
 
 async def begin(web_db: Database, person: Operator) -> LiveCursor:
-    """Where a screen opened now begins."""
+    """Where a screen opened now begins: at the edge, so it may be told again of what has just happened."""
     async with reading_as(web_db, person) as (session, _access):
         return await live_cursor_now(session)
 
@@ -56,7 +59,7 @@ async def test_a_slow_transaction_is_not_passed_over(owner_db: Database, web_db:
         agency = await factories.make_agency(session)
         person = await factories.make_operator(session, scope=agency)
         slow, quick = await factories.make_appeal(session, agency=agency), await factories.make_appeal(session, agency=agency)
-    cursor = await begin(web_db, person)
+    cursor = await heard(web_db, person, BEGINNING, slow, quick)
     async with owner_db.write() as late:
         await factories.make_event(late, appeal=slow, act=Act.NOTED)
         async with owner_db.write() as session:
@@ -84,7 +87,7 @@ async def test_others_are_not_told_and_cost_nothing_later(owner_db: Database, we
         ours, theirs = await factories.make_agency(session), await factories.make_agency(session)
         person, neighbour = await factories.make_operator(session, scope=ours), await factories.make_operator(session, scope=theirs)
         foreign = await factories.make_appeal(session, agency=theirs)
-    start = await begin(web_db, person)
+    start = await heard(web_db, neighbour, BEGINNING, foreign)
     async with owner_db.write() as session:
         await factories.make_event(session, appeal=foreign, act=Act.NOTED)
     await heard(web_db, neighbour, start, foreign)
@@ -100,7 +103,7 @@ async def test_a_former_agency_is_told_that_it_has_gone(owner_db: Database, web_
         person, neighbour = await factories.make_operator(session, scope=former), await factories.make_operator(session, scope=present)
         appeal = await factories.make_appeal(session, agency=present)
         await factories.make_assignment(session, appeal=appeal, agency_id=former.id, until=now)
-    start = await begin(web_db, person)
+    start = await heard(web_db, person, BEGINNING, appeal)
     async with owner_db.write() as session:
         await factories.make_event(session, appeal=appeal, act=Act.ROUTED, occurred_at=now, recorded_at=now)
     cursor = await heard(web_db, person, start, appeal)
@@ -115,11 +118,12 @@ async def test_a_long_absence_is_caught_up_piece_by_piece(owner_db: Database, we
         agency = await factories.make_agency(session)
         person = await factories.make_operator(session, scope=agency)
         first, last = await factories.make_appeal(session, agency=agency), await factories.make_appeal(session, agency=agency)
-    start = await begin(web_db, person)
+    start = await heard(web_db, person, BEGINNING, first, last)
     async with owner_db.write() as session:
         await session.execute(
             text(
-                "INSERT INTO appeal_event (appeal_id, act, cycle, occurred_at) SELECT CASE WHEN n < 1500 THEN CAST(:first AS bigint) ELSE :last END, "
+                "INSERT INTO appeal_event (appeal_id, act, cycle, occurred_at) "
+                "SELECT CASE WHEN n < 1500 THEN CAST(:first AS bigint) ELSE :last END, "
                 "'noted', 1, now() FROM generate_series(1, 1500) n"
             ),
             {"first": first.id, "last": last.id},

@@ -32,10 +32,9 @@ def test_a_cursor_by_age_survives_the_address(row_id: int) -> None:
 def test_anything_else_is_no_cursor(value: str) -> None:
     try:
         cursor = Cursor.parse(value)
-    except InvalidError as error:
-        assert error.code == "cursor"
-    else:
-        assert Cursor.parse(str(cursor)) == cursor
+    except InvalidError:
+        return
+    assert Cursor.parse(str(cursor)) == cursor
 
 
 @pytest.mark.parametrize("value", ["", "====", "aS4x", "ZC4x", "ZC4xLjk5OTk5OTk5OTk5OTk5OTk5OTk", "aS4tMQ", "я", "aS4xLjI"])

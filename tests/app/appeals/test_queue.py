@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from app.people.models import Operator
 
 
+EVERYTHING_WAITING = QueueFilters()
+
+
 async def numbers(
-    web_db: Database, person: Operator, clock: FixedClock, filters: QueueFilters = QueueFilters(), *, limit: int = 100
-) -> list[int]:  # noqa: B008 - frozen
+    web_db: Database, person: Operator, clock: FixedClock, filters: QueueFilters = EVERYTHING_WAITING, *, limit: int = 100
+) -> list[int]:
     """The appeals of the first page."""
     async with reading_as(web_db, person) as (session, access):
         return [row.number for row in (await queue(session, access, filters=filters, now=clock.now(), limit=limit)).rows]
@@ -222,8 +225,8 @@ async def test_walking_pages_tells_each_appeal_once(
     told: list[int] = []
     after: Cursor | None = None
     while True:
-        async with reading_as(web_db, person) as (session, access):
-            page = await queue(session, access, filters=filters, now=now, after=after, limit=4)
+        async with reading_as(web_db, person) as (reader, access):
+            page = await queue(reader, access, filters=filters, now=now, after=after, limit=4)
         told += [row.number for row in page.rows]
         if page.next is None:
             break

@@ -134,7 +134,7 @@ def bearer(region: Region) -> Callable[[str], dict[str, str]]:
 
 async def sign_in(owner_db: Database, parts: WebParts, *, login: str, grant: Grant) -> dict[str, str]:
     """A person with a browser: its cookies."""
-    password = "кедр-и-брусника-7"  # noqa: S105 - of a person who does not exist
+    password = "кедр-и-брусника-7"
     async with owner_db.write() as session:
         await staff.add_operator(session, login=login, name="Анна Ветрова", password=password, grants=[grant], now=parts.clock.now())
     person = await service.authenticate(parts.database, login=login, password=password, address="203.0.113.7", now=parts.clock.now())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.people import staff
@@ -40,7 +39,11 @@ async def test_a_foreign_agency_gets_nothing(client: httpx.AsyncClient, region: 
         assert {key: value for key, value in hidden.json().items() if key != "instance"} == {
             key: value for key, value in missing.json().items() if key != "instance"
         }, "the words must not tell whether it exists"
-        for query in ({"q": foreign}, {"q": "вода фонари" if name == "ours" else "фонари"}, {"agency": "theirs" if name == "ours" else "ours"}):
+        for query in (
+            {"q": foreign},
+            {"q": "вода фонари" if name == "ours" else "фонари"},
+            {"agency": "theirs" if name == "ours" else "ours"},
+        ):
             numbers = [one["number"] for one in (await client.get("/api/v1/appeals", params=query, headers=headers)).json()["items"]]
             assert foreign not in numbers, query
         answered = await client.post(f"/api/v1/appeals/{foreign}/replies", json={"text": "Здравствуйте!"}, headers=headers)
@@ -63,7 +66,9 @@ async def test_roles_allow_what_the_table_says(client: httpx.AsyncClient, region
     }
     for name, may in allowed.items():
         statuses = {what: (await client.get(path, headers=bearer(name))).status_code for what, path in reads.items()}
-        statuses["create"] = (await client.post("/api/v1/appeals", json={"text": WORDS, "agency": "ours"}, headers=bearer(name))).status_code
+        statuses["create"] = (
+            await client.post("/api/v1/appeals", json={"text": WORDS, "agency": "ours"}, headers=bearer(name))
+        ).status_code
         statuses["answer"] = (
             await client.post(f"/api/v1/appeals/{region.our_number}/replies", json={"text": "Здравствуйте!"}, headers=bearer(name))
         ).status_code
@@ -104,8 +109,9 @@ async def test_a_role_taken_away_is_gone_within_five_seconds(
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Bearer ", "Bearer otk_", "Bearer x", "bearer otk_\u00ff", "Basic otk_x", "Bearer " + "otk_" + "x" * 5000]
 )
-async def test_a_strange_token_is_refused(client: httpx.AsyncClient, region: Region, value: str) -> None:
-    answer = await client.get("/api/v1/pages", headers={"Authorization": value.encode("latin-1")})  # type: ignore[dict-item] # bytes as they come
+@pytest.mark.usefixtures("region")
+async def test_a_strange_token_is_refused(client: httpx.AsyncClient, value: str) -> None:
+    answer = await client.get("/api/v1/pages", headers=[(b"Authorization", value.encode("latin-1"))])
     assert (answer.status_code, answer.json()["code"]) == (401, "token")
 
 
@@ -158,7 +164,7 @@ async def test_the_token_of_one_browser_is_worth_nothing_in_another(
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
 
 
-async def test_behind_https_cookies_and_browsers_are_held_to_it(web_db: Database, database_url: URL, clock: FixedClock, region: Region) -> None:
+async def test_behind_https_cookies_and_browsers_are_held_to_it(web_db: Database, database_url: URL, clock: FixedClock) -> None:
     parts = make_parts(web_db, database_url, clock, secure=True)
     assert session_cookie(parts).startswith("__Host-")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(parts)), base_url="https://otklik.example") as client:
@@ -166,7 +172,7 @@ async def test_behind_https_cookies_and_browsers_are_held_to_it(web_db: Database
     assert "max-age=" in answer.headers["strict-transport-security"]
 
 
-async def test_every_answer_is_sealed(client: httpx.AsyncClient, web: FastAPI, region: Region, bearer: Bearer) -> None:
+async def test_every_answer_is_sealed(client: httpx.AsyncClient, bearer: Bearer) -> None:
     for path in ("/api/v1/appeals", "/health/live", "/no-such", "/api/v1/openapi.json", "/sign-in"):
         headers = (await client.get(path, headers=bearer("ours"))).headers
         policy = headers["content-security-policy"]

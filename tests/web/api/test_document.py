@@ -54,7 +54,9 @@ async def test_answers_fit_the_document(client: httpx.AsyncClient, document: dic
             f"/api/v1/appeals/{region.our_number}/replies", json={"text": "x"}, headers=bearer("ours")
         ),
         ("get", "/api/v1/pages"): await client.get("/api/v1/pages", headers=bearer("ours")),
-        ("get", "/api/v1/reports/response-times"): await client.get(f"/api/v1/reports/response-times?{report}", headers=bearer("supervisor")),
+        ("get", "/api/v1/reports/response-times"): await client.get(
+            f"/api/v1/reports/response-times?{report}", headers=bearer("supervisor")
+        ),
         ("get", "/health/live"): await client.get("/health/live"),
         ("get", "/health/ready"): await client.get("/health/ready"),
     }
