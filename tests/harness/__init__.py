@@ -1,0 +1,17 @@
+"""A running Otklik for tests: real processes, a database of their own, the sandbox as the platforms."""
+
+from tests.harness.ledger import FATES, Ledger, differences, read_ledger
+from tests.harness.program import Program, free_port
+from tests.harness.system import System, running_system, seeded_database
+
+__all__ = [
+    "FATES",
+    "Ledger",
+    "Program",
+    "System",
+    "differences",
+    "free_port",
+    "read_ledger",
+    "running_system",
+    "seeded_database",
+]
