@@ -78,7 +78,7 @@ async def decide_comment(
         triage_due=None,
         operator_id=access.operator_id,
     )
-    opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE)
+    opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE, promises=office.promises)
     if not opened.fates:
         raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
     return opened

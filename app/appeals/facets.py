@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.appeals.access import visible_to
-from app.appeals.filters import number_in_search
+from app.appeals.filters import FOUND, HITS, number_in_search
 from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
 from app.people.rules import Permission
@@ -108,8 +108,8 @@ def _statement(visible: str, holds: tuple[tuple[str, str], ...], searched: bool)
     def others(*own: str) -> str:
         return " AND ".join(f"ok_{name}" for name in _FILTERS if name not in own)
 
-    hits = "hits AS MATERIALIZED (SELECT appeal_id FROM otklik_search_appeals(:words, 1000))," if searched else ""
-    found = "AND (a.id IN (SELECT appeal_id FROM hits) OR a.number = :number)" if searched else ""
+    hits = HITS if searched else ""
+    found = f"AND {FOUND}" if searched else ""
     flags = ", ".join(f"{condition} AS ok_{name}" for name, condition in holds)
     oks = ", ".join(f"ok_{name}" for name in _FILTERS)
     counted = [

@@ -21,6 +21,13 @@ _LATEST = 253_402_300_799_999_999
 """The last microsecond of the year 9999: what a datetime holds."""
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015№#]+")
 _SEARCH_LIMIT = 200
+_MOST_HITS = 1_000
+"""Of a search: the newest of them; whoever needs more has to say more."""
+
+# A search begins with what it finds, never with all appeals: as an array, its ids are looked up in the key's index.
+HITS = f"""hits AS MATERIALIZED (
+  SELECT appeal_id FROM otklik_search_appeals(:words, {_MOST_HITS}) UNION SELECT id FROM appeal WHERE number = :number),"""  # noqa: S608 - a constant
+FOUND = "a.id = ANY (ARRAY(SELECT appeal_id FROM hits))"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

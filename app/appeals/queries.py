@@ -17,7 +17,17 @@ from app.appeals.access import visible_to
 from app.appeals.cards import Card, card
 from app.appeals.facets import FacetCounts, facets
 from app.appeals.feed import LiveCursor, changes_since, live_cursor_now
-from app.appeals.filters import Cursor, QueueFilters, checked_cursor, checked_limit, format_number, number_in_search, parse_number
+from app.appeals.filters import (
+    FOUND,
+    HITS,
+    Cursor,
+    QueueFilters,
+    checked_cursor,
+    checked_limit,
+    format_number,
+    number_in_search,
+    parse_number,
+)
 from app.appeals.pages import PageRow, PagesPage, pages
 from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
@@ -55,8 +65,6 @@ __all__ = [
 ]
 
 SNIPPET = 200
-_MOST_HITS = 1_000
-"""Of a search: the newest of them; whoever needs more has to say more."""
 _MOST_PROBES = 64
 """Up to so many agencies their own index is read, one probe each; beyond that the common one with a filter."""
 
@@ -183,7 +191,6 @@ UNION ALL
 LIMIT {most}
 """
 _NEWEST = "SELECT {columns} FROM appeal a WHERE {condition} AND {older} ORDER BY a.id DESC LIMIT {most}"
-_HITS = f"hits AS MATERIALIZED (SELECT appeal_id FROM otklik_search_appeals(:words, {_MOST_HITS})),"  # noqa: S608 - a constant
 _EACH_AGENCY = "SELECT a.* FROM unnest(CAST(:each_agency AS bigint[])) AS e(id) CROSS JOIN LATERAL ({inner}) a"
 
 
@@ -213,7 +220,7 @@ def _statement(condition: tuple[str, ...], key: tuple[str, str], by_deadline: bo
     )
     order = "a.due_at, a.id" if by_deadline else "a.id DESC"
     picked = f"SELECT a.* FROM ({_EACH_AGENCY.format(inner=inner)}) a ORDER BY {order} LIMIT {most}" if each else inner  # noqa: S608 - constants
-    hits = _HITS if searched else ""
+    hits = HITS if searched else ""
     statement = f"WITH {hits} picked AS ({picked}) {_DRESSED} ORDER BY {order}"
     return text(statement)
 
@@ -256,7 +263,7 @@ def conditions(access: Access, filters: QueueFilters, now: datetime) -> tuple[li
     if filters.trouble:
         parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain'))")
     if filters.words:
-        parts.append("(a.id IN (SELECT appeal_id FROM hits) OR a.number = :number)")
+        parts.append(FOUND)
     for column, wanted in (
         ("agency_id", filters.agency_ids),
         ("platform", filters.platforms),
