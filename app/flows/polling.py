@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from app.flows import inbound
 from app.flows.platforms import calling
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.kernel.clock import Clock
-    from app.kernel.db import Database
-    from app.kernel.db import WriteSession
+    from app.kernel.db import Database, WriteSession
     from app.sources.service import LeasedFeed, WatchedPage, WatchedPost
     from connectors.contract import Connector, PostCount
 
 LEASE = timedelta(seconds=30)
-RENEW_EVERY = timedelta(seconds=8)
+SHORTEST_LEASE = timedelta(seconds=4)
+"""However fast the scaled time runs: a busy machine must be able to renew it."""
+RENEWALS = 4
+"""So often is a lease renewed within its length."""
 FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
 DISCOVER_POSTS = 50
@@ -76,7 +78,7 @@ class Poller:
         self._connector = connector
         self._clock = clock
         self._worker = worker
-        self._scale = time_scale
+        self._lease_length = max(LEASE / time_scale, SHORTEST_LEASE)
         self._plan = Plan(time_scale=time_scale)
         self._troubled: set[int] = set()
 
@@ -243,12 +245,12 @@ class Poller:
             now = self._clock.now()
             await sources.ensure_feeds(session, platform=self._platform, feeds=feeds, now=now)
             return await sources.lease_feeds(
-                session, platform=self._platform, worker=self._worker, now=now, lease=LEASE, most=FEEDS_AT_ONCE
+                session, platform=self._platform, worker=self._worker, now=now, lease=self._lease_length, most=FEEDS_AT_ONCE
             )
 
     async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:
         try:
-            await sources.keep_lease(session, feed_ids=feed_ids, worker=self._worker, until=self._clock.now() + LEASE)
+            await sources.keep_lease(session, feed_ids=feed_ids, worker=self._worker, until=self._clock.now() + self._lease_length)
         except ConflictError as error:
             raise Lost from error
 
@@ -266,6 +268,11 @@ class Poller:
 
     def _guarded(self, leased: Sequence[LeasedFeed]) -> _Guard:
         return _Guard(self, leased)
+
+    @property
+    def renew_every(self) -> timedelta:
+        """Between two renewals of a lease."""
+        return self._lease_length / RENEWALS
 
     async def renew(self, feed_ids: Sequence[int]) -> None:
         """Hold on while a platform takes its time."""
@@ -313,13 +320,13 @@ class _Guard:
         """All went well: when to come again."""
         self._due_at = due_at
 
-    async def __aenter__(self) -> _Guard:
+    async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self._renew())
         return self
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_EVERY.total_seconds())
+            await asyncio.sleep(self._poller.renew_every.total_seconds())
             await self._poller.renew([one.id for one in self._leased])
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
