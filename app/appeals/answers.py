@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from app.appeals import history
+from app.appeals.reopening import cycle_at, reopen_if_asked_later
 from app.appeals.rules import Act, Status, after
 from app.kernel.db import Bulk
 from app.replies import service as replies
+from app.replies.rules import same_words
 from app.sla import service as sla
 from app.sla.rules import Promise, StopCause
 from app.sources.queries import comments_by_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from app.appeals.reopening import Promises
     from app.kernel.db import WriteSession
     from app.sources.queries import UnseenComment
 
@@ -34,87 +37,141 @@ _ANSWERED_TO = Bulk(
 
 _EARLIER_ANSWERS = Bulk(
     """
-    SELECT DISTINCT ON (r.id) r.id AS comment_id, t.appeal_id, t.revision, c.id AS answer_id FROM {rows}
+    SELECT r.id AS comment_id, t.appeal_id, t.revision, c.id AS answer_id FROM {rows}
     JOIN comment t ON t.id = r.id
-    JOIN comment c ON c.post_id = r.post_id AND c.reply_to_external_id = r.external_id
+    JOIN comment c ON c.post_id = r.post_id AND c.root_external_id IN (t.root_external_id, r.external_id)
+      AND c.reply_to_external_id = r.external_id
     WHERE c.by_page AND c.fate = 'page_own' AND c.appeal_id IS NULL AND c.deleted_at IS NULL AND c.written_at >= r.written_at
-    ORDER BY r.id, c.written_at
+    ORDER BY c.id
     """,
     id="bigint", post_id="bigint", external_id="text", written_at="timestamptz",
 )  # fmt: skip
 
+# Answers of ours that are being published at this moment, under the comments that the page's own comments reply to.
+_UNDER_WAY = Bulk(
+    """
+    SELECT r.id, o.text FROM {rows}
+    JOIN comment c ON c.post_id = r.post_id AND c.external_id = r.external_id
+    JOIN reply o ON o.appeal_id = c.appeal_id AND o.comment_id = c.id AND o.state = 'sending'
+    """,
+    id="bigint", post_id="bigint", external_id="text",
+)  # fmt: skip
+
 _LINK = Bulk("UPDATE comment c SET appeal_id = r.appeal_id FROM {rows} WHERE c.id = r.id", id="bigint", appeal_id="bigint")
 
-_LOCK_APPEALS = text("SELECT id, status, cycle, agency_id FROM appeal WHERE id = ANY (:ids) ORDER BY id FOR UPDATE")
+_LOCK_APPEAL = text("SELECT id, status, cycle, agency_id FROM appeal WHERE id = :id FOR UPDATE")
 
 _ANSWERED = text(
     """
-    UPDATE appeal SET status = :status, version = version + 1, touched_at = :now, due_at = :due, answered_at = coalesce(answered_at, :at)
+    UPDATE appeal SET status = :status, version = version + 1, touched_at = :now, due_at = :due,
+      answered_at = coalesce(answered_at, CAST(:at AS timestamptz))
     WHERE id = :id
     """
 )
 
 
-async def record_page_answers(session: WriteSession, comments: Sequence[UnseenComment], *, now: datetime) -> None:
+async def being_published(session: WriteSession, comments: Sequence[UnseenComment]) -> set[int]:
+    """Of the page's own comments, those that may be an answer of ours whose outcome its sender is about to write down.
+
+    Platforms change words a little, so words alone do not tell; the id on the platform, once it is written down, does.
+    """
+    answers = {one.id: one for one in comments if one.by_page and one.reply_to_external_id is not None}
+    rows = await _UNDER_WAY.run(session, [(one.id, one.post_id, one.reply_to_external_id) for one in answers.values()])
+    alike = {row.id for row in rows if same_words(row.text, answers[row.id].text)}
+    return {row.id for row in rows} - alike
+
+
+async def answered_appeals(session: WriteSession, comments: Sequence[UnseenComment]) -> set[int]:
+    """The appeals under whose comments the page's own ones of these stand."""
+    return {row.appeal_id for row in await _answered_to(session, comments)}
+
+
+async def _answered_to(session: WriteSession, comments: Sequence[UnseenComment]) -> list[Any]:
+    replying = [one for one in comments if one.by_page and one.reply_to_external_id is not None]
+    return await _ANSWERED_TO.run(session, [(one.id, one.post_id, one.reply_to_external_id) for one in replying])
+
+
+async def record_page_answers(
+    session: WriteSession, comments: Sequence[UnseenComment], *, now: datetime, promises: Promises | None = None
+) -> None:
     """Of the page's own comments, those that reply to a citizen with an appeal: ours coming back, or written by hand."""
     by_id = {comment.id: comment for comment in comments}
-    targets = await _ANSWERED_TO.run(
-        session, [(one.id, one.post_id, one.reply_to_external_id) for one in comments if one.reply_to_external_id is not None]
-    )
-    await _record(session, [(row.appeal_id, by_id[row.answer_id], row.comment_id, row.revision) for row in targets], now)
+    rows = await _answered_to(session, comments)
+    await _record(session, [(row.appeal_id, by_id[row.answer_id], row.comment_id, row.revision) for row in rows], now, promises)
 
 
-async def record_earlier_answers(session: WriteSession, opened: Mapping[int, UnseenComment], *, now: datetime) -> None:
-    """An appeal opened late (a coordinator decided) may have been answered on the platform already."""
-    rows = await _EARLIER_ANSWERS.run(session, [(one.id, one.post_id, one.external_id, one.written_at) for one in opened.values()])
+async def record_earlier_answers(
+    session: WriteSession, comments: Sequence[UnseenComment], *, now: datetime, promises: Promises | None = None
+) -> None:
+    """Comments that came to an appeal late (a coordinator decided) may have been answered on the platform already."""
+    rows = await _EARLIER_ANSWERS.run(session, [(one.id, one.post_id, one.external_id, one.written_at) for one in comments])
     if rows:
         found = {comment.id: comment for comment in await comments_by_id(session, [row.answer_id for row in rows])}
-        await _record(session, [(row.appeal_id, found[row.answer_id], row.comment_id, row.revision) for row in rows], now)
+        pairs = [(row.appeal_id, found[row.answer_id], row.comment_id, row.revision) for row in rows]
+        await _record(session, pairs, now, promises)
 
 
-async def _record(session: WriteSession, pairs: Sequence[tuple[int, UnseenComment, int, int]], now: datetime) -> None:
-    if not pairs:
-        return
+async def _record(
+    session: WriteSession, pairs: Sequence[tuple[int, UnseenComment, int, int]], now: datetime, promises: Promises | None
+) -> None:
     await _LINK.run(session, sorted((answer.id, appeal_id) for appeal_id, answer, _, _ in pairs))
-    appeals = {row.id: row for row in await session.execute(_LOCK_APPEALS, {"ids": sorted({appeal_id for appeal_id, *_ in pairs})})}
-    for appeal_id, answer, comment_id, revision in sorted(pairs, key=lambda pair: pair[1].written_at):
-        appeal = appeals[appeal_id]
+    for appeal_id, answer, comment_id, revision in sorted(pairs, key=lambda pair: (pair[1].written_at, pair[1].id)):
+        appeal = await lock_appeal(session, appeal_id)
         seen = replies.Seen(
-            appeal_id=appeal_id, comment_id=comment_id, comment_revision=revision, cycle=appeal.cycle, agency_id=appeal.agency_id,
+            appeal_id=appeal_id, comment_id=comment_id, comment_revision=revision, agency_id=appeal.agency_id,
+            cycle=await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=answer.written_at),
             external_id=answer.external_id, text=answer.text, link=answer.link, published_at=answer.written_at,
         )  # fmt: skip
         recorded = await replies.record_seen(session, seen)
         if recorded is not None:
-            act = Act.ANSWERED_BY_HAND if recorded.by_hand else Act.REPLY_SENT
             await record_answer(
                 session,
                 appeal_id=appeal_id,
-                act=act,
+                act=Act.ANSWERED_BY_HAND if recorded.by_hand else Act.REPLY_SENT,
                 reply_id=recorded.id,
                 published_at=answer.written_at,
                 operator_id=recorded.operator_id,
                 now=now,
+                promises=promises,
             )
 
 
+async def lock_appeal(session: WriteSession, appeal_id: int) -> Any:  # noqa: ANN401 - a typed row
+    """Lock an appeal. Always before its answers: whoever took them the other way round could wait in a circle."""
+    return (await session.execute(_LOCK_APPEAL, {"id": appeal_id})).one()
+
+
 async def record_answer(
-    session: WriteSession, *, appeal_id: int, act: Act, reply_id: int, published_at: datetime, operator_id: int | None, now: datetime
+    session: WriteSession,
+    *,
+    appeal_id: int,
+    act: Act,
+    reply_id: int,
+    published_at: datetime,
+    operator_id: int | None,
+    now: datetime,
+    promises: Promises | None = None,
 ) -> None:
-    """Stop the answer timers at the platform's moment, move the appeal on, say it in the history."""
-    appeal = (await session.execute(_LOCK_APPEALS, {"ids": [appeal_id]})).one()
+    """Stop the answer timers at the platform's moment, move the appeal on, say it in the history.
+
+    An answer belongs to the cycle in which it was published (or written by us): heard of late, it does not answer what
+    was asked after it.
+    """
+    appeal = await lock_appeal(session, appeal_id)
+    written_in = await session.scalar(text("SELECT cycle FROM reply WHERE id = :id"), {"id": reply_id})
+    cycle = max(int(written_in or 1), await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=published_at))
+    before = Status(appeal.status)
+    status = after(act, before) if cycle == appeal.cycle else before
     stop = sla.Stop(
-        appeal_id=appeal_id,
-        cycle=appeal.cycle,
-        promises=ANSWER_PROMISES,
-        at=published_at,
-        cause=StopCause.FULFILLED,
-        agency_id=appeal.agency_id,
+        appeal_id=appeal_id, cycle=cycle, promises=ANSWER_PROMISES, at=published_at, cause=StopCause.FULFILLED, agency_id=appeal.agency_id
     )
     await sla.stop_timers(session, [stop])
     due = (await sla.running_due(session, [appeal_id])).get(appeal_id)
-    status = after(act, Status(appeal.status))
-    await session.execute(_ANSWERED, {"id": appeal_id, "status": status.value, "now": now, "due": due, "at": published_at})
+    answered_at = published_at if cycle == appeal.cycle else None
+    await session.execute(_ANSWERED, {"id": appeal_id, "status": status.value, "now": now, "due": due, "at": answered_at})
     event = history.Event(
-        appeal_id=appeal_id, act=act, cycle=appeal.cycle, operator_id=operator_id, occurred_at=published_at, data={"reply": reply_id}
+        appeal_id=appeal_id, act=act, cycle=cycle, operator_id=operator_id, occurred_at=published_at, data={"reply": reply_id}
     )
     await history.record(session, [event])
+    if status is not before:
+        await reopen_if_asked_later(session, appeal_id=appeal_id, promises=promises, now=now)

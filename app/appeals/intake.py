@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import text
 
 from app.appeals import answers, history
+from app.appeals.reopening import Again, reopen
 from app.appeals.rules import OPEN, Act, Status
 from app.kernel.db import Bulk
 from app.sla import service as sla
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from app.appeals.reopening import Promises
     from app.kernel.db import WriteSession
     from app.sla.service import PlannedTimer, TriageDue
     from app.sources.queries import UnseenComment
@@ -58,7 +60,6 @@ class Known:
     id: int
     status: Status
     cycle: int
-    agency_id: int
     closed_at: datetime | None
 
 
@@ -80,13 +81,13 @@ def key_of(comment: UnseenComment) -> Key:
     return (comment.post_id, comment.root_external_id, comment.author_id)
 
 
-def decide(batch: Iterable[Looked], known: Mapping[Key, Known], *, now: datetime) -> list[Decision]:
+def decide(batch: Iterable[Looked], known: Mapping[Key, Known]) -> list[Decision]:
     """The fates of a batch, in the order in which the comments were written. Pure."""
     opening: dict[Key, int] = {}
     reopened: set[int] = set()
     decisions = []
     for looked in sorted(batch, key=lambda one: (one.comment.written_at, one.comment.id)):
-        decision = _decide_one(looked, known, opening, reopened, now)
+        decision = _decide_one(looked, known, opening, reopened)
         if decision.fate is Fate.OPENED and looked.comment.author_id is not None:
             opening[key_of(looked.comment)] = looked.comment.id
         if decision.reopens and decision.appeal_id is not None:
@@ -95,36 +96,43 @@ def decide(batch: Iterable[Looked], known: Mapping[Key, Known], *, now: datetime
     return decisions
 
 
-def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key, int], reopened: set[int], now: datetime) -> Decision:
-    comment = looked.comment
-    if comment.by_page:
-        return Decision(looked=looked, fate=Fate.PAGE_OWN, reason="by_page")
-    if comment.is_context:
-        return Decision(looked=looked, fate=Fate.NOT_APPEAL, reason="context")
-    if comment.deleted:
-        return Decision(looked=looked, fate=Fate.NOT_APPEAL, reason="deleted")
-    key = key_of(comment)
-    if comment.author_id is not None:
-        if key in opening:
-            return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", joins=opening[key])
-        appeal = known.get(key)
-        if appeal is not None and _continues(appeal, now):
-            wants_answer = looked.classification.is_appeal is not False
-            reopens = wants_answer and appeal.status in {Status.ANSWERED, Status.CLOSED} and appeal.id not in reopened
-            return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens)
-    if looked.classification.is_appeal is False:
-        return Decision(looked=looked, fate=Fate.NOT_APPEAL, reason=looked.classification.kind.value)
-    if looked.classification.is_appeal is None:
-        return Decision(looked=looked, fate=Fate.IN_TRIAGE, reason="undecided")
-    if looked.route.agency_id is None:
-        return Decision(looked=looked, fate=Fate.IN_TRIAGE, reason="no_agency")
-    return Decision(looked=looked, fate=Fate.OPENED, reason="appeal")
+def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key, int], reopened: set[int]) -> Decision:
+    fate, reason = _alone(looked)
+    key = key_of(looked.comment)
+    if reason in _NEVER_JOINS or looked.comment.author_id is None:
+        return Decision(looked=looked, fate=fate, reason=reason)
+    if key in opening:
+        return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", joins=opening[key])
+    appeal = known.get(key)
+    if appeal is None or not _continues(appeal, looked.comment.written_at):
+        return Decision(looked=looked, fate=fate, reason=reason)
+    wants_answer = looked.classification.is_appeal is not False
+    reopens = wants_answer and appeal.status in {Status.ANSWERED, Status.CLOSED} and appeal.id not in reopened
+    return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens)
 
 
-def _continues(appeal: Known, now: datetime) -> bool:
+_NEVER_JOINS = frozenset({"by_page", "context", "deleted"})
+
+
+def _alone(looked: Looked) -> tuple[Fate, str]:
+    """The fate of a comment whose author has no appeal in the thread."""
+    told = looked.classification
+    steps = (
+        (looked.comment.by_page, Fate.PAGE_OWN, "by_page"),
+        (looked.comment.is_context, Fate.NOT_APPEAL, "context"),
+        (looked.comment.deleted, Fate.NOT_APPEAL, "deleted"),
+        (told.is_appeal is False, Fate.NOT_APPEAL, told.kind.value),
+        (told.is_appeal is None, Fate.IN_TRIAGE, "undecided"),
+        (looked.route.agency_id is None, Fate.IN_TRIAGE, "no_agency"),
+    )
+    return next(((fate, reason) for holds, fate, reason in steps if holds), (Fate.OPENED, "appeal"))
+
+
+def _continues(appeal: Known, written_at: datetime) -> bool:
+    """Whether what the citizen wrote then belongs to the appeal; when we noticed it does not matter."""
     if appeal.status in OPEN:
         return True
-    return appeal.status is Status.CLOSED and appeal.closed_at is not None and now - appeal.closed_at <= REOPEN_WITHIN
+    return appeal.status is Status.CLOSED and appeal.closed_at is not None and written_at - appeal.closed_at <= REOPEN_WITHIN
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -138,17 +146,18 @@ class Opened:
     appeal_ids: set[int] = field(default_factory=set)
 
 
-_LOCK_UNSEEN = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate IS NULL ORDER BY id FOR UPDATE SKIP LOCKED")
+_LOCK_UNSEEN = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")
 # A person waits for a lock: passing over the comment would tell them that somebody else had decided.
-_LOCK_WAITING = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate = :fate ORDER BY id FOR UPDATE")
+_LOCK_WAITING = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate = :fate ORDER BY id FOR NO KEY UPDATE")
 
-_KNOWN = Bulk(
-    """
-    SELECT a.id, a.post_id, a.root_external_id, a.author_id, a.status, a.cycle, a.agency_id, a.closed_at
-    FROM {rows} JOIN appeal a USING (post_id, root_external_id, author_id) ORDER BY a.id FOR UPDATE OF a
-    """,
+_WITH_KEY = Bulk(
+    "SELECT a.id FROM {rows} JOIN appeal a USING (post_id, root_external_id, author_id)",
     post_id="bigint", root_external_id="text", author_id="bigint",
 )  # fmt: skip
+# All at once and in order: two batches that took theirs in parts could wait for each other in a circle.
+_LOCK_APPEALS = text(
+    "SELECT id, post_id, root_external_id, author_id, status, cycle, closed_at FROM appeal WHERE id = ANY (:ids) ORDER BY id FOR UPDATE"
+)
 
 _OPEN = Bulk(
     """
@@ -171,7 +180,8 @@ _ASSIGN = Bulk(
 
 _FATES = Bulk(
     """
-    UPDATE comment c SET fate = r.fate, fate_reason = r.reason, appeal_id = r.appeal_id, triage_due_at = r.due_at, triage_warn_at = r.warn_at
+    UPDATE comment c SET fate = r.fate, fate_reason = r.reason, appeal_id = r.appeal_id, triage_due_at = r.due_at,
+      triage_warn_at = r.warn_at
     FROM {rows} WHERE c.id = r.id
     """,
     id="bigint", fate="text", reason="text", appeal_id="bigint", due_at="timestamptz", warn_at="timestamptz",
@@ -189,58 +199,60 @@ _VERDICTS = Bulk(
     confidence="real", scores="text", reasons="text", agency_id="bigint", rule_id="bigint", route_reason="text",
 )  # fmt: skip
 
-_REOPEN = Bulk(
-    """
-    UPDATE appeal a SET status = 'new', cycle = a.cycle + 1, version = a.version + 1, touched_at = r.at, closed_at = NULL, close_reason = NULL,
-      answered_at = NULL, due_at = r.due_at
-    FROM {rows} WHERE a.id = r.id
-    """,
-    id="bigint", at="timestamptz", due_at="timestamptz",
-)  # fmt: skip
-
 _TOUCH = Bulk(
     "UPDATE appeal a SET version = a.version + 1, touched_at = r.at FROM {rows} WHERE a.id = r.id",
     id="bigint", at="timestamptz",
 )  # fmt: skip
 
 
-async def open_batch(session: WriteSession, batch: Sequence[Looked], *, now: datetime, waiting: Fate | None = None) -> Opened:
+async def open_batch(
+    session: WriteSession, batch: Sequence[Looked], *, now: datetime, waiting: Fate | None = None, promises: Promises | None = None
+) -> Opened:
     """Give each comment its fate and write what follows. Comments that another transaction is deciding are left out.
 
-    `waiting` is the fate that they have now: None for new ones, IN_TRIAGE when a coordinator decides.
+    `waiting` is the fate that they have now: None for new ones, IN_TRIAGE when a coordinator decides. `promises` are for
+    appeals that are taken up again; None: they are read when there is one.
     """
     done = Opened()
-    ids = [one.comment.id for one in batch]
-    if waiting is None:
-        locked = set((await session.scalars(_LOCK_UNSEEN, {"ids": ids})).all())
-    else:
-        locked = set((await session.scalars(_LOCK_WAITING, {"ids": ids, "fate": waiting.value})).all())
-    mine = [one for one in batch if one.comment.id in locked]
+    mine = await _mine(session, batch, waiting)
     known = await _known(session, mine)
-    decisions = decide(mine, known, now=now)
+    decisions = decide(mine, known)
     opened = await _write_opened(session, [one for one in decisions if one.fate is Fate.OPENED], now)
     settled = _settled(decisions, opened)
     await _write_fates(session, settled)
-    await _write_appended(session, [one for one in settled if one.fate is Fate.APPENDED], known, now)
-    await answers.record_page_answers(session, [one.looked.comment for one in settled if one.fate is Fate.PAGE_OWN], now=now)
-    await answers.record_earlier_answers(
-        session, {one.looked.comment.id: one.looked.comment for one in settled if one.fate is Fate.OPENED}, now=now
-    )
+    await _write_appended(session, [one for one in settled if one.fate is Fate.APPENDED], known, promises, now)
+    by_fate: dict[Fate, list[UnseenComment]] = {fate: [] for fate in Fate}
     for decision in settled:
-        done.fates[decision.fate] = done.fates.get(decision.fate, 0) + 1
+        by_fate[decision.fate].append(decision.looked.comment)
         if decision.appeal_id is not None:
             done.appeal_ids.add(decision.appeal_id)
+    await answers.record_page_answers(session, by_fate[Fate.PAGE_OWN], now=now, promises=promises)
+    await answers.record_earlier_answers(session, by_fate[Fate.OPENED] + by_fate[Fate.APPENDED], now=now, promises=promises)
+    done.fates = {fate: len(comments) for fate, comments in by_fate.items() if comments}
     return done
 
 
+async def _mine(session: WriteSession, batch: Sequence[Looked], waiting: Fate | None) -> list[Looked]:
+    """Those of the batch that are ours to decide now, locked."""
+    ids = [one.comment.id for one in batch]
+    if waiting is not None:
+        locked = set((await session.scalars(_LOCK_WAITING, {"ids": ids, "fate": waiting.value})).all())
+    else:
+        locked = set((await session.scalars(_LOCK_UNSEEN, {"ids": ids})).all())
+        locked -= await answers.being_published(session, [one.comment for one in batch if one.comment.id in locked])
+    return [one for one in batch if one.comment.id in locked]
+
+
 async def _known(session: WriteSession, batch: Sequence[Looked]) -> dict[Key, Known]:
+    """The appeals under the keys of these comments, locked together with those that the page answers here."""
     keys = sorted({key_of(one.comment) for one in batch if one.comment.author_id is not None}, key=str)
+    ids = {row.id for row in await _WITH_KEY.run(session, keys)} | await answers.answered_appeals(session, [one.comment for one in batch])
     found: dict[Key, Known] = {}
-    for row in await _KNOWN.run(session, keys):
+    for row in await session.execute(_LOCK_APPEALS, {"ids": sorted(ids)}) if ids else ():
         key = (row.post_id, row.root_external_id, row.author_id)
         before = found.get(key)
         if before is None or before.status not in OPEN:
-            found[key] = Known(id=row.id, status=Status(row.status), cycle=row.cycle, agency_id=row.agency_id, closed_at=row.closed_at)
+            found[key] = Known(id=row.id, status=Status(row.status), cycle=row.cycle, closed_at=row.closed_at)
     return found
 
 
@@ -314,35 +326,39 @@ async def _write_fates(session: WriteSession, decisions: Sequence[Decision]) -> 
 def _verdict(looked: Looked) -> tuple[object, ...]:
     told = looked.classification
     return (
-        looked.comment.id, looked.operator_id, looked.classifier, looked.classifier_version, told.kind.value, told.is_appeal, looked.topic_id,
-        told.confidence, _dump({score.code: round(score.score, 4) for score in told.scores}), _dump([reason.as_json() for reason in told.reasons]),
-        looked.route.agency_id, looked.route.rule_id, _dump(looked.route.reason.as_json()),
+        looked.comment.id, looked.operator_id, looked.classifier, looked.classifier_version, told.kind.value, told.is_appeal,
+        looked.topic_id, told.confidence, _dump({score.code: round(score.score, 4) for score in told.scores}),
+        _dump([reason.as_json() for reason in told.reasons]), looked.route.agency_id, looked.route.rule_id,
+        _dump(looked.route.reason.as_json()),
     )  # fmt: skip
 
 
-async def _write_appended(session: WriteSession, decisions: Sequence[Decision], known: Mapping[Key, Known], now: datetime) -> None:
+async def _write_appended(
+    session: WriteSession, decisions: Sequence[Decision], known: Mapping[Key, Known], promises: Promises | None, now: datetime
+) -> None:
     cycles = {appeal.id: appeal.cycle for appeal in known.values()}
-    reopening = [one for one in decisions if one.reopens and one.appeal_id is not None]
-    await _REOPEN.run(session, [(one.appeal_id, now, nearest_due(one.looked.timers)) for one in reopening])
-    events = []
-    timers = []
-    for one in reopening:
-        assert one.appeal_id is not None  # noqa: S101 - the comprehension above
-        cycles[one.appeal_id] += 1
-        timers += [(one.appeal_id, cycles[one.appeal_id], timer) for timer in one.looked.timers]
-        events.append(_comment_event(Act.REOPENED, one, cycles[one.appeal_id]))
-    others = {one.appeal_id for one in decisions if one.appeal_id is not None} - {one.appeal_id for one in reopening}
+    again = [
+        Again(appeal_id=one.appeal_id, comment_id=one.looked.comment.id, at=one.looked.comment.written_at)
+        for one in decisions
+        if one.reopens and one.appeal_id is not None
+    ]
+    reopened = await reopen(session, again, promises=promises, now=now)
+    others = {one.appeal_id for one in decisions if one.appeal_id is not None} - reopened.keys()
     await _TOUCH.run(session, [(appeal_id, now) for appeal_id in sorted(others)])
-    events += [_comment_event(Act.APPENDED, one, cycles.get(one.appeal_id or 0, 1)) for one in decisions]
-    await sla.start_timers(session, timers)
-    await history.record(session, events)
+    cycles |= reopened
+    await history.record(session, [_appended(one, cycles.get(one.appeal_id or 0, 1)) for one in decisions])
 
 
-def _comment_event(act: Act, decision: Decision, cycle: int) -> history.Event:
+def _appended(decision: Decision, cycle: int) -> history.Event:
     comment = decision.looked.comment
     assert decision.appeal_id is not None  # noqa: S101 - only settled decisions come here
     return history.Event(
-        appeal_id=decision.appeal_id, act=act, cycle=cycle, operator_id=None, occurred_at=comment.written_at, data={"comment": comment.id}
+        appeal_id=decision.appeal_id,
+        act=Act.APPENDED,
+        cycle=cycle,
+        operator_id=None,
+        occurred_at=comment.written_at,
+        data={"comment": comment.id},
     )
 
 

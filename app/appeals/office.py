@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from app.appeals.reopening import Promises
 from app.directory.service import load_directory
 from app.sla.policy import Matter
 from app.sla.service import load_book
@@ -36,6 +37,11 @@ class Office:
 
     desk: Desk
     book: Book
+
+    @property
+    def promises(self) -> Promises:
+        """What is promised to whom."""
+        return Promises(directory=self.desk.directory, book=self.book)
 
     def matter(
         self, *, topic_id: int | None, agency_id: int | None, territory_id: int, platform: str, priority: str = "ordinary"

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from app.appeals.intake import Looked, open_batch
 from app.appeals.records import record_comment_changes
+from app.kernel.log import logger
 from app.sla.rules import Promise
 from app.sources.queries import unseen_comments
 from app.sources.store import store_batch
-from app.triage.classification import Sample
+from app.triage.classification import Classification, Sample
+from app.triage.routing import Router
+from app.triage.rules import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,9 +39,7 @@ async def take_in(session: WriteSession, *, platform: str, batch: Batch, now: da
 def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
     """What triage, routing and the clock say of these comments. Pure, and the heaviest work of all: off the loop."""
     desk = office.desk
-    samples = [
-        Sample(text=one.text, has_attachment=one.has_attachment, post_text=one.post_text, by_page=one.by_page) for one in comments
-    ]
+    samples = [Sample(text=one.text, has_attachment=one.has_attachment, post_text=one.post_text, by_page=one.by_page) for one in comments]
     told = desk.classifier.classify(samples)
     topics = [desk.directory.topic_id(one.topic_code) for one in told]
     routes = desk.route(
@@ -49,9 +50,7 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
     )
     looked = []
     for comment, classification, topic_id, route in zip(comments, told, topics, routes, strict=True):
-        matter = office.matter(
-            topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform
-        )
+        matter = office.matter(topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform)
         needs_clock = not comment.by_page and classification.is_appeal is not False
         looked.append(
             Looked(
@@ -79,8 +78,9 @@ async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, mo
     try:
         while looked := await upcoming:
             upcoming = asyncio.create_task(_look_after(looked[-1].comment.id, database, keeper, most))
+            office = await keeper.get()
             async with database.write() as session:
-                opened = await open_batch(session, looked, now=clock.now())
+                opened = await open_batch(session, looked, now=clock.now(), promises=office.promises)
             decided += sum(opened.fates.values())
     finally:
         upcoming.cancel()
@@ -91,4 +91,34 @@ async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, mo
 async def _look_after(comment_id: int, database: Database, keeper: OfficeKeeper, most: int) -> list[Looked]:
     async with database.read() as session:
         comments = await unseen_comments(session, after=comment_id, most=most)
-    return await asyncio.to_thread(look, await keeper.get(), comments) if comments else []
+    return await asyncio.to_thread(_look_at_all, await keeper.get(), comments) if comments else []
+
+
+def _look_at_all(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
+    """`look`; a comment at which it breaks goes before a person, and holds up no other."""
+    try:
+        return look(office, comments)
+    except Exception:  # noqa: BLE001 - whatever broke it must not hold up the others
+        logger.exception("triage_failed", comments=len(comments), first=comments[0].id)
+    looked = []
+    for comment in comments:
+        try:
+            looked += look(office, [comment])
+        except Exception:  # noqa: BLE001 - told above
+            looked.append(_unlooked(office, comment))
+    return looked
+
+
+def _unlooked(office: Office, comment: UnseenComment) -> Looked:
+    place = office.desk.place(page_id=comment.page_id, territory_id=comment.territory_id, topic_id=None, page_agency_id=None)
+    matter = office.matter(topic_id=None, agency_id=None, territory_id=comment.territory_id, platform=comment.platform)
+    return Looked(
+        comment=comment,
+        classification=Classification(kind=Kind.UNDECIDED, is_appeal=None, confidence=0.0),
+        classifier=office.desk.classifier.name,
+        classifier_version=office.desk.classifier.version,
+        topic_id=None,
+        route=Router(()).choose(place),
+        timers=(),
+        triage_due=office.book.triage_due(matter, comment.written_at),
+    )

@@ -10,9 +10,11 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.appeals.answers import record_answer
-from app.appeals.rules import Act
+from sqlalchemy.exc import DBAPIError
+
+from app.appeals.answers import lock_appeal, record_answer
 from app.appeals.records import record_reply_trouble
+from app.appeals.rules import Act
 from app.flows.platforms import calling
 from app.kernel.log import logger
 from app.replies import service as replies
@@ -23,8 +25,8 @@ from connectors.contract import (
     CannotTell,
     ConnectorError,
     Found,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     PageRef,
     PostRef,
     Rejected,
@@ -42,9 +44,13 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 LEASE = timedelta(seconds=90)
+SHORTEST_LEASE = timedelta(seconds=5)
+"""However fast the scaled time runs: a busy machine must be able to finish what it began."""
 SETTLING = timedelta(seconds=10)
 """How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""
 MOST_LOOK_UPS = 5
+SETTLE_AGAIN_SECONDS = (0.3, 1.0, 3.0, 10.0, 30.0)
+"""Pauses before an outcome that we know is written down again, when the database was away."""
 
 
 class Outbound:
@@ -56,6 +62,7 @@ class Outbound:
         self._clock = clock
         self._worker = worker
         self._time_scale = time_scale
+        self._lease = max(LEASE / time_scale, SHORTEST_LEASE)
 
     async def send_due(self) -> int:
         """Publish what is due; how many were tried."""
@@ -76,7 +83,7 @@ class Outbound:
                 worker=self._worker,
                 platforms=list(self._connectors),
                 now=self._clock.now(),
-                lease=LEASE,
+                lease=self._lease,
                 most=AT_ONCE,
                 interrupted=interrupted,
             )
@@ -133,15 +140,26 @@ class Outbound:
         return CannotTell(reason=f"{error.code}: {error.detail}")
 
     async def _sent(self, claimed: Claimed, sent: Sent) -> None:
+        """Write down that it stands. On some platforms nobody could find that out again, so a short loss is outlasted."""
+        for pause in SETTLE_AGAIN_SECONDS:
+            try:
+                return await self._write_sent(claimed, sent)
+            except (OSError, DBAPIError) as error:
+                logger.warning("settle_waits", reply=claimed.id, error=str(error).partition("\n")[0][:300])
+                await asyncio.sleep(pause)
+        return await self._write_sent(claimed, sent)
+
+    async def _write_sent(self, claimed: Claimed, sent: Sent) -> None:
         now = self._clock.now()
+        published_at = min(sent.published_at, now)  # a platform's clock that runs ahead must not stop ours in the future
         async with self._database.write() as session:
+            await lock_appeal(session, claimed.appeal_id)
             ours = await replies.settle(
-                session, claimed=claimed, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link,
-                published_at=sent.published_at,
-            )  # fmt: skip
+                session, claimed=claimed, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link, published_at=published_at
+            )
             if ours:
                 await record_answer(
-                    session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=sent.published_at,
+                    session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=published_at,
                     operator_id=claimed.operator_id, now=now,
                 )  # fmt: skip
 
@@ -156,6 +174,7 @@ class Outbound:
         logger.warning("reply_trouble", reply=claimed.id, platform=claimed.platform, state=state.value, code=code)
         now = self._clock.now()
         async with self._database.write() as session:
+            await lock_appeal(session, claimed.appeal_id)
             if await replies.settle(session, claimed=claimed, state=state, code=code, detail=detail):
                 await record_reply_trouble(
                     session, appeal_id=claimed.appeal_id, reply_id=claimed.id, uncertain=state is ReplyState.UNCERTAIN, code=code, now=now

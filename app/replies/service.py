@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
-from app.replies.rules import ReplyState, pause_before
+from app.replies.rules import ReplyState, pause_before, same_words
+from app.sources.rules import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +102,8 @@ async def queue(
 
 _WHERE_TO = """
 SELECT r.id, r.appeal_id, r.operator_id, g.platform, r.guid, r.text, r.attempts, r.first_tried_at, g.external_id AS page_external_id,
-  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id, r.leased_by
+  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id,
+  r.leased_by
 FROM taken r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = c.page_id
 """
 
@@ -114,8 +116,8 @@ _CLAIM = text(
           SELECT FROM reply o WHERE o.appeal_id = r.appeal_id AND o.id < r.id AND o.state IN ('queued', 'sending', 'uncertain'))
       ORDER BY r.due_at LIMIT :most FOR UPDATE OF r SKIP LOCKED),
     taken AS (
-      UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now), leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(),
-        leased_until = :until
+      UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now),
+        leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until
       FROM due WHERE r.id = due.id RETURNING r.*)
     {_WHERE_TO}
     """  # noqa: S608 - constants
@@ -127,7 +129,9 @@ _CLAIM_INTERRUPTED = text(
       SELECT r.id FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
       WHERE r.state = 'sending' AND r.leased_until < :now AND g.platform = ANY (:platforms)
       ORDER BY r.leased_until LIMIT :most FOR UPDATE OF r SKIP LOCKED),
-    taken AS (UPDATE reply r SET leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until FROM due WHERE r.id = due.id RETURNING r.*)
+    taken AS (
+      UPDATE reply r SET leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until
+      FROM due WHERE r.id = due.id RETURNING r.*)
     {_WHERE_TO}
     """  # noqa: S608 - constants
 )
@@ -156,7 +160,10 @@ async def settle(
     link: str | None = None,
     published_at: datetime | None = None,
 ) -> bool:
-    """End a claim. False when it is no longer ours (a poll saw the answer first, or another worker took over)."""
+    """End a claim; its appeal is locked, or nothing else is.
+
+    False when it is no longer ours (a poll saw the answer first, or another worker took over).
+    """
     row = await session.execute(
         text(
             """
@@ -166,8 +173,8 @@ async def settle(
             """
         ),
         {
-            "id": claimed.id, "lease": claimed.leased_by, "state": state.value, "code": code, "detail": detail, "due": due_at, "external": external_id,
-            "link": link, "published": published_at,
+            "id": claimed.id, "lease": claimed.leased_by, "state": state.value, "code": code, "due": due_at,
+            "detail": _storable(detail), "external": _storable(external_id), "link": _storable(link), "published": published_at,
         },
     )  # fmt: skip
     return row.scalar_one_or_none() is not None
@@ -192,35 +199,36 @@ async def record_seen(session: WriteSession, seen: Seen) -> RecordedAnswer | Non
     """The page's answer was read on the platform. None when we know it already.
 
     It is ours when its id is, or when an answer with the same words is under way to that appeal: so an answer of
-    unknown outcome is settled by being seen. Otherwise somebody wrote it by hand.
+    unknown outcome is settled by being seen, and one that a person found gets its id. One that was never tried is not
+    there yet. Otherwise somebody wrote it by hand.
     """
     known = await session.execute(
         text(
             """
-            SELECT id, state, operator_id, external_id, text FROM reply
-            WHERE appeal_id = :appeal AND (external_id = :external OR state IN ('queued', 'sending', 'uncertain', 'failed'))
+            SELECT id, state, operator_id, external_id, text, attempts FROM reply
+            WHERE appeal_id = :appeal AND (external_id = :external OR external_id IS NULL AND state <> 'withdrawn')
             ORDER BY external_id = :external DESC NULLS LAST, id FOR UPDATE
             """
         ),
         {"appeal": seen.appeal_id, "external": seen.external_id},
     )
-    words = " ".join(seen.text.split())
     for row in known.all():
         if row.external_id == seen.external_id:
             return None
-        if row.state != "queued" and " ".join(row.text.split()) == words:
+        if row.attempts and same_words(row.text, seen.text):
             await _publish(session, row.id, seen)
-            return RecordedAnswer(id=row.id, by_hand=False, operator_id=row.operator_id)
+            return None if row.state == "sent" else RecordedAnswer(id=row.id, by_hand=False, operator_id=row.operator_id)
     added = await session.execute(
         text(
             """
-            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, agency_id, by_hand, text, state, external_id, link, published_at)
+            INSERT INTO reply (
+              appeal_id, comment_id, comment_revision, cycle, agency_id, by_hand, text, state, external_id, link, published_at)
             VALUES (:appeal, :comment, :revision, :cycle, :agency, true, :words, 'sent', :external, :link, :published) RETURNING id
             """
         ),
         {
-            "appeal": seen.appeal_id, "comment": seen.comment_id, "revision": seen.comment_revision, "cycle": seen.cycle, "agency": seen.agency_id,
-            "words": seen.text, "external": seen.external_id, "link": seen.link, "published": seen.published_at,
+            "appeal": seen.appeal_id, "comment": seen.comment_id, "revision": seen.comment_revision, "cycle": seen.cycle,
+            "agency": seen.agency_id, "words": seen.text, "external": seen.external_id, "link": seen.link, "published": seen.published_at,
         },
     )  # fmt: skip
     return RecordedAnswer(id=int(added.scalar_one()), by_hand=True, operator_id=None)
@@ -230,8 +238,9 @@ async def _publish(session: WriteSession, reply_id: int, seen: Seen) -> None:
     await session.execute(
         text(
             """
-            UPDATE reply SET state = 'sent', external_id = :external, link = :link, published_at = :published, leased_by = NULL,
-              leased_until = NULL, error_code = NULL, error_detail = NULL
+            UPDATE reply SET state = 'sent', external_id = :external, link = :link, leased_by = NULL, leased_until = NULL,
+              error_code = NULL, error_detail = NULL,
+              published_at = CASE WHEN state = 'sent' THEN published_at ELSE CAST(:published AS timestamptz) END
             WHERE id = :id
             """
         ),
@@ -268,3 +277,8 @@ async def _decide(session: WriteSession, reply_id: int, state: ReplyState, now: 
     )
     if row.scalar_one_or_none() is None:
         raise ConflictError("reply.state", "The answer has moved on meanwhile: reload the appeal.")
+
+
+def _storable(told: str | None) -> str | None:
+    """What a platform tells may hold characters that PostgreSQL does not take."""
+    return None if told is None else storable(told)[0]
