@@ -21,7 +21,7 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import CREATE_DATABASE, prepare, start_embedded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from sqlalchemy.engine import URL, Connection
 
@@ -81,7 +81,7 @@ def cluster() -> URL:
     """The PostgreSQL of the tests: OTKLIK_TEST_DATABASE_URL, else an embedded one that later runs find again."""
     from sqlalchemy.engine import make_url  # noqa: PLC0415
 
-    given = os.environ.get("OTKLIK_TEST_DATABASE_URL")
+    given = os.environ.get("OTKLIK_TEST_DATABASE_URL")  # noqa: TID251 - of the tests, no setting of the program
     if given:
         admin = make_url(given).set(drivername="postgresql+asyncpg")
     else:
@@ -149,8 +149,8 @@ async def worker_db(database_url: URL) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def clock() -> Iterator[FixedClock]:
+def clock() -> FixedClock:
     """Stands at a Tuesday morning in Moscow, a working day."""
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    yield FixedClock(datetime(2026, 11, 17, 7, 0, tzinfo=UTC))
+    return FixedClock(datetime(2026, 11, 17, 7, 0, tzinfo=UTC))

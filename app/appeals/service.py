@@ -348,8 +348,8 @@ async def decide_reply(
     elif decision == "found":
         await replies.confirm(session, reply_id=reply_id, published_at=published_at or now)
         await answers.record_answer(
-            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=published_at or now, operator_id=access.operator_id,
-            now=now,
+            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=published_at or now,
+            operator_id=access.operator_id, now=now,
         )  # fmt: skip
         await audit.record(session, operator_id=access.operator_id, act="reply.found", subject="reply", subject_id=reply_id)
     else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.flows import deadlines, inbound
 from app.appeals.office import OfficeKeeper
+from app.flows import deadlines, inbound
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.kernel import jobs, metrics
@@ -86,7 +86,7 @@ async def _forever(name: str, act: Callable[[], Awaitable[bool]], stop: asyncio.
         except (OSError, DBAPIError) as error:
             logger.warning("part_waits", part=name, error=str(error).partition("\n")[0][:300])
             busy = False
-        except Exception:
+        except Exception:  # noqa: BLE001 - a part goes on whatever one round did; the log says what
             logger.exception("part_failed", part=name)
             busy = False
         if not busy:

@@ -305,7 +305,8 @@ _NEAREST_CALENDAR = text(
 )
 _ADD_CALENDAR = text(
     """
-    INSERT INTO calendar_version (territory_id, version, definition, valid_from) VALUES (:territory, 1, CAST(:definition AS jsonb), :valid_from)
+    INSERT INTO calendar_version (territory_id, version, definition, valid_from)
+    VALUES (:territory, 1, CAST(:definition AS jsonb), :valid_from)
     ON CONFLICT (territory_id, agency_id, version) DO NOTHING RETURNING id
     """
 )

@@ -92,7 +92,8 @@ async def connect_page(
 async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
     """The active pages of a platform."""
     rows = await session.execute(
-        text("SELECT id, external_id, options, watched_since FROM page WHERE platform = :platform AND active ORDER BY id"), {"platform": platform}
+        text("SELECT id, external_id, options, watched_since FROM page WHERE platform = :platform AND active ORDER BY id"),
+        {"platform": platform},
     )
     return [WatchedPage(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
@@ -119,9 +120,7 @@ async def ensure_feeds(session: WriteSession, *, platform: str, feeds: Sequence[
     await _ENSURE_FEEDS.run(session, [(platform, key, page_id, now) for key, page_id in sorted(feeds, key=lambda feed: feed[0])])
 
 
-async def lease_feeds(
-    session: WriteSession, *, platform: str, worker: str, now: datetime, lease: timedelta, most: int
-) -> list[LeasedFeed]:
+async def lease_feeds(session: WriteSession, *, platform: str, worker: str, now: datetime, lease: timedelta, most: int) -> list[LeasedFeed]:
     """Take up to `most` due feeds that nobody holds, the longest waiting first."""
     rows = await session.execute(
         text(
@@ -241,7 +240,8 @@ async def post_read(session: WriteSession, *, post_id: int, count: PostCount, at
 
 async def posts_gone(session: WriteSession, *, post_ids: Sequence[int], at: datetime) -> None:
     """The platform no longer shows these posts; their comments stay as they were."""
-    await session.execute(text("UPDATE post SET gone_at = :at WHERE id = ANY (:ids) AND gone_at IS NULL"), {"ids": list(post_ids), "at": at})
+    gone = text("UPDATE post SET gone_at = :at WHERE id = ANY (:ids) AND gone_at IS NULL")
+    await session.execute(gone, {"ids": list(post_ids), "at": at})
 
 
 async def note_trouble(session: WriteSession, *, feed_id: int, worker: str, code: str, detail: str) -> None:

@@ -244,7 +244,8 @@ async def _compare(cluster: URL, template: str, told: Sequence[Observation], par
             seen.append(
                 await read(
                     worker,
-                    "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment ORDER BY external_id",
+                    "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment "
+                    "ORDER BY external_id",
                 )
             )
             assert len(await read(worker, "SELECT comment_id, revision FROM comment_revision GROUP BY 1, 2 HAVING count(*) > 1")) == 0
