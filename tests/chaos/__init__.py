@@ -1,0 +1,1 @@
+"""Processes are killed, connections cut: nothing may be lost, nothing doubled."""
