@@ -14,8 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.flows import deadlines
 from app.kernel.clock import FixedClock, SystemClock
-from app.sla import due
-from app.sla import service as sla
+from app.sla import due, service as sla
 from app.sla.rules import StopCause
 from app.sources.rules import Fate
 from tests import factories as make
@@ -49,7 +48,10 @@ async def look(database: Database, at: datetime, *, limit: int = 500) -> deadlin
 
 async def notices(database: Database) -> list[tuple[str, datetime]]:
     async with database.read() as session:
-        return [(row.key.split(":")[0], row.occurred_at) for row in await session.execute(text("SELECT key, occurred_at FROM notice ORDER BY id"))]
+        return [
+            (row.key.split(":")[0], row.occurred_at)
+            for row in await session.execute(text("SELECT key, occurred_at FROM notice ORDER BY id"))
+        ]
 
 
 async def events(database: Database) -> list[tuple[str, datetime]]:
@@ -58,7 +60,9 @@ async def events(database: Database) -> list[tuple[str, datetime]]:
         return [(row.act, row.occurred_at) for row in rows]
 
 
-def done(*, warned: int = 0, breached: int = 0, triage_warned: int = 0, triage_breached: int = 0, next_at: datetime | None = None) -> deadlines.Done:
+def done(
+    *, warned: int = 0, breached: int = 0, triage_warned: int = 0, triage_breached: int = 0, next_at: datetime | None = None
+) -> deadlines.Done:
     return deadlines.Done(warned=warned, breached=breached, triage_warned=triage_warned, triage_breached=triage_breached, next_at=next_at)
 
 
@@ -168,7 +172,9 @@ async def test_workers_that_look_at_once_tell_each_once(owner_db: Database, work
         post = await make.make_post(session)
         for number in range(40):
             appeal = await make.make_appeal(session, comment=await make.make_comment(session, post=post))
-            await make.make_timer(session, appeal=appeal, policy=policy, due_at=DUE if number % 2 else DUE + timedelta(days=1), warnings=(HALF,))
+            await make.make_timer(
+                session, appeal=appeal, policy=policy, due_at=DUE if number % 2 else DUE + timedelta(days=1), warnings=(HALF,)
+            )
             await make.make_comment(session, post=post, fate=Fate.IN_TRIAGE, triage_warn_at=NEAR, triage_due_at=DUE)
     totals = [0, 0, 0]
     for _ in range(40):
@@ -319,7 +325,9 @@ async def test_a_look_reads_only_what_is_due(owner_db: Database, worker_db: Data
         (due.WAITING, "ix_comment_triage_warn_at"),
     ]:
         async with worker_db.write() as session:
-            plan = "\n".join((await session.scalars(text(f"EXPLAIN {statement.text}"), {"now": MORNING + timedelta(hours=1), "limit": 500})).all())
+            plan = "\n".join(
+                (await session.scalars(text(f"EXPLAIN {statement.text}"), {"now": MORNING + timedelta(hours=1), "limit": 500})).all()
+            )
         assert f"using {index}" in plan, plan
         assert "Seq Scan on sla_timer" not in plan, plan
         assert "Seq Scan on comment" not in plan, plan

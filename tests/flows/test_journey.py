@@ -138,7 +138,10 @@ async def test_edits_and_deletions_stay_readable(town: Town, rows: Rows) -> None
     town.world.edit_comment(comment, PIT + " И бордюр!")
     town.world.write_comment(post, "Хорошо!", author="Вера")  # a counter changes: the wall is read again
     await town.bring_in()
-    assert [row.text for row in await rows("SELECT text FROM comment_revision WHERE comment_id = 1 ORDER BY revision")] == [PIT, PIT + " И бордюр!"]
+    assert [row.text for row in await rows("SELECT text FROM comment_revision WHERE comment_id = 1 ORDER BY revision")] == [
+        PIT,
+        PIT + " И бордюр!",
+    ]
     town.pass_time(60)
     town.world.delete_comment(comment)
     await town.bring_in()
@@ -162,7 +165,14 @@ async def test_a_coordinator_decides_what_triage_could_not(town: Town, rows: Row
     office = await OfficeKeeper(town.web, town.clock).get()
     async with town.web.write(operator_id=town.coordinator.operator_id) as session:
         await decide_comment(
-            session, town.coordinator, office, comment_id=first.id, topic_id=None, agency_id=town.agency_id, kind=Kind.APPEAL, now=town.clock.now()
+            session,
+            town.coordinator,
+            office,
+            comment_id=first.id,
+            topic_id=None,
+            agency_id=town.agency_id,
+            kind=Kind.APPEAL,
+            now=town.clock.now(),
         )
         await decide_comment(
             session, town.coordinator, office, comment_id=second.id, topic_id=None, agency_id=None, kind=Kind.CHATTER, now=town.clock.now()
@@ -174,7 +184,14 @@ async def test_a_coordinator_decides_what_triage_could_not(town: Town, rows: Row
     with pytest.raises(ConflictError):
         async with town.web.write(operator_id=town.coordinator.operator_id) as session:
             await decide_comment(
-                session, town.coordinator, office, comment_id=first.id, topic_id=None, agency_id=None, kind=Kind.CHATTER, now=town.clock.now()
+                session,
+                town.coordinator,
+                office,
+                comment_id=first.id,
+                topic_id=None,
+                agency_id=None,
+                kind=Kind.CHATTER,
+                now=town.clock.now(),
             )
 
 

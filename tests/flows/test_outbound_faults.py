@@ -166,4 +166,6 @@ async def test_an_answer_on_its_way_forbids_closing(town: Town, queued: int) -> 
 
     with pytest.raises(ConflictError, match="on its way"):
         async with town.web.write(operator_id=town.operator.operator_id) as session:
-            await appeals.close(session, town.operator, number=queued, reason=CloseReason.CANNOT_REPLY, seen_version=None, now=town.clock.now())
+            await appeals.close(
+                session, town.operator, number=queued, reason=CloseReason.CANNOT_REPLY, seen_version=None, now=town.clock.now()
+            )

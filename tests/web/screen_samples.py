@@ -51,9 +51,7 @@ def due(hours: float) -> Due:
 
 def screen(language: str = "ru", *, signed_in: bool = True, keys_on: bool = True, here: str = "/queue") -> Screen:
     """A coordinator's screen, or nobody's."""
-    viewer = (
-        Viewer(name=HOSTILE, role="coordinator", scope="Заозёрск", key="17", keys_on=keys_on) if signed_in else None
-    )
+    viewer = Viewer(name=HOSTILE, role="coordinator", scope="Заозёрск", key="17", keys_on=keys_on) if signed_in else None
     return Screen(
         language=language,
         zone=ZONE,
@@ -74,9 +72,7 @@ def facets(filters: QueueFilters) -> FacetCounts:
         name: (Choice(value=value, label=HOSTILE, count=4, group="Г", chosen=getattr(filters, name) == value),)
         for name, value in values.items()
     }
-    return FacetCounts(
-        mine=2, overdue=1, facets=tuple(Facet(name=name, choices=found) for name, found in choices.items())
-    )
+    return FacetCounts(mine=2, overdue=1, facets=tuple(Facet(name=name, choices=found) for name, found in choices.items()))
 
 
 def queue(*, filters: QueueFilters | None = None, empty: bool = False) -> QueuePage:
@@ -107,9 +103,7 @@ def queue(*, filters: QueueFilters | None = None, empty: bool = False) -> QueueP
             )
         )
     )
-    return QueuePage(
-        rows=() if empty else rows, filters=filters, facets=facets(filters), next_cursor=None if empty else "a=b&c"
-    )
+    return QueuePage(rows=() if empty else rows, filters=filters, facets=facets(filters), next_cursor=None if empty else "a=b&c")
 
 
 def replies() -> tuple[ReplyView, ...]:
@@ -126,7 +120,9 @@ def replies() -> tuple[ReplyView, ...]:
             problem="unheard_of" if state == "failed" else "",
             problem_detail=HOSTILE if state == "failed" else "",
             next_attempt_at=NOW if state == "queued" else None,
-            decisions={"failed": ("resend", "withdraw"), "uncertain": ("found", "resend", "withdraw"), "queued": ("withdraw",)}.get(state, ()),
+            decisions={"failed": ("resend", "withdraw"), "uncertain": ("found", "resend", "withdraw"), "queued": ("withdraw",)}.get(
+                state, ()
+            ),
         )
         for place, state in enumerate(labels.REPLY_STATE)
     )
@@ -134,9 +130,7 @@ def replies() -> tuple[ReplyView, ...]:
 
 def comments() -> tuple[ThreadComment, ...]:
     """A thread with every voice, an edit, a deletion and attachments."""
-    files = tuple(
-        Attachment(kind=kind, title=HOSTILE, url="https://vk.invalid/1") for kind in (*labels.ATTACHMENT, "new")
-    )
+    files = tuple(Attachment(kind=kind, title=HOSTILE, url="https://vk.invalid/1") for kind in (*labels.ATTACHMENT, "new"))
     revisions = (Revision(text=HOSTILE, observed_at=ago(4)),)
     return (
         ThreadComment(id="1", author=HOSTILE, voice="other", text=HOSTILE, written_at=ago(6)),
@@ -226,9 +220,7 @@ def card(*, corrected: bool = False, bare: bool = False) -> AppealCard:
         topic="" if bare else "Тротуары",
         agency="Дорожная служба",
         opened_at=ago(5),
-        post=None
-        if bare
-        else PostView(text=HOSTILE * 20, published_at=ago(9), url="https://vk.invalid/1", gone=corrected),
+        post=None if bare else PostView(text=HOSTILE * 20, published_at=ago(9), url="https://vk.invalid/1", gone=corrected),
         comments=() if bare else comments(),
         deadlines=() if bare else deadlines(),
         verdict=None if bare else verdict,
@@ -238,9 +230,7 @@ def card(*, corrected: bool = False, bare: bool = False) -> AppealCard:
         assignee="" if bare else "Пётр Ильин",
         notes=() if bare else (NoteView(author="Анна Лунина", at=ago(2), text=HOSTILE),),
         earlier=() if bare else (EarlierAppeal(number="1234", topic="", opened_at=ago(9000), status="closed"),),
-        actions=frozenset()
-        if bare
-        else frozenset({"take", "route", "topic", "dismiss", "close", "reopen", "answer", "note"}),
+        actions=frozenset() if bare else frozenset({"take", "route", "topic", "dismiss", "close", "reopen", "answer", "note"}),
     )
 
 
@@ -280,9 +270,7 @@ def triage(*, empty: bool = False) -> TriagePage:
         for place in range(2)
     )
     kinds = (Choice(value="thanks", label="Благодарность"),)
-    return TriagePage(
-        rows=() if empty else rows, kinds=kinds, total=0 if empty else 1234, next_cursor=None if empty else "&<"
-    )
+    return TriagePage(rows=() if empty else rows, kinds=kinds, total=0 if empty else 1234, next_cursor=None if empty else "&<")
 
 
 def measure(label: str, **changed: float | bool | None) -> MeasureRow:
@@ -331,9 +319,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "queue, filtered": (
         "workplace.html",
         lambda: {
-            "queue": queue(
-                filters=QueueFilters(mine=True, overdue=True, status="new", agency="1", topic="9", q=HOSTILE)
-            ),
+            "queue": queue(filters=QueueFilters(mine=True, overdue=True, status="new", agency="1", topic="9", q=HOSTILE)),
             "card": None,
         },
     ),

@@ -53,16 +53,12 @@ def test_vendored_files_are_the_manifests(manifest: Path) -> None:
     stated = json.loads(manifest.read_text(encoding="utf-8"))["packages"]
     files = {entry["path"]: entry for package in stated for entry in package["files"]}
     found = {
-        path.relative_to(manifest.parent).as_posix(): path
-        for path in manifest.parent.rglob("*")
-        if path.is_file() and path != manifest
+        path.relative_to(manifest.parent).as_posix(): path for path in manifest.parent.rglob("*") if path.is_file() and path != manifest
     }
     assert set(found) == set(files)
     for name, path in found.items():
         content = path.read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (files[name]["bytes"], files[name]["sha256"]), (
-            name
-        )
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (files[name]["bytes"], files[name]["sha256"]), name
     for package in stated:
         assert package["licence"]
         with_text = any("LICENSE" in entry["path"] for entry in package["files"])
@@ -71,9 +67,7 @@ def test_vendored_files_are_the_manifests(manifest: Path) -> None:
 
 
 def test_the_manifest_is_the_tools(tool: ModuleType) -> None:
-    stated = [
-        package for manifest in MANIFESTS for package in json.loads(manifest.read_text(encoding="utf-8"))["packages"]
-    ]
+    stated = [package for manifest in MANIFESTS for package in json.loads(manifest.read_text(encoding="utf-8"))["packages"]]
     pinned = {(package.name, package.version, package.licence, package.integrity) for package in tool.PACKAGES}
     assert {(p["name"], p["version"], p["licence"], p["integrity"]) for p in stated} == pinned
 
@@ -98,9 +92,7 @@ def test_the_sprite_holds_the_used_icons_and_no_others(tool: ModuleType) -> None
 
 @pytest.mark.parametrize("path", [*OUR_SCRIPTS, *OUR_STYLES, *PAGES], ids=lambda path: path.name)
 def test_nothing_is_asked_from_outside(path: Path) -> None:
-    assert (
-        re.findall(r"(?:https?:)?//[a-z0-9][\w.-]*\.[a-z]{2,}", path.read_text(encoding="utf-8"), re.IGNORECASE) == []
-    )
+    assert re.findall(r"(?:https?:)?//[a-z0-9][\w.-]*\.[a-z]{2,}", path.read_text(encoding="utf-8"), re.IGNORECASE) == []
 
 
 @pytest.mark.parametrize("path", OUR_STYLES, ids=lambda path: path.name)
@@ -122,9 +114,7 @@ def test_scripts_make_no_code_and_no_markup_out_of_text(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_templates_keep_to_a_strict_policy(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    assert not re.search(
-        r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|\bhx-on|\|\s*safe\b|autoescape false", source
-    )
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|\bhx-on|\|\s*safe\b|autoescape false", source)
     for name in re.findall(r'asset\("([^"]+)"\)', source):
         assert (STATIC / name).is_file(), name
 
@@ -226,7 +216,5 @@ def test_notes_of_a_calendar_have_words() -> None:
 def test_no_table_says_two_things_with_one_word(russian: Catalog) -> None:
     texts = {message.id: message.string for message in russian if isinstance(message.id, str)}
     for name in ("status", "reply_state", "dismiss_reason", "close_reason", "kind", "facet", "group_by"):
-        repeated = [
-            word for word, times in Counter(texts[text] for text in labels.TABLES[name].values()).items() if times > 1
-        ]
+        repeated = [word for word, times in Counter(texts[text] for text in labels.TABLES[name].values()).items() if times > 1]
         assert repeated == [], name

@@ -7,8 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from app.web.ui.text import one_line, plain, reveal
 
@@ -33,11 +32,7 @@ def test_no_character_is_lost_and_none_is_markup(text: str) -> None:
         assert written(shown) == text
 
 
-@given(
-    st.text(
-        alphabet=st.characters(categories=["Cf", "Cc", "Zl", "Zp", "Lu"], exclude_characters="\n\t\u200d"), max_size=80
-    )
-)
+@given(st.text(alphabet=st.characters(categories=["Cf", "Cc", "Zl", "Zp", "Lu"], exclude_characters="\n\t\u200d"), max_size=80))
 def test_nothing_invisible_stays(text: str) -> None:
     rest = MARK.sub("", str(reveal(text)))
     flags = "\U000e0020"  # tag characters are shown too, unless they draw a flag, which needs a black flag before them
@@ -46,9 +41,7 @@ def test_nothing_invisible_stays(text: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u206f\ufeff\u00ad]", rest)
 
 
-@pytest.mark.parametrize(
-    "emoji", ["👨‍👩‍👧", "❤️‍🔥", "🏳️‍🌈", "👩🏽‍⚕️", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"]
-)
+@pytest.mark.parametrize("emoji", ["👨‍👩‍👧", "❤️‍🔥", "🏳️‍🌈", "👩🏽‍⚕️", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"])
 def test_joiners_inside_one_drawn_emoji_are_no_secret(emoji: str) -> None:
     assert reveal(emoji) == f'<bdi dir="auto">{emoji}</bdi>'
 

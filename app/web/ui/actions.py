@@ -69,9 +69,7 @@ async def route(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.hold(session, visit.access, number=asked, permission=Permission.APPEAL_ROUTE, seen_version=form.version())
         if words.strip():
             await service.note(session, visit.access, number=asked, words=words, now=visit.now)
-        await service.route(
-            session, visit.access, number=asked, agency_id=agency_id, territory_id=None, seen_version=None, now=visit.now
-        )
+        await service.route(session, visit.access, number=asked, agency_id=agency_id, territory_id=None, seen_version=None, now=visit.now)
         return asked
 
     return await _done(visit, work, refused=_dialog_again(visit, asked, "route", form))

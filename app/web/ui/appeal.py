@@ -62,7 +62,14 @@ async def workplace(
 
 
 async def dialog(
-    visit: Visit, number: int, action: str, *, error: str = "", text: str = "", chosen: Mapping[str, str] | None = None, status: int = HTTPStatus.OK
+    visit: Visit,
+    number: int,
+    action: str,
+    *,
+    error: str = "",
+    text: str = "",
+    chosen: Mapping[str, str] | None = None,
+    status: int = HTTPStatus.OK,
 ) -> Response:
     """The dialog of an act that is possible now. NotFoundError, ForbiddenError or ConflictError when it is not."""
     async with visit.reading() as session:
@@ -87,7 +94,9 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
     choices: tuple[Choice, ...] = ()
     if action in reasons:
         table, values = reasons[action]
-        choices = tuple(Choice(value=one.value, label=visit.words(table, one.value), chosen=chosen.get("reason") == one.value) for one in values)
+        choices = tuple(
+            Choice(value=one.value, label=visit.words(table, one.value), chosen=chosen.get("reason") == one.value) for one in values
+        )
     elif action == "topic":
         choices = topic_choices(directory, chosen.get("topic", ""))
     back = f"/appeals/{view.number}{view.filters.query()}"

@@ -15,19 +15,11 @@ REPLY_PROBLEM = {
     "bad_text": N_("The platform does not take this text. Change it and send it again."),
     "bad_request": N_("The platform refused the answer. Change the text and send it again."),
     "moved": N_("The page's discussion has moved. Ask the coordinator to connect the page again; the answer is kept."),
-    "no_right": N_(
-        "The page's token may not write there. Ask the coordinator to connect the page again; the answer is kept."
-    ),
-    "token_kind": N_(
-        "The page has no token that may write. Ask the coordinator to connect the page again; the answer is kept."
-    ),
-    "reauthorise": N_(
-        "The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."
-    ),
+    "no_right": N_("The page's token may not write there. Ask the coordinator to connect the page again; the answer is kept."),
+    "token_kind": N_("The page has no token that may write. Ask the coordinator to connect the page again; the answer is kept."),
+    "reauthorise": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),
     "app_off": N_("The platform has switched our access off. Ask the administrator; the answer is kept."),
-    "captcha": N_(
-        "The platform wants to see a person. Ask the coordinator to sign in to the page; the answer is kept."
-    ),
+    "captcha": N_("The platform wants to see a person. Ask the coordinator to sign in to the page; the answer is kept."),
     "validation": N_("The platform wants the page's owner to confirm who they are; the answer is kept."),
     "rate": N_("The platform asks us to wait. The answer will go out by itself."),
     "flood": N_("The platform asks us to wait. The answer will go out by itself."),
@@ -53,9 +45,7 @@ SIGN_IN = {
 PROBLEM_ADVICE = {
     "403": N_("This belongs to another agency or needs another role. Ask your coordinator if you need it."),
     "404": N_("The address may be old, or the appeal belongs to another agency."),
-    "409": N_(
-        "While you were reading, a colleague or the citizen changed it. Open it again and look before you decide."
-    ),
+    "409": N_("While you were reading, a colleague or the citizen changed it. Open it again and look before you decide."),
     "422": N_("Go back and check what you entered."),
     "429": N_("Please wait a little and try again."),
     "500": N_("Nothing was sent twice. Try again; if it happens again, tell your administrator the number below."),
@@ -112,9 +102,7 @@ FAULT = {
     "reply.decision": N_("Say whether the answer was found, should be sent again, or should not be sent."),
     "reply.state": N_("The answer has moved on meanwhile. Look at it as it is now."),
     "reply.unknown": N_("There is no such answer, or it belongs to another agency."),
-    "report.period": N_(
-        "This period cannot be counted. The first day must not be later than the last; ten years at most."
-    ),
+    "report.period": N_("This period cannot be counted. The first day must not be later than the last; ten years at most."),
     "report.as_of": N_("Give a moment that has passed."),
     "report.time_zone": N_("There is no such time zone."),
     "sign_in.refused": N_("This sign-in and password do not match. Check the keyboard layout and Caps Lock."),

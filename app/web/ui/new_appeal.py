@@ -78,9 +78,7 @@ async def _page(visit: Visit, values: Mapping[str, str], *, errors: Mapping[str,
     view = NewAppealForm(
         key=values.get("key") or uuid4().hex,
         topics=topic_choices(directory, values.get("topic", "")),
-        agencies=tuple(
-            one for one in agency_choices(directory, values.get("agency", "")) if _works_for(visit, int(one.value))
-        ),
+        agencies=tuple(one for one in agency_choices(directory, values.get("agency", "")) if _works_for(visit, int(one.value))),
         values=values,
         errors=errors or {},
     )

@@ -115,9 +115,7 @@ def facet_view(visit: Visit, filters: QueueFilters, counted: Counted | None) -> 
     )
     if counted is None:
         return FacetCounts(facets=facets)
-    return FacetCounts(
-        facets=facets, mine=counted.mine, overdue=counted.overdue, trouble=counted.trouble, capped=counted.capped
-    )
+    return FacetCounts(facets=facets, mine=counted.mine, overdue=counted.overdue, trouble=counted.trouble, capped=counted.capped)
 
 
 def _statuses(visit: Visit, filters: QueueFilters, counted: Counted | None) -> Facet:
@@ -138,7 +136,12 @@ def _platforms(visit: Visit, chosen: str, counts: Mapping[str, int] | None) -> t
     if chosen and chosen not in values:
         values.append(chosen)
     return tuple(
-        Choice(value=value, label=visit.words("platform", value), count=None if counts is None else counts.get(value, 0), chosen=value == chosen)
+        Choice(
+            value=value,
+            label=visit.words("platform", value),
+            count=None if counts is None else counts.get(value, 0),
+            chosen=value == chosen,
+        )
         for value in values
     )
 

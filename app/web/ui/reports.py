@@ -43,9 +43,7 @@ async def report_screen(visit: CurrentVisit, request: Request) -> Response:
         period, grouping = _asked({}, today, zone)
     async with visit.reading() as session:
         frame = await visit.frame(session)
-        report = await response_times(
-            session, access=visit.access, period=period, group_by=grouping, now=visit.now, limit=MOST_ROWS
-        )
+        report = await response_times(session, access=visit.access, period=period, group_by=grouping, now=visit.now, limit=MOST_ROWS)
     return visit.page("report.html", {"report": replace(_view(visit, report, today), error=error)}, frame, status=422 if error else 200)
 
 

@@ -51,9 +51,7 @@ async def sign_in(request: Request, parts: Parts, now: Now, form: Form) -> Respo
     login, after = form.text("login")[:_LONGEST], _after(form.text("after"))
     try:
         await csrf_guard(request)
-        person = await service.authenticate(
-            parts.database, login=login, password=form.text("password"), address=_address(request), now=now
-        )
+        person = await service.authenticate(parts.database, login=login, password=form.text("password"), address=_address(request), now=now)
     except (InvalidError, ForbiddenError) as error:
         refused = SignInForm(after=after, login=login, problem=_PROBLEMS.get(error.code, "wrong"))
         response = _page(request, parts, now, "sign_in.html", form=refused, status=_status(error))
@@ -84,7 +82,9 @@ async def invitation_screen(request: Request, token: str, parts: Parts, now: Now
         except InvalidError:
             gone = InvitationForm(login="", name="", least=passwords.SHORTEST, gone=True)
             return _page(request, parts, now, "invitation.html", form=gone, status=HTTPStatus.NOT_FOUND)
-    return _page(request, parts, now, "invitation.html", form=InvitationForm(login=person.login, name=person.name, least=passwords.SHORTEST))
+    return _page(
+        request, parts, now, "invitation.html", form=InvitationForm(login=person.login, name=person.name, least=passwords.SHORTEST)
+    )
 
 
 @router.post("/invitation/{token}", dependencies=[Depends(csrf_guard)])
@@ -101,9 +101,7 @@ async def accept_invitation(request: Request, token: str, parts: Parts, now: Now
         if error.code == "invitation.gone":
             gone = InvitationForm(login="", name="", least=passwords.SHORTEST, gone=True)
             return _page(request, parts, now, "invitation.html", form=gone, status=HTTPStatus.NOT_FOUND)
-        refused = InvitationForm(
-            login=invited.login, name=invited.name, least=passwords.SHORTEST, problem=error.code, params=error.params
-        )
+        refused = InvitationForm(login=invited.login, name=invited.name, least=passwords.SHORTEST, problem=error.code, params=error.params)
         return _page(request, parts, now, "invitation.html", form=refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return await _signed_in(parts, now, operator_id=person.operator_id, locale=person.locale, after="/")
 

@@ -97,9 +97,7 @@ def _code(character: str) -> str:
 def _mark(character: str) -> Markup:
     code = _code(character)
     name = unicodedata.name(character, "control character" if ord(character) < 0xA0 else "unassigned")
-    return Markup('<span class="invisible-char" title="{} {}">{}</span>').format(
-        code, name, _NAMES.get(character, code)
-    )
+    return Markup('<span class="invisible-char" title="{} {}">{}</span>').format(code, name, _NAMES.get(character, code))
 
 
 def _draws_emoji(text: str, at: int) -> bool:

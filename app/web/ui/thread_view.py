@@ -87,7 +87,9 @@ def _comment(comment: CommentRow, replies: Iterable[ReplyRow], *, may_work: bool
         deleted_at=comment.deleted_at,
         url=web_address(comment.link),
         revisions=tuple(
-            Revision(text=one.text, observed_at=_replaced_at(comment, one.revision)) for one in comment.revisions if one.revision < comment.revision
+            Revision(text=one.text, observed_at=_replaced_at(comment, one.revision))
+            for one in comment.revisions
+            if one.revision < comment.revision
         ),
         attachments=attachments(comment.attachments),
         replies=tuple(_reply(reply, may_work=may_work) for reply in replies),

@@ -164,9 +164,7 @@ def _suggestions(visit: Visit, row: FoundRow) -> tuple[Suggestion, ...]:
         topic_id = directory.topic_id(code)
         if topic_id is None:
             continue
-        place = desk_now.place(
-            page_id=row.page_id, territory_id=row.territory_id, topic_id=topic_id, page_agency_id=row.page_agency_id
-        )
+        place = desk_now.place(page_id=row.page_id, territory_id=row.territory_id, topic_id=topic_id, page_agency_id=row.page_agency_id)
         agency = directory.agencies.get(desk_now.route([place])[0].agency_id or 0)
         if agency is not None:
             topic = directory.topics[topic_id]
