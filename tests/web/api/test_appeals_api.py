@@ -189,3 +189,21 @@ async def test_the_report_is_the_supervisors(client: httpx.AsyncClient, bearer: 
     for group_by in ("territory", "topic", "page", "platform", "operator"):
         answer = await client.get("/api/v1/reports/response-times", params=params | {"group_by": group_by}, headers=bearer("supervisor"))
         assert answer.json()["total"] == told["total"]
+
+
+async def test_without_an_agency_the_rules_of_routing_choose_one(
+    client: httpx.AsyncClient, owner_db: Database, region: Region, bearer: Bearer
+) -> None:
+    async with owner_db.write() as session:
+        await factories.make_rule(
+            session,
+            territory=await session.merge(region.town),
+            topic=await session.merge(region.topic),
+            agency=await session.merge(region.theirs),
+        )
+    body = {"text": "Не горит фонарь.", "territory": "town", "topic": "lights"}
+    made = await client.post("/api/v1/appeals", json=body, headers=bearer("coordinator"))
+    told = (await client.get(made.headers["location"], headers=bearer("coordinator"))).json()
+    assert told["agency"]["code"] == "theirs"
+    refused = await client.post("/api/v1/appeals", json=body, headers=bearer("ours"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "access.scope"), "a rule does not widen anybody's reach"
