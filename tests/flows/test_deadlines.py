@@ -298,7 +298,8 @@ async def test_a_look_reads_only_what_is_due(owner_db: Database, worker_db: Data
         await session.execute(
             text(
                 """
-                INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, term, started_at, due_at, warn_at, warnings, stopped_at)
+                INSERT INTO sla_timer (
+                  appeal_id, cycle, promise, policy_version_id, term, started_at, due_at, warn_at, warnings, stopped_at)
                 SELECT :appeal, n, 'first_answer', (SELECT min(id) FROM sla_policy_version), '{}', b.at, b.at + n * interval '1 minute',
                   b.at + n * interval '30 seconds', '[]', CASE WHEN n % 2 = 0 THEN b.at END
                 FROM generate_series(2, 50001) AS n, (SELECT CAST(:at AS timestamptz) AS at) AS b

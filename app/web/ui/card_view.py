@@ -158,7 +158,8 @@ def _verdict(visit: Visit, found: Card) -> VerdictView | None:
     if verdict is None:
         return None
     directory = visit.office.desk.directory
-    group = directory.topics[directory.topics[verdict.topic_id].lineage[-1]] if verdict.topic_id in directory.topics else None
+    topic = None if verdict.topic_id is None else directory.topics.get(verdict.topic_id)
+    group = None if topic is None else directory.topics[topic.lineage[-1]]
     return VerdictView(
         topic=verdict.topic_name or "",
         group=group.name if group is not None and group.id != verdict.topic_id else "",

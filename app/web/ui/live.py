@@ -97,8 +97,9 @@ class Stream:
     async def _look(self, *, everything: bool) -> bytes:
         """What is new, as events; nothing when nothing is."""
         async with opened(self._parts.database.read(operator_id=self._access.operator_id)) as session:
+            numbers: list[int] = []
             if self._cursor is None:
-                numbers, self._cursor = [], await live_cursor_now(session)
+                self._cursor = await live_cursor_now(session)
             else:
                 numbers, self._cursor = await changes_since(session, self._access, cursor=self._cursor)
             counts = self._counts

@@ -91,11 +91,11 @@ async def invitation_screen(request: Request, token: str, parts: Parts, now: Now
 async def accept_invitation(request: Request, token: str, parts: Parts, now: Now, form: Form) -> Response:
     """Store the password and sign the person in."""
     password, token = form.text("password"), token[:_LONGEST]
+    invited = service.SignedIn(operator_id=0, login="", name="", locale="")
     try:
         async with opened(parts.database.read()) as session:
             invited = await service.invited(session, token=token, now=now)
-        if password != form.text("again"):
-            raise InvalidError("password.differs", "The two passwords differ.", field="again")
+        _check_same(password, form.text("again"))
         person = await service.accept(parts.database, token=token, password=password, now=now)
     except InvalidError as error:
         if error.code == "invitation.gone":
@@ -104,6 +104,11 @@ async def accept_invitation(request: Request, token: str, parts: Parts, now: Now
         refused = InvitationForm(login=invited.login, name=invited.name, least=passwords.SHORTEST, problem=error.code, params=error.params)
         return _page(request, parts, now, "invitation.html", form=refused, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return await _signed_in(parts, now, operator_id=person.operator_id, locale=person.locale, after="/")
+
+
+def _check_same(password: str, again: str) -> None:
+    if password != again:
+        raise InvalidError("password.differs", "The two passwords differ.", field="again")
 
 
 async def _signed_in(parts: WebParts, now: datetime, *, operator_id: int, locale: str, after: str) -> Response:

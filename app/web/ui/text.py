@@ -46,6 +46,8 @@ _TURNS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u061c\u202a-\u202e\u2066-\u
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}")
 _KEPT_MARKS = 3
 _FLAG_END = "\U000e007f"
+_LONGEST_FLAG = 8
+_FIRST_PRINTABLE_LATIN = "\u00a0"
 
 
 def reveal(text: str, *, limit: int = SHOWN_CHARACTERS) -> Markup:
@@ -96,7 +98,7 @@ def _code(character: str) -> str:
 
 def _mark(character: str) -> Markup:
     code = _code(character)
-    name = unicodedata.name(character, "control character" if ord(character) < 0xA0 else "unassigned")
+    name = unicodedata.name(character, "control character" if character < _FIRST_PRINTABLE_LATIN else "unassigned")
     return Markup('<span class="invisible-char" title="{} {}">{}</span>').format(code, name, _NAMES.get(character, code))
 
 
@@ -109,9 +111,9 @@ def _draws_emoji(text: str, at: int) -> bool:
     if "\U000e0020" <= character <= _FLAG_END:
         # flags of England, Scotland and Wales: a black flag, tags, the end tag
         start = at
-        while start > 0 and "\U000e0020" <= text[start - 1] <= _FLAG_END and at - start < 8:
+        while start > 0 and "\U000e0020" <= text[start - 1] <= _FLAG_END and at - start < _LONGEST_FLAG:
             start -= 1
-        end = text.find(_FLAG_END, at, at + 8)
+        end = text.find(_FLAG_END, at, at + _LONGEST_FLAG)
         return text[start - 1 : start] == "\U0001f3f4" and end != -1
     return False
 
