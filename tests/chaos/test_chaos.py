@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from app.people.rules import Role
 from connectors.sandbox.replay import Options, Row, replay
@@ -18,11 +19,10 @@ from tests.harness.words import comment, question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from sqlalchemy.engine import URL
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 SCALE = 10.0
 COMMENTS = 1_000
@@ -30,14 +30,18 @@ COMMENTS_A_SECOND = 30.0
 PAGES = 10
 POSTS_A_PAGE = 4
 ANSWERS = 150
+READY_SECONDS = 90.0
 BLOWS_SECONDS = 40.0
 SETTLE_SECONDS = 100.0
 
 
-@pytest.fixture
-async def system(cluster: URL, template: str, tmp_path: Path) -> AsyncIterator[System]:
-    """The sample region with its sandbox; nothing runs on it yet."""
-    async with seeded_database(cluster, template) as url, running_system(url, tmp_path, time_scale=SCALE) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system(cluster: URL, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """The sample region with its sandbox, a web process and two workers that have decided all that was there."""
+    home = tmp_path_factory.mktemp("chaos")
+    async with seeded_database(cluster, template) as url, running_system(url, home, time_scale=SCALE) as running:
+        await running.start(workers=2, web=True)
+        await running.until("both workers work", lambda: is_settled(running), seconds=READY_SECONDS)
         yield running
 
 
@@ -137,8 +141,6 @@ async def test_nothing_is_lost_and_nothing_is_doubled(system: System, capsys: py
         print(f"\nchaos: seed {seed} (the run's --randomly-seed makes it again)")  # noqa: T201
     chance = random.Random(seed)
     desk = Desk(system=system, token=await system.token(Role.OPERATOR), chance=random.Random(seed + 1))
-    await system.start(workers=2, web=True)
-    await system.until("both workers work", lambda: is_settled(system), seconds=60)
     began = time.monotonic()
     async with asyncio.TaskGroup() as group:
         group.create_task(desk.work())
@@ -159,6 +161,10 @@ async def test_nothing_is_lost_and_nothing_is_doubled(system: System, capsys: py
     assert sorted(given) == sorted(desk.promised.values())
     assert len(given) == len(desk.promised) == ANSWERS
     assert {row.platform for row in uncertain} <= {"telegram"}  # VK can be asked
+    calls = await system.ask("GET", "/calls")
+    assert (
+        sum(one["calls"] for one in calls["methods"] if one["method"] in {"wall.createComment", "sendMessage"}) >= len(ledger.answers) >= 50
+    )
 
 
 async def is_settled(system: System) -> bool:
@@ -174,7 +180,6 @@ async def is_settled(system: System) -> bool:
 
 async def test_two_workers_share_the_pages_and_one_takes_over(system: System, capsys: pytest.CaptureFixture[str]) -> None:
     """Both read; when one is killed while it holds the pages, the other goes on with them."""
-    await system.start(workers=2)
     seen: set[str] = set()
 
     async def both_read() -> bool:
@@ -200,6 +205,9 @@ async def test_two_workers_share_the_pages_and_one_takes_over(system: System, ca
     with capsys.disabled():
         print(f"\na killed worker's pages were taken over; its comments were in after {took:.1f} s")  # noqa: T201
     assert differences(await read_ledger(system)) == []
+    for worker in system.workers:
+        if not worker.alive():
+            worker.start()
 
 
 async def _kill_a_holder(system: System) -> bool:
