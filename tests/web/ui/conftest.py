@@ -160,7 +160,14 @@ async def town(owner_db: Database, clock: FixedClock) -> Town:
             comment = await factories.make_comment(session, post=post, author=author, text=words, written_at=now - timedelta(hours=2))
             due = now + timedelta(hours=hours)
             appeal = await factories.make_appeal(
-                session, comment=comment, agency=agency, territory=place, topic=lights, due_at=due, opened_at=now - timedelta(hours=2), **more
+                session,
+                comment=comment,
+                agency=agency,
+                territory=place,
+                topic=lights,
+                due_at=due,
+                opened_at=now - timedelta(hours=2),
+                **more,
             )  # type: ignore[arg-type] # keywords of the factory
             warnings = [due - timedelta(hours=1)]
             await factories.make_timer(session, appeal=appeal, policy=policy, calendar=calendar, due_at=due, warnings=warnings)
@@ -171,7 +178,9 @@ async def town(owner_db: Database, clock: FixedClock) -> Town:
         appeal, comment = await opened(ours, "Во дворе третий день не горят фонари.", 5)
         foreign, _ = await opened(theirs, "Из крана течёт ржавая вода.", 5)
         hostile, said = await opened(ours, HOSTILE, -1, status=Status.IN_WORK)
-        replies = {state: await factories.make_reply(session, appeal=hostile, comment=said, state=state, text=HOSTILE) for state in ReplyState}
+        replies = {
+            state: await factories.make_reply(session, appeal=hostile, comment=said, state=state, text=HOSTILE) for state in ReplyState
+        }
         waiting = await factories.make_comment(
             session, post=post, text="Наконец-то!", fate=Fate.IN_TRIAGE, fate_reason="undecided", written_at=now - timedelta(hours=1),
             triage_due_at=now + timedelta(hours=1), triage_warn_at=now + timedelta(minutes=30),

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 WAYS = pytest.mark.parametrize("part", [False, True], ids=["form", "script"])
 
 
-async def row(db: Database, statement: str, **params: object) -> Any:  # noqa: ANN401 - a typed row
+async def row(db: Database, statement: str, **params: object) -> Any:
     async with db.read() as session:
         return (await session.execute(text(statement), params)).one()
 
 
-async def appeal(db: Database, number: str) -> Any:  # noqa: ANN401 - a typed row
+async def appeal(db: Database, number: str) -> Any:
     return await row(db, "SELECT * FROM appeal WHERE number = :number", number=int(number))
 
 
@@ -38,7 +38,7 @@ async def version(browser: Browser, number: str) -> str:
     return found[1]
 
 
-def accepted(response: Any, number: str, *, part: bool) -> str:  # noqa: ANN401 - httpx's
+def accepted(response: Any, number: str, *, part: bool) -> str:
     """The form led back to the appeal, or the script got the fresh card; its text."""
     if part:
         assert response.status_code == 200
@@ -95,10 +95,17 @@ async def test_a_note_is_for_colleagues(enter: Enter, town: Town, owner_db: Data
 
 
 @WAYS
-async def test_route_tells_the_others_why_and_keeps_our_period(enter: Enter, operator: Browser, town: Town, owner_db: Database, part: bool) -> None:  # noqa: FBT001
+async def test_route_tells_the_others_why_and_keeps_our_period(
+    enter: Enter, operator: Browser, town: Town, owner_db: Database, part: bool
+) -> None:  # noqa: FBT001
     seen = await version(operator, town.number)
     response = await operator.post(
-        f"/appeals/{town.number}/route", part=part, at=f"/appeals/{town.number}?mine=1", version=seen, agency=town.theirs.id, text="Это по воде."
+        f"/appeals/{town.number}/route",
+        part=part,
+        at=f"/appeals/{town.number}?mine=1",
+        version=seen,
+        agency=town.theirs.id,
+        text="Это по воде.",
     )
     accepted(response, town.number, part=part)
     assert (await appeal(owner_db, town.number)).agency_id == town.theirs.id
@@ -113,7 +120,9 @@ async def test_route_tells_the_others_why_and_keeps_our_period(enter: Enter, ope
 
 @WAYS
 async def test_topic_hands_on_by_the_rules(enter: Enter, operator: Browser, town: Town, owner_db: Database, part: bool) -> None:  # noqa: FBT001
-    stays = await operator.post(f"/appeals/{town.hostile_number}/topic", part=part, at=f"/appeals/{town.hostile_number}?mine=1", topic=town.roads.id)
+    stays = await operator.post(
+        f"/appeals/{town.hostile_number}/topic", part=part, at=f"/appeals/{town.hostile_number}?mine=1", topic=town.roads.id
+    )
     accepted(stays, town.hostile_number, part=part)
     found = await appeal(owner_db, town.hostile_number)
     assert (found.topic_id, found.agency_id) == (town.roads.id, town.ours.id)
@@ -140,13 +149,17 @@ async def test_dismiss_and_reopen(operator: Browser, town: Town, owner_db: Datab
 
 
 @WAYS
-async def test_close_then_reopen_starts_a_new_clock(operator: Browser, town: Town, owner_db: Database, clock: FixedClock, part: bool) -> None:  # noqa: FBT001
+async def test_close_then_reopen_starts_a_new_clock(
+    operator: Browser, town: Town, owner_db: Database, clock: FixedClock, part: bool
+) -> None:  # noqa: FBT001
     async with owner_db.write() as session:
         await session.execute(
             text("UPDATE appeal SET status = 'answered', answered_at = :now WHERE id = :id"), {"id": town.appeal.id, "now": clock.now()}
         )
     at = f"/appeals/{town.number}?mine=1"
-    closed = await operator.post(f"/appeals/{town.number}/close", part=part, at=at, version=await version(operator, town.number), reason="solved")
+    closed = await operator.post(
+        f"/appeals/{town.number}/close", part=part, at=at, version=await version(operator, town.number), reason="solved"
+    )
     accepted(closed, town.number, part=part)
     assert (await appeal(owner_db, town.number)).status == Status.CLOSED
     clock.moment += timedelta(hours=1)
@@ -189,7 +202,13 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
     ],
 )
 async def test_a_person_settles_an_answer(
-    operator: Browser, town: Town, owner_db: Database, state: ReplyState, decision: str, after: str, part: bool  # noqa: FBT001
+    operator: Browser,
+    town: Town,
+    owner_db: Database,
+    state: ReplyState,
+    decision: str,
+    after: str,
+    part: bool,  # noqa: FBT001
 ) -> None:
     reply = town.replies[state]
     response = await operator.post(
@@ -235,7 +254,9 @@ async def test_a_changed_appeal_is_shown_afresh_around_what_was_written(operator
     assert (await row(owner_db, "SELECT count(*) AS n FROM reply WHERE appeal_id = :id", id=town.appeal.id)).n == 1
 
 
-async def test_what_was_written_survives_although_nothing_can_be_answered_any_more(operator: Browser, town: Town, owner_db: Database) -> None:
+async def test_what_was_written_survives_although_nothing_can_be_answered_any_more(
+    operator: Browser, town: Town, owner_db: Database
+) -> None:
     seen = await version(operator, town.number)
     async with owner_db.write() as session:
         await session.execute(text("UPDATE appeal SET status = 'closed', version = version + 1 WHERE id = :id"), {"id": town.appeal.id})
@@ -304,7 +325,9 @@ async def test_buttons_and_routes_agree_about_roles(enter: Enter, town: Town, ow
 @pytest.mark.parametrize("who", ["operator", "other"])
 async def test_a_foreign_appeal_is_not_there(enter: Enter, town: Town, owner_db: Database, who: str) -> None:
     browser = await enter(who)
-    number, reply = (town.foreign_number, town.replies[ReplyState.FAILED]) if who == "operator" else (town.number, town.replies[ReplyState.FAILED])
+    number, reply = (
+        (town.foreign_number, town.replies[ReplyState.FAILED]) if who == "operator" else (town.number, town.replies[ReplyState.FAILED])
+    )
     before = await appeal(owner_db, number)
     for path in ("", "/route", "/topic", "/dismiss", "/close", "/reopen"):
         for part in (False, True):
@@ -314,7 +337,9 @@ async def test_a_foreign_appeal_is_not_there(enter: Enter, town: Town, owner_db:
     fields = {"version": 1, "text": "Да", "agency": town.theirs.id, "topic": town.roads.id, "reason": "solved", "key": "k" * 20}
     for act in ACTS:
         for part in (False, True):
-            response = await browser.post(f"/appeals/{number}/{act}", part=part, **(fields | ({"reason": "spam"} if act == "dismiss" else {})))
+            response = await browser.post(
+                f"/appeals/{number}/{act}", part=part, **(fields | ({"reason": "spam"} if act == "dismiss" else {}))
+            )
             assert response.status_code == 404, act
     assert await appeal(owner_db, number) == before
     if who == "other":
@@ -334,9 +359,7 @@ async def test_nothing_happens_without_the_token_of_our_own_page(operator: Brows
                 assert refused.status_code == 403
                 sentence = refused.json()["detail"] if part else refused.text
                 assert "Страница устарела. Загрузите её заново" in sentence
-    foreign = await operator.http.post(
-        f"/appeals/{town.number}/take", data={"csrf": right}, headers={"Sec-Fetch-Site": "cross-site"}
-    )
+    foreign = await operator.http.post(f"/appeals/{town.number}/take", data={"csrf": right}, headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403
     assert await appeal(owner_db, town.number) == before
 
@@ -353,7 +376,14 @@ async def test_numbers_that_are_none(operator: Browser) -> None:
 async def test_an_appeal_is_taken_down_once(operator: Browser, town: Town, owner_db: Database) -> None:
     page = (await operator.get("/appeals/new")).text
     key = re.findall(r'name="key" value="(\w+)"', page)[0]
-    form = {"key": key, "text": "По телефону: упало дерево.", "author": "Вера", "agency": town.ours.id, "topic": town.lights.id, "written": "2026-11-17T09:00"}
+    form = {
+        "key": key,
+        "text": "По телефону: упало дерево.",
+        "author": "Вера",
+        "agency": town.ours.id,
+        "topic": town.lights.id,
+        "written": "2026-11-17T09:00",
+    }
     first = await operator.post("/appeals/new", **form)
     again = await operator.post("/appeals/new", **form)
     assert first.status_code == again.status_code == 303

@@ -34,7 +34,12 @@ async def rows(browser: Browser, query: str) -> list[str]:
 async def test_each_person_sees_their_own(enter: Enter, town: Town) -> None:
     seen = {who: set(await rows(await enter(who), "")) for who in ("operator", "other", "coordinator", "supervisor")}
     ours = {town.number, town.hostile_number}
-    assert seen == {"operator": ours, "other": {town.foreign_number}, "coordinator": {*ours, town.foreign_number}, "supervisor": {*ours, town.foreign_number}}
+    assert seen == {
+        "operator": ours,
+        "other": {town.foreign_number},
+        "coordinator": {*ours, town.foreign_number},
+        "supervisor": {*ours, town.foreign_number},
+    }
 
 
 async def test_filters(coordinator: Browser, town: Town, owner_db: Database) -> None:
@@ -70,14 +75,16 @@ async def test_search_finds_words_and_numbers_within_reach(enter: Enter, town: T
     assert await rows(operator, f"?q={spaced}") == [town.number]
     assert await rows(operator, f"?q={town.foreign_number}") == []
     for hostile in ("'", "%", "\\", "a & | !", "<script>", "\u202e", "я" * 500):
-        assert (await operator.get("/queue", part=True, **{})).status_code == 200
+        assert (await operator.get("/queue", part=True)).status_code == 200
         assert await rows(operator, f"?q={hostile.replace('&', '%26').replace('%', '%25') if hostile != 'a & | !' else 'a %26 | !'}") == []
 
 
 async def test_new_filters_go_into_the_address_and_an_open_appeal_stays(operator: Browser, town: Town) -> None:
     at_queue = await operator.get("/queue/rows?mine=1", part=True, **{"HX-Current-URL": "http://otklik.example/queue"})
     assert at_queue.headers["hx-replace-url"] == "/queue?mine=1"
-    at_card = await operator.get("/queue/rows?mine=1", part=True, **{"HX-Current-URL": f"http://otklik.example/appeals/{town.number}?overdue=1"})
+    at_card = await operator.get(
+        "/queue/rows?mine=1", part=True, **{"HX-Current-URL": f"http://otklik.example/appeals/{town.number}?overdue=1"}
+    )
     assert at_card.headers["hx-replace-url"] == f"/appeals/{town.number}?mine=1"
     refresh = await operator.get("/queue/rows?mine=1&take=30", part=True)
     assert "hx-replace-url" not in refresh.headers
@@ -139,7 +146,15 @@ async def test_the_bell_and_its_list(enter: Enter, town: Town, owner_db: Databas
     async with owner_db.write() as session:
         timers = {row.appeal_id: row.id for row in await session.execute(text("SELECT id, appeal_id FROM sla_timer"))}
         told = [
-            Told(key=f"k{kind}", kind=kind, agency_id=appeal.agency_id, territory_id=appeal.territory_id, occurred_at=clock.now(), appeal_id=appeal.id, timer_id=timers[appeal.id])
+            Told(
+                key=f"k{kind}",
+                kind=kind,
+                agency_id=appeal.agency_id,
+                territory_id=appeal.territory_id,
+                occurred_at=clock.now(),
+                appeal_id=appeal.id,
+                timer_id=timers[appeal.id],
+            )
             for kind, appeal in ((NoticeKind.SLA_BREACH, town.hostile), (NoticeKind.SLA_WARNING, town.foreign))
         ]
         waits = Told(
@@ -164,7 +179,9 @@ async def test_pages_tell_how_reading_them_goes(enter: Enter, town: Town, owner_
     async with owner_db.write() as session:
         page_id = (await session.execute(text("SELECT page_id FROM appeal WHERE id = :id"), {"id": town.appeal.id})).scalar_one()
         await session.execute(
-            text("INSERT INTO feed (platform, key, page_id, failures, error_code, polled_at) VALUES ('vk', 'x', :page, 3, 'reauthorise', now())"),
+            text(
+                "INSERT INTO feed (platform, key, page_id, failures, error_code, polled_at) VALUES ('vk', 'x', :page, 3, 'reauthorise', now())"
+            ),
             {"page": page_id},
         )
     administrator = await enter("administrator")
@@ -188,7 +205,12 @@ async def test_a_suggestion_is_accepted_with_one_click(coordinator: Browser, tow
     assert "Наконец-то!" not in part.text
     assert 'data-total="0"' in part.text
     async with owner_db.read() as session:
-        row = (await session.execute(text("SELECT c.fate, a.agency_id, a.topic_id FROM comment c JOIN appeal a ON a.id = c.appeal_id WHERE c.id = :id"), {"id": town.waiting.id})).one()
+        row = (
+            await session.execute(
+                text("SELECT c.fate, a.agency_id, a.topic_id FROM comment c JOIN appeal a ON a.id = c.appeal_id WHERE c.id = :id"),
+                {"id": town.waiting.id},
+            )
+        ).one()
     assert tuple(row) == ("opened", town.theirs.id, town.roads.id)
     late = await coordinator.post(f"/triage/{town.waiting.id}", part=True, at="/triage", **fields)
     assert (late.status_code, late.json()["code"]) == (409, "triage.decided")
@@ -239,7 +261,14 @@ async def test_the_supervisors_figures(enter: Enter, town: Town, owner_db: Datab
     now = clock.now()
     async with owner_db.write() as session:
         for hours in (1, 2, 3, 4, 10):
-            made = await factories.make_appeal(session, agency=town.ours, territory=town.place, topic=town.roads, status=Status.ANSWERED, written_at=now - timedelta(hours=20))
+            made = await factories.make_appeal(
+                session,
+                agency=town.ours,
+                territory=town.place,
+                topic=town.roads,
+                status=Status.ANSWERED,
+                written_at=now - timedelta(hours=20),
+            )
             await factories.make_timer(session, appeal=made, stopped_at=made.written_at + timedelta(hours=hours))
     supervisor = await enter("supervisor")
     for group_by in ("agency", "topic", "platform", "page", "territory", "operator"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.kernel.parts import WebParts
     from tests.web.ui.conftest import Browser, Town
 
-PASSWORD = "кедр-и-брусника-7"  # noqa: S105 - of a person who does not exist
+PASSWORD = "кедр-и-брусника-7"
 
 
 @pytest.fixture
