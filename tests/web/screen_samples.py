@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from app.reports.measures import RESPONSE_TIMES
 from app.web.ui import labels
 from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
 from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
@@ -311,6 +312,7 @@ def report(*, empty: bool = False) -> ReportView:
         total=measure("Всего"),
         as_of=NOW,
         small_below=5,
+        definition=RESPONSE_TIMES,
     )
 
 

@@ -98,7 +98,7 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
             Choice(value=one.value, label=visit.words(table, one.value), chosen=chosen.get("reason") == one.value) for one in values
         )
     elif action == "topic":
-        choices = topic_choices(directory, chosen.get("topic", ""))
+        choices = topic_choices(directory, chosen.get("topic", ""), whole=visit.words("hint", "whole_group"))
     back = f"/appeals/{view.number}{view.filters.query()}"
     return ActionForm(
         action=action,

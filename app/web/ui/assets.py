@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
 
+from app.web.ui.render import FONTS
+
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
@@ -26,6 +28,7 @@ class _File:
     packed: bytes | None
     media_type: str
     version: str
+    is_font: bool  # a new one comes in a new folder: the folder's name holds its version
 
 
 class StaticFiles:
@@ -48,7 +51,7 @@ class StaticFiles:
             return PlainTextResponse("404 Not Found\n", status_code=404)
         sent = {name: value for name, value in scope["headers"] if name in {b"if-none-match", b"accept-encoding"}}
         tag = f'"{found.version}"'
-        known = scope["query_string"] == f"v={found.version}".encode()
+        known = found.is_font or scope["query_string"] == f"v={found.version}".encode()
         headers = {"ETag": tag, "Cache-Control": _FOR_EVER if known else _ASK_AGAIN, "Vary": "Accept-Encoding"}
         if sent.get(b"if-none-match", b"").decode("latin-1") == tag:
             return Response(status_code=304, headers=headers)
@@ -62,5 +65,9 @@ def _read(path: Path, version: str) -> _File:
     packs = path.suffix in _PACKED and len(content) > _SMALL
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _File(
-        content=content, packed=gzip.compress(content, compresslevel=9, mtime=0) if packs else None, media_type=media_type, version=version
+        content=content,
+        packed=gzip.compress(content, compresslevel=9, mtime=0) if packs else None,
+        media_type=media_type,
+        version=version,
+        is_font=path.suffix == FONTS,
     )

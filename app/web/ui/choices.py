@@ -25,10 +25,17 @@ def agency_choices(directory: Directory, chosen: str = "") -> tuple[Choice, ...]
     )
 
 
-def topic_choices(directory: Directory, chosen: str = "") -> tuple[Choice, ...]:
-    """All topics under their groups; a group can be chosen itself, when nothing in it fits better."""
+def topic_choices(directory: Directory, chosen: str, *, whole: str) -> tuple[Choice, ...]:
+    """All topics under their groups; a group can be chosen itself (`whole` says so), when nothing in it fits better."""
     nodes = directory.topics
+    above = {node.parent_id for node in nodes.values()}
     return tuple(
-        Choice(value=str(node.id), label=node.name, group=group_of(node, nodes), chosen=str(node.id) == chosen)
+        Choice(
+            value=str(node.id),
+            label=node.name,
+            group=group_of(node, nodes),
+            hint=whole if node.id in above else "",
+            chosen=str(node.id) == chosen,
+        )
         for node in sorted(nodes.values(), key=lambda node: (*topic_order(node, nodes), node.id))
     )

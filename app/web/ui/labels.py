@@ -232,6 +232,10 @@ NOTICE = {
     "triage_breach": N_("A comment waits for a decision: the deadline has passed"),
 }
 
+HINT = {
+    "whole_group": N_("the group as a whole"),
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "status": STATUS,
     "status_filter": STATUS_FILTER,
@@ -261,6 +265,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "preset": PRESET,
     "nobody": NOBODY,
     "notice": NOTICE,
+    "hint": HINT,
     "feed_problem": faults.FEED_PROBLEM,
 }
 

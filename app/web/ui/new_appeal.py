@@ -77,7 +77,7 @@ async def _page(visit: Visit, values: Mapping[str, str], *, errors: Mapping[str,
         frame = await visit.frame(session)
     view = NewAppealForm(
         key=values.get("key") or uuid4().hex,
-        topics=topic_choices(directory, values.get("topic", "")),
+        topics=topic_choices(directory, values.get("topic", ""), whole=visit.words("hint", "whole_group")),
         agencies=tuple(one for one in agency_choices(directory, values.get("agency", "")) if _works_for(visit, int(one.value))),
         values=values,
         errors=errors or {},

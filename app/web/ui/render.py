@@ -19,6 +19,7 @@ from app.web.ui.text import harmless, one_line, plain, reveal
 from app.web.ui.views import Screen
 
 LANGUAGES = ("ru", "en")
+FONTS = ".woff2"
 _HERE = Path(__file__).parent
 
 
@@ -34,7 +35,9 @@ class Assets:
 
     def url(self, name: str) -> str:
         """The address of a file below the static folder; KeyError when there is none."""
-        return f"{self._prefix}/{name}?v={self._versions[name]}"
+        version = self._versions[name]
+        # Style sheets name fonts without a digest, and a browser would load one of another address twice.
+        return f"{self._prefix}/{name}" if name.endswith(FONTS) else f"{self._prefix}/{name}?v={version}"
 
     def versions(self) -> dict[str, str]:
         """The digest of each file, by its path below the static folder."""

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from app.reports.measures import Definition
 from app.web.ui.views import Choice
 
 
@@ -53,6 +54,7 @@ class ReportView:
     total: MeasureRow
     as_of: datetime
     small_below: int
+    definition: Definition
     error: str = ""
     more: bool = False
 

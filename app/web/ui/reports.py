@@ -83,6 +83,7 @@ def _view(visit: Visit, report: ResponseTimes, today: date) -> ReportView:
         total=_measures(report.total, label=""),
         as_of=report.ages_at,
         small_below=report.small_below,
+        definition=report.definition,
         more=report.next_cursor is not None,
     )
 

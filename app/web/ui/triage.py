@@ -189,7 +189,7 @@ async def _dialog(visit: Visit, comment_id: int, form: Fields, *, error: str = "
         back_to="/triage",
         subject=row.text or row.page_title,
         version=row.revision,
-        choices=topic_choices(directory, topic),
+        choices=topic_choices(directory, topic, whole=visit.words("hint", "whole_group")),
         agencies=agency_choices(directory, agency),
         error=error,
     )

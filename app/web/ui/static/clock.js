@@ -14,7 +14,7 @@
   };
   const tick = () => {
     const now = Date.now() + ahead;
-    for (const left of document.querySelectorAll("[data-left]")) {
+    for (const left of document.querySelectorAll("time[data-left]")) {
       const seconds = (Date.parse(left.dateTime) - now) / 1000;
       let state = "calm";
       if (seconds <= 0) state = "overdue";

@@ -1,11 +1,11 @@
 // The live channel: says which appeals changed, and the page fetches what it shows of them; at most once a second.
 (() => {
   "use strict";
-  const EVERY = 1000, FACETS_EVERY = 10000, HIDDEN_FOR = 30000, POLL = 30000, LONGEST = 30000;
+  const DOUBT = 5000, EVERY = 1000, FACETS_EVERY = 10000, HIDDEN_FOR = 30000, POLL = 30000, LONGEST = 30000;
   const address = document.body.dataset.live;
   if (!address) return;
   let cursor = document.body.dataset.liveCursor;
-  let source = null, pause = 1000, timer = 0, sleeping = 0;
+  let source = null, pause = 1000, timer = 0, sleeping = 0, doubt = 0;
   let numbers = new Set(), all = false, due = 0, last = 0, lastFacets = 0, known = null;
 
   const show = (state) => {
@@ -65,7 +65,7 @@
   const start = () => {
     stop();
     source = new EventSource(`${address}?after=${encodeURIComponent(cursor)}`);
-    source.addEventListener("open", () => { pause = 1000; show("on"); });
+    source.addEventListener("open", () => { clearTimeout(doubt); doubt = 0; pause = 1000; show("on"); });
     source.addEventListener("appeals", (event) => {
       if (event.lastEventId) cursor = event.lastEventId;
       let news = {};
@@ -79,7 +79,8 @@
       try { count(JSON.parse(event.data)); } catch { /* the next one will say */ }
     });
     source.addEventListener("error", () => {
-      show(navigator.onLine ? "connecting" : "off");
+      if (!navigator.onLine) show("off");
+      else if (!doubt) { show("connecting"); doubt = setTimeout(() => show("off"), DOUBT); } // a short gap is no news
       if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself, with the last id
       stop();
       show("off");
