@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType
 
-from sqlalchemy import BigInteger, CursorResult, DateTime, Identity, MetaData, String, text
+from sqlalchemy import BigInteger, CursorResult, DateTime, Identity, MetaData, String, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.pool import NullPool
@@ -68,10 +69,16 @@ def make_engine(url: URL, *, role: DatabaseRole | None = None, pool_size: int = 
     settings = {"application_name": application, "timezone": "UTC", "jit": "off"}
     if role is not None:
         settings["role"] = role.value
-    pool: dict[str, Any] = (
-        {"poolclass": NullPool} if pool_size == 0 else {"pool_size": pool_size, "max_overflow": pool_size, "pool_pre_ping": True}
-    )
-    return create_async_engine(url, connect_args={"server_settings": settings}, **pool)
+    pool: dict[str, Any] = {"poolclass": NullPool} if pool_size == 0 else {"pool_size": pool_size, "max_overflow": pool_size}
+    engine = create_async_engine(url, connect_args={"server_settings": settings}, hide_parameters=True, **pool)
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapted connection
+    """A connection that the server ended is replaced; asking it with a ping would cost a round trip each time."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class Database:

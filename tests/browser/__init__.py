@@ -1,0 +1,1 @@
+"""The running system in a real browser."""
