@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -155,7 +155,7 @@ async def town(owner_db: Database, clock: FixedClock) -> Town:
         page = await factories.make_page(session, agency=ours, territory=place)
         post = await factories.make_post(session, page=page)
 
-        async def opened(agency: Agency, words: str, hours: float, **more: object) -> tuple[Appeal, Comment]:
+        async def opened(agency: Agency, words: str, hours: float, **more: Any) -> tuple[Appeal, Comment]:
             author = await factories.make_author(session, name=HOSTILE if words == HOSTILE else "Пётр Кузнецов")
             comment = await factories.make_comment(session, post=post, author=author, text=words, written_at=now - timedelta(hours=2))
             due = now + timedelta(hours=hours)
@@ -168,7 +168,7 @@ async def town(owner_db: Database, clock: FixedClock) -> Town:
                 due_at=due,
                 opened_at=now - timedelta(hours=2),
                 **more,
-            )  # type: ignore[arg-type] # keywords of the factory
+            )
             warnings = [due - timedelta(hours=1)]
             await factories.make_timer(session, appeal=appeal, policy=policy, calendar=calendar, due_at=due, warnings=warnings)
             reasons = [{"code": "keyword", "params": {"topic": "lights", "keyword": "фонар*", "weight": 1}}]

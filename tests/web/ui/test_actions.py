@@ -96,8 +96,8 @@ async def test_a_note_is_for_colleagues(enter: Enter, town: Town, owner_db: Data
 
 @WAYS
 async def test_route_tells_the_others_why_and_keeps_our_period(
-    enter: Enter, operator: Browser, town: Town, owner_db: Database, part: bool
-) -> None:  # noqa: FBT001
+    enter: Enter, operator: Browser, town: Town, owner_db: Database, *, part: bool
+) -> None:
     seen = await version(operator, town.number)
     response = await operator.post(
         f"/appeals/{town.number}/route",
@@ -111,6 +111,8 @@ async def test_route_tells_the_others_why_and_keeps_our_period(
     assert (await appeal(owner_db, town.number)).agency_id == town.theirs.id
     ours = (await operator.get(f"/appeals/{town.number}")).text
     assert "Вы видите его таким, каким оно было тогда" in ours
+    assert "Это по воде." in ours
+    assert "Передано: Водоканал" in ours
     assert 'id="editor"' not in ours
     assert f'action="/appeals/{town.number}/' not in ours
     theirs = (await (await enter("other")).get(f"/appeals/{town.number}")).text
@@ -150,8 +152,8 @@ async def test_dismiss_and_reopen(operator: Browser, town: Town, owner_db: Datab
 
 @WAYS
 async def test_close_then_reopen_starts_a_new_clock(
-    operator: Browser, town: Town, owner_db: Database, clock: FixedClock, part: bool
-) -> None:  # noqa: FBT001
+    operator: Browser, town: Town, owner_db: Database, clock: FixedClock, *, part: bool
+) -> None:
     async with owner_db.write() as session:
         await session.execute(
             text("UPDATE appeal SET status = 'answered', answered_at = :now WHERE id = :id"), {"id": town.appeal.id, "now": clock.now()}
@@ -237,7 +239,7 @@ async def test_a_changed_appeal_is_shown_afresh_around_what_was_written(operator
     seen = await version(operator, town.number)
     async with owner_db.write() as session:
         await session.execute(text("UPDATE appeal SET version = version + 1 WHERE id = :id"), {"id": town.appeal.id})
-    form = {"version": seen, "text": WORDS, "comment": town.comment.id, "key": "k" * 32}
+    form: dict[str, Any] = {"version": seen, "text": WORDS, "comment": town.comment.id, "key": "k" * 32}
     page = await operator.post(f"/appeals/{town.number}/answer", **form)
     assert page.status_code == 409
     assert "Пока вы читали, что-то изменилось." in page.text
@@ -266,7 +268,7 @@ async def test_what_was_written_survives_although_nothing_can_be_answered_any_mo
     assert "readonly" in page.text
 
 
-REFUSED: tuple[tuple[str, dict[str, object], int, str], ...] = (
+REFUSED: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("answer", {"text": "  "}, 422, "Сначала напишите что-нибудь."),
     ("answer", {"text": "я" * 20_001}, 422, "Знаков в тексте: 20001, помещается 16384."),
     ("answer", {"text": "Да.", "comment": 1, "version": ""}, 422, "Форма повреждена."),
@@ -334,7 +336,14 @@ async def test_a_foreign_appeal_is_not_there(enter: Enter, town: Town, owner_db:
             response = await browser.get(f"/appeals/{number}{path}", part=part)
             assert response.status_code == 404, path
             assert "Такого обращения нет, или оно у другого ведомства." in (response.json()["detail"] if part else response.text)
-    fields = {"version": 1, "text": "Да", "agency": town.theirs.id, "topic": town.roads.id, "reason": "solved", "key": "k" * 20}
+    fields: dict[str, Any] = {
+        "version": 1,
+        "text": "Да",
+        "agency": town.theirs.id,
+        "topic": town.roads.id,
+        "reason": "solved",
+        "key": "k" * 20,
+    }
     for act in ACTS:
         for part in (False, True):
             response = await browser.post(
@@ -397,7 +406,7 @@ async def test_an_appeal_is_taken_down_once(operator: Browser, town: Town, owner
     assert opened.written_at.isoformat() == "2026-11-17T06:00:00+00:00"  # nine in Moscow
 
 
-WRONG: tuple[tuple[dict[str, object], str], ...] = (
+WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"text": " "}, "Сначала напишите что-нибудь."),
     ({"agency": ""}, "Выберите ведомство, которое ответит."),
     ({"written": "2030-01-01T00:00"}, "Этот момент в будущем."),
@@ -408,7 +417,7 @@ WRONG: tuple[tuple[dict[str, object], str], ...] = (
 
 async def test_a_wrong_form_comes_back_filled_in(operator: Browser, town: Town) -> None:
     for fields, sentence in WRONG:
-        form = {"key": "k" * 20, "text": "Упало дерево <i>.", "author": "Вера", "agency": town.ours.id} | fields
+        form: dict[str, Any] = {"key": "k" * 20, "text": "Упало дерево <i>.", "author": "Вера", "agency": town.ours.id} | fields
         response = await operator.post("/appeals/new", **form)
         assert response.status_code == 422, fields
         assert sentence in response.text, fields

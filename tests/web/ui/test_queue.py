@@ -180,7 +180,8 @@ async def test_pages_tell_how_reading_them_goes(enter: Enter, town: Town, owner_
         page_id = (await session.execute(text("SELECT page_id FROM appeal WHERE id = :id"), {"id": town.appeal.id})).scalar_one()
         await session.execute(
             text(
-                "INSERT INTO feed (platform, key, page_id, failures, error_code, polled_at) VALUES ('vk', 'x', :page, 3, 'reauthorise', now())"
+                "INSERT INTO feed (platform, key, page_id, failures, error_code, polled_at) "
+                "VALUES ('vk', 'x', :page, 3, 'reauthorise', now())"
             ),
             {"page": page_id},
         )
@@ -281,7 +282,7 @@ async def test_the_supervisors_figures(enter: Enter, town: Town, owner_db: Datab
     assert re.search(r'data-label="Управа Заречья" data-average="4\.0" data-median="3\.0"', by_agency)
 
 
-async def test_a_period_that_cannot_be_counted_is_said_so(enter: Enter, town: Town) -> None:
+async def test_a_period_that_cannot_be_counted_is_said_so(enter: Enter) -> None:
     supervisor = await enter("supervisor")
     for query in ("from=2026-11-10&to=2026-11-01", "from=yesterday", "from=1999-01-01", "group_by=colour", "from=2000-01-01&to=2026-01-01"):
         page = await supervisor.get(f"/reports?{query}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
@@ -129,14 +129,15 @@ async def test_an_invitation_is_taken_once(stranger: Browser, owner_db: Database
 
 
 async def test_a_strangers_choice_is_kept_by_the_browser(stranger: Browser) -> None:
-    page = await stranger.get("/sign-in", **{"Accept-Language": "en-GB,en;q=0.9,ru;q=0.5"})
+    speaks: dict[str, Any] = {"Accept-Language": "en-GB,en;q=0.9,ru;q=0.5"}
+    page = await stranger.get("/sign-in", **speaks)
     assert '<html lang="en"' in page.text
     chosen = await stranger.post("/preferences", language="ru", after="/sign-in")
     assert (chosen.status_code, chosen.headers["location"]) == (303, "/sign-in")
     assert stranger.http.cookies[LANGUAGE_COOKIE] == "ru"
     await stranger.post("/preferences", theme="dark", after="//evil.example")
     assert stranger.http.cookies[THEME_COOKIE] == "dark"
-    page = await stranger.get("/sign-in", **{"Accept-Language": "en"})
+    page = await stranger.get("/sign-in", **speaks)
     assert '<html lang="ru" data-theme-choice="dark" data-bs-theme="dark"' in page.text
 
 
@@ -152,7 +153,8 @@ async def test_preferences_belong_to_the_person(operator: Browser, town: Town, o
     async with owner_db.read() as session:
         row = (await session.execute(text("SELECT locale, letters FROM operator WHERE id = :id"), {"id": town.people["operator"].id})).one()
     assert tuple(row) == ("en", False)
-    for nonsense in ({"language": "xx"}, {"theme": "neon"}, {"letters": "maybe"}, {}):
+    wrong: tuple[dict[str, Any], ...] = ({"language": "xx"}, {"theme": "neon"}, {"letters": "maybe"}, {})
+    for nonsense in wrong:
         assert (await operator.post("/preferences", after="/queue", **nonsense)).status_code == 303
     assert '<html lang="en" data-theme-choice="auto"' in (await operator.get("/queue")).text
 
