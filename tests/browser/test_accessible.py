@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import sign_in
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, ConsoleMessage, Page
 
     from tests.harness import System
 
@@ -24,6 +24,18 @@ SCREENS = {
 }
 
 
+def _errors(page: Page) -> list[str]:
+    """What the browser's console complains of from now on."""
+    said: list[str] = []
+
+    def hear(told: ConsoleMessage) -> None:
+        if told.type == "error":
+            said.append(told.text)
+
+    page.on("console", hear)
+    return said
+
+
 async def test_the_screens_are_accessible(system: System, browser: Browser) -> None:
     """With the sample region's live data."""
     await system.until("some appeals are there", lambda: system.rows("SELECT 1 FROM appeal OFFSET 10 LIMIT 1"), seconds=90)
@@ -31,8 +43,7 @@ async def test_the_screens_are_accessible(system: System, browser: Browser) -> N
     for role, screens in SCREENS.items():
         for dark in (False, True):
             page = await sign_in(browser, system, role, dark=dark)
-            said: list[str] = []
-            page.on("console", lambda told, said=said: said.append(told.text) if told.type == "error" else None)  # type: ignore[misc]  # bound early
+            said = _errors(page)
             for screen in screens:
                 number = await page.locator("[data-row]").first.get_attribute("data-number") if "{" in screen else ""
                 await page.goto(system.web_url + screen.format(number=number))
