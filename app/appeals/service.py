@@ -134,7 +134,8 @@ async def route(
     )
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=agency_id)
     version = await session.scalar(
-        text("SELECT otklik_route_appeal(:id, :agency, :territory, :version, :now)"),
+        # Not before the transaction's own moment: what was recorded in it belongs to the period of the agency that hands it on.
+        text("SELECT otklik_route_appeal(:id, :agency, :territory, :version, greatest(CAST(:now AS timestamptz), now()))"),
         {"id": held.id, "agency": agency_id, "territory": territory_id or held.territory_id, "version": held.version, "now": now},
     )
     if version is None:

@@ -57,12 +57,23 @@ async def live(
 class Stream:
     """One browser's stream. It ends when the session does; the browser then asks again and is told so."""
 
-    def __init__(self, parts: WebParts, access: Access, *, token: str | None) -> None:
+    def __init__(
+        self,
+        parts: WebParts,
+        access: Access,
+        *,
+        token: str | None,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        again: tuple[float, ...] = LOOK_AGAIN_SECONDS,
+    ) -> None:
+        """`heartbeat`: seconds between signs of life; `again`: the pauses before the looks that follow a wake."""
         self._parts = parts
         self._access = access
         self._token = token
         self._cursor: LiveCursor | None = None
         self._counts: bytes = b""
+        self._heartbeat = heartbeat
+        self._again = again
 
     async def events(self, cursor: LiveCursor | None) -> AsyncIterator[bytes]:
         """Events until the session ends or the database stays away."""
@@ -76,12 +87,12 @@ class Stream:
                 logger.warning("live_stream_ended", error=error.code)
 
     async def _told(self, waiter: Waiter) -> AsyncIterator[bytes]:
-        again: tuple[float, ...] = LOOK_AGAIN_SECONDS
+        again = self._again
         yield await self._look(everything=True)
         while True:
-            kinds = await waiter.wait(again[0] if again else HEARTBEAT_SECONDS)
+            kinds = await waiter.wait(again[0] if again else self._heartbeat)
             if kinds:
-                again = LOOK_AGAIN_SECONDS
+                again = self._again
                 await asyncio.sleep(GATHER_SECONDS)
                 kinds |= await waiter.wait(0)
             else:

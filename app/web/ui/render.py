@@ -28,9 +28,7 @@ class Assets:
 
     def __init__(self, folder: Path = _HERE / "static", prefix: str = "/static") -> None:
         self.folder = folder
-        self._versions = {
-            path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
-        }
+        self._versions = {path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
         self._prefix = prefix
 
     def url(self, name: str) -> str:
@@ -49,9 +47,7 @@ class Renderer:
 
     def __init__(self, *, assets: Assets | None = None, folder: Path = _HERE) -> None:
         self.assets = assets or Assets()
-        self._environments = {
-            language: _environment(language, folder=folder, assets=self.assets) for language in LANGUAGES
-        }
+        self._environments = {language: _environment(language, folder=folder, assets=self.assets) for language in LANGUAGES}
 
     def render(self, template: str, screen: Screen, view: Mapping[str, object] | None = None) -> str:
         """The HTML of a template for one reader; `view` holds what it names. An unknown language means Russian."""

@@ -79,9 +79,9 @@ class Browser:
     http: httpx.AsyncClient
     csrf: str = ""
 
-    async def get(self, path: str, *, part: bool = False, **headers: str) -> httpx.Response:
+    async def get(self, path: str, *, part: bool = False, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Ask for a page, or a part of one; the anti-forgery token of a page is kept."""
-        response = await self.http.get(path, headers=(PART if part else {}) | headers)
+        response = await self.http.get(path, headers=(PART if part else {}) | dict(headers or {}))
         found = re.search(r'<meta name="csrf" content="([^"]+)"', response.text)
         self.csrf = found[1] if found else self.csrf
         return response

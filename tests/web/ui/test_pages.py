@@ -124,7 +124,7 @@ async def test_strangers_are_sent_to_sign_in_and_come_back(stranger: Browser) ->
         response = await stranger.get(path)
         assert response.status_code == 303, path
         assert response.headers["location"].startswith("/sign-in?after=/"), path
-    part = await stranger.get("/queue/rows", part=True, **{"HX-Current-URL": "http://otklik.example/queue?mine=1"})
+    part = await stranger.get("/queue/rows", part=True, headers={"HX-Current-URL": "http://otklik.example/queue?mine=1"})
     assert part.status_code == 401
     assert part.headers["hx-redirect"] == "/sign-in?after=/queue%3Fmine%3D1"
 

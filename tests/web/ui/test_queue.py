@@ -80,10 +80,10 @@ async def test_search_finds_words_and_numbers_within_reach(enter: Enter, town: T
 
 
 async def test_new_filters_go_into_the_address_and_an_open_appeal_stays(operator: Browser, town: Town) -> None:
-    at_queue = await operator.get("/queue/rows?mine=1", part=True, **{"HX-Current-URL": "http://otklik.example/queue"})
+    at_queue = await operator.get("/queue/rows?mine=1", part=True, headers={"HX-Current-URL": "http://otklik.example/queue"})
     assert at_queue.headers["hx-replace-url"] == "/queue?mine=1"
     at_card = await operator.get(
-        "/queue/rows?mine=1", part=True, **{"HX-Current-URL": f"http://otklik.example/appeals/{town.number}?overdue=1"}
+        "/queue/rows?mine=1", part=True, headers={"HX-Current-URL": f"http://otklik.example/appeals/{town.number}?overdue=1"}
     )
     assert at_card.headers["hx-replace-url"] == f"/appeals/{town.number}?mine=1"
     refresh = await operator.get("/queue/rows?mine=1&take=30", part=True)

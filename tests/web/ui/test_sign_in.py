@@ -130,14 +130,14 @@ async def test_an_invitation_is_taken_once(stranger: Browser, owner_db: Database
 
 async def test_a_strangers_choice_is_kept_by_the_browser(stranger: Browser) -> None:
     speaks: dict[str, Any] = {"Accept-Language": "en-GB,en;q=0.9,ru;q=0.5"}
-    page = await stranger.get("/sign-in", **speaks)
+    page = await stranger.get("/sign-in", headers=speaks)
     assert '<html lang="en"' in page.text
     chosen = await stranger.post("/preferences", language="ru", after="/sign-in")
     assert (chosen.status_code, chosen.headers["location"]) == (303, "/sign-in")
     assert stranger.http.cookies[LANGUAGE_COOKIE] == "ru"
     await stranger.post("/preferences", theme="dark", after="//evil.example")
     assert stranger.http.cookies[THEME_COOKIE] == "dark"
-    page = await stranger.get("/sign-in", **speaks)
+    page = await stranger.get("/sign-in", headers=speaks)
     assert '<html lang="ru" data-theme-choice="dark" data-bs-theme="dark"' in page.text
 
 
