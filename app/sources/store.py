@@ -390,7 +390,7 @@ class _Writer:
         await _MOVE_ROOTS.run(self.session, [(post_id, external_id, root) for (_, post_id, external_id), root in sorted(below.items())])
 
     async def _write(self, rows: Sequence[_Row]) -> tuple[list[int], list[Change]]:
-        inserted = await _INSERT_COMMENTS.run(self.session, [_insertable(row) for row in rows])
+        inserted = await _INSERT_COMMENTS.run(self.session, [_insertable(row, self.now) for row in rows])
         ids = {(row.page_id, row.post_id, row.external_id): row.id for row in inserted}
         self.stored.lags += [max((self.now - row.snapshot.written_at).total_seconds(), 0.0) for row in rows if row.key in ids]
         revisions = [
@@ -496,11 +496,13 @@ def _age(snapshot: CommentSnapshot) -> tuple[datetime, datetime]:
     return (snapshot.observed_at, _edited_at(snapshot) or _written_at(snapshot))
 
 
-def _insertable(row: _Row) -> tuple[object, ...]:
+def _insertable(row: _Row, now: datetime) -> tuple[object, ...]:
     snapshot = row.snapshot
+    # Observed is when we asked; what was written while the platform answered keeps its own time.
+    written_at = min(snapshot.written_at, max(now, snapshot.observed_at))
     return (
         *row.key, row.root, snapshot.reply_to_external_id, row.author_id, snapshot.by_page, row.text, row.altered, row.attachments,
-        storable(snapshot.link)[0], _written_at(snapshot), _edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
+        storable(snapshot.link)[0], written_at, _edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
         snapshot.observed_at,
     )  # fmt: skip
 
