@@ -1,0 +1,176 @@
+"""What must be true after every step of any life of appeals, asked of the rows as their owner sees them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from app.appeals.rules import Act, Status, replayed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import asyncpg
+
+    from connectors.fake import FakeWorld
+
+WAITING = {"new", "in_work"}
+
+
+@dataclass(kw_only=True)
+class Laws:
+    """Reads everything after a step and compares it with the rules, the platform and the step before."""
+
+    connection: asyncpg.Connection
+    world: FakeWorld
+    events: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Appeal → (version, number of its events) at the last look."""
+
+    async def hold(self) -> None:
+        """Everything that holds at any moment."""
+        appeals = await self.connection.fetch("SELECT * FROM appeal ORDER BY id")
+        timers = await self.connection.fetch("SELECT * FROM sla_timer ORDER BY id")
+        events = await self.connection.fetch("SELECT * FROM appeal_event ORDER BY id")
+        comments = await self.connection.fetch("SELECT * FROM comment ORDER BY id")
+        replies = await self.connection.fetch("SELECT * FROM reply ORDER BY id")
+        self._clocks(appeals, timers)
+        self._histories(appeals, events)
+        self._fates(appeals, comments)
+        self._answers(replies)
+        await self._assignments(appeals)
+
+    def _clocks(self, appeals: Iterable[Any], timers: Iterable[Any]) -> None:
+        running: dict[int, list[Any]] = {}
+        for timer in timers:
+            if timer["stopped_at"] is None:
+                running.setdefault(timer["appeal_id"], []).append(timer)
+            else:
+                assert timer["elapsed_seconds"] >= 0
+                assert timer["warn_at"] is None
+        for appeal in appeals:
+            mine = running.get(appeal["id"], [])
+            if appeal["status"] in WAITING:
+                assert [(one["promise"], one["cycle"]) for one in mine] == [("first_answer", appeal["cycle"])], dict(appeal)
+            else:
+                assert mine == [], f"a clock runs on an appeal that is {appeal['status']}"
+            assert appeal["due_at"] == min((one["due_at"] for one in mine), default=None), dict(appeal)
+
+    def _histories(self, appeals: Iterable[Any], events: Iterable[Any]) -> None:
+        now = {row["id"]: tuple(row.values()) for row in events}
+        for ident, row in self.events.items():
+            assert now.get(ident) == row, f"event {ident} was {row} and is {now.get(ident)}"
+        self.events = now
+        by_appeal: dict[int, list[Any]] = {}
+        for row in events:
+            by_appeal.setdefault(row["appeal_id"], []).append(row)
+        for appeal in appeals:
+            mine = by_appeal[appeal["id"]]
+            assert mine[0]["act"] == Act.OPENED
+            told = [(Act(row["act"]), row["cycle"]) for row in mine]
+            assert replayed(told) == (Status(appeal["status"]), appeal["cycle"]), (dict(appeal), told)
+            version, count = self.versions.get(appeal["id"], (0, 0))
+            assert appeal["version"] >= version
+            acts = sum(row["act"] not in {Act.SLA_WARNED, Act.SLA_BREACHED} for row in mine)
+            assert appeal["version"] > version or acts == count, "something happened and the version stayed"
+            self.versions[appeal["id"]] = (appeal["version"], acts)
+            for row in mine:
+                assert set(orjson.loads(row["data"])) <= _CODES, row["data"]
+
+    def _fates(self, appeals: Iterable[Any], comments: Iterable[Any]) -> None:
+        opened = {row["id"]: row["appeal_id"] for row in comments if row["fate"] == "opened"}
+        assert {row["comment_id"]: row["id"] for row in appeals} == opened
+        for row in comments:
+            if row["fate"] in {"not_appeal", "in_triage", None}:
+                assert row["appeal_id"] is None, dict(row)
+            if row["fate"] == "in_triage":
+                assert row["triage_due_at"] is not None
+            if row["by_page"]:
+                assert row["fate"] in {"page_own", None}
+        keys = Counter(_key(row) for row in appeals if row["status"] in {*WAITING, "answered"} and row["author_id"] is not None)
+        assert [key for key, number in keys.items() if number > 1] == []
+
+    def _answers(self, replies: Iterable[Any]) -> None:
+        stand = Counter(answer.guid for answer in self.world.answers)
+        assert [guid for guid, number in stand.items() if number > 1] == [], "an answer stands twice on the platform"
+        ids = Counter(row["external_id"] for row in replies if row["external_id"] is not None)
+        assert [ident for ident, number in ids.items() if number > 1] == [], "two answers claim one comment of the platform"
+        published = {answer.guid: answer for answer in self.world.answers}
+        for row in replies:
+            answer = published.get(str(row["guid"]))
+            if row["state"] == "sent" and not row["by_hand"]:
+                assert answer is not None, "what is called sent does not stand there"
+                assert row["external_id"] in {None, answer.external_id}
+                assert row["published_at"] == answer.published_at
+            if row["state"] in {"failed", "withdrawn"}:
+                assert answer is None, f"an answer stands there and is called {row['state']}"
+
+    async def _assignments(self, appeals: Iterable[Any]) -> None:
+        rows = await self.connection.fetch("SELECT * FROM appeal_assignment ORDER BY appeal_id, since, id")
+        current = {row["appeal_id"]: row for row in rows if row["until"] is None}
+        assert len(current) == sum(row["until"] is None for row in rows)
+        for appeal in appeals:
+            held = current[appeal["id"]]
+            assert held["agency_id"] == appeal["agency_id"]
+            assert held["operator_id"] == appeal["operator_id"]
+            periods = [row for row in rows if row["appeal_id"] == appeal["id"]]
+            assert all(before["until"] == after["since"] for before, after in pairwise(periods))
+
+    async def rest(self) -> None:
+        """What holds when all work is done: nothing waits for a machine, and everything that was told is there."""
+        await self.hold()
+        assert await self.connection.fetchval("SELECT count(*) FROM comment WHERE fate IS NULL") == 0
+        assert await self.connection.fetchval("SELECT count(*) FROM reply WHERE state = 'sending'") == 0
+        without = "SELECT id FROM comment c WHERE NOT EXISTS (SELECT FROM verdict v WHERE v.comment_id = c.id)"
+        assert await self.connection.fetch(without) == []
+        await self._agrees_with_the_platform()
+        assert await self.connection.fetch(_UNANSWERED_AFTER_AN_ANSWER) == [], "a question after the answer waits for nobody"
+        assert await self.connection.fetch(_RUNNING_THOUGH_ANSWERED) == [], "a clock runs although the question was answered"
+        unheard = await self.connection.fetch(_UNHEARD)
+        assert unheard == [], "the page answered, and no answer was recorded"
+
+    async def _agrees_with_the_platform(self) -> None:
+        rows = await self.connection.fetch("SELECT external_id, text, deleted_at FROM comment")
+        stored = {row["external_id"]: row for row in rows}
+        assert len(stored) == len(rows)
+        for comment in self.world.comments.values():
+            assert stored[comment.external_id]["text"] == comment.text
+            assert stored[comment.external_id]["deleted_at"] is None
+        gone = [row["external_id"] for row in rows if row["external_id"] not in self.world.comments and row["deleted_at"] is None]
+        assert gone == [], "deleted on the platform, living here"
+
+
+def _key(appeal: Any) -> tuple[Any, ...]:
+    return (appeal["page_id"], appeal["post_id"], appeal["root_external_id"], appeal["author_id"])
+
+
+_CODES = {
+    "comment", "agency", "territory", "rule", "topic", "from", "reason", "reply", "revision", "note", "code", "again", "timer", "promise",
+    "warning",
+}  # fmt: skip
+
+_UNANSWERED_AFTER_AN_ANSWER = """
+SELECT a.id, c.id AS comment FROM appeal a JOIN comment c ON c.appeal_id = a.id AND NOT c.by_page AND c.deleted_at IS NULL
+WHERE a.status = 'answered'
+  AND c.written_at > (SELECT max(r.published_at) FROM reply r WHERE r.appeal_id = a.id AND r.state = 'sent')
+  AND (SELECT v.is_appeal FROM verdict v WHERE v.comment_id = c.id AND v.classifier <> 'operator' ORDER BY v.id DESC LIMIT 1) IS NOT FALSE
+"""
+
+_RUNNING_THOUGH_ANSWERED = """
+SELECT a.id FROM appeal a JOIN sla_timer t ON t.appeal_id = a.id AND t.stopped_at IS NULL
+JOIN appeal_event e ON e.appeal_id = a.id AND e.cycle = a.cycle AND e.act IN ('opened', 'reopened') AND e.data ? 'comment'
+JOIN comment q ON q.id = CAST(e.data ->> 'comment' AS bigint)
+JOIN comment p ON p.post_id = q.post_id AND p.reply_to_external_id = q.external_id AND p.by_page AND p.fate = 'page_own'
+WHERE p.written_at >= t.started_at AND p.deleted_at IS NULL
+"""
+
+_UNHEARD = """
+SELECT p.id FROM comment p JOIN comment q ON q.post_id = p.post_id AND q.external_id = p.reply_to_external_id
+WHERE p.by_page AND q.appeal_id IS NOT NULL AND NOT q.by_page
+  AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = q.appeal_id AND r.state = 'sent' AND r.external_id = p.external_id)
+  AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = q.appeal_id AND r.state = 'sent' AND r.published_at <= p.written_at)
+"""
