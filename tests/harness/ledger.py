@@ -73,14 +73,13 @@ async def read_ledger(system: System) -> Ledger:
     )
 
 
-def differences(ledger: Ledger) -> list[str]:
-    """Everything that is not as it must be, in words; empty when both sides agree to the last comment."""
-    return [
-        *_comments(ledger),
-        *_fates(ledger),
-        *_replies(ledger),
-        *(f"set aside: {row.platform} {row.reason}" for row in ledger.set_aside),
-    ]
+def differences(ledger: Ledger, *, aside: str | None = None) -> list[str]:
+    """Everything that is not as it must be, in words; empty when both sides agree to the last comment.
+
+    `aside`: how reasons begin for which rows may be set aside, when the platform was made to answer nonsense.
+    """
+    told = [f"set aside: {row.platform} {row.reason}" for row in ledger.set_aside if aside is None or not row.reason.startswith(aside)]
+    return [*_comments(ledger), *_fates(ledger), *_replies(ledger), *told]
 
 
 def _comments(ledger: Ledger) -> list[str]:
