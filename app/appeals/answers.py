@@ -29,10 +29,10 @@ ANSWER_PROMISES = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER, Promise.FINAL_A
 _ANSWERED_TO = Bulk(
     """
     SELECT r.id AS answer_id, c.appeal_id, c.id AS comment_id, c.revision FROM {rows}
-    JOIN comment c ON c.post_id = r.post_id AND c.external_id = r.external_id
+    JOIN comment c USING (page_id, post_id, external_id)
     WHERE c.appeal_id IS NOT NULL AND NOT c.by_page
     """,
-    id="bigint", post_id="bigint", external_id="text",
+    id="bigint", page_id="bigint", post_id="bigint", external_id="text",
 )  # fmt: skip
 
 _EARLIER_ANSWERS = Bulk(
@@ -51,10 +51,10 @@ _EARLIER_ANSWERS = Bulk(
 _UNDER_WAY = Bulk(
     """
     SELECT r.id, o.text FROM {rows}
-    JOIN comment c ON c.post_id = r.post_id AND c.external_id = r.external_id
+    JOIN comment c USING (page_id, post_id, external_id)
     JOIN reply o ON o.appeal_id = c.appeal_id AND o.comment_id = c.id AND o.state = 'sending'
     """,
-    id="bigint", post_id="bigint", external_id="text",
+    id="bigint", page_id="bigint", post_id="bigint", external_id="text",
 )  # fmt: skip
 
 _LINK = Bulk("UPDATE comment c SET appeal_id = r.appeal_id FROM {rows} WHERE c.id = r.id", id="bigint", appeal_id="bigint")
@@ -76,7 +76,7 @@ async def being_published(session: WriteSession, comments: Sequence[UnseenCommen
     Platforms change words a little, so words alone do not tell; the id on the platform, once it is written down, does.
     """
     answers = {one.id: one for one in comments if one.by_page and one.reply_to_external_id is not None}
-    rows = await _UNDER_WAY.run(session, [(one.id, one.post_id, one.reply_to_external_id) for one in answers.values()])
+    rows = await _UNDER_WAY.run(session, [(one.id, one.page_id, one.post_id, one.reply_to_external_id) for one in answers.values()])
     alike = {row.id for row in rows if same_words(row.text, answers[row.id].text)}
     return {row.id for row in rows} - alike
 
@@ -88,7 +88,7 @@ async def answered_appeals(session: WriteSession, comments: Sequence[UnseenComme
 
 async def _answered_to(session: WriteSession, comments: Sequence[UnseenComment]) -> list[Any]:
     replying = [one for one in comments if one.by_page and one.reply_to_external_id is not None]
-    return await _ANSWERED_TO.run(session, [(one.id, one.post_id, one.reply_to_external_id) for one in replying])
+    return await _ANSWERED_TO.run(session, [(one.id, one.page_id, one.post_id, one.reply_to_external_id) for one in replying])
 
 
 async def record_page_answers(

@@ -81,6 +81,8 @@ class Poller:
         self._lease_length = max(LEASE / time_scale, SHORTEST_LEASE)
         self._plan = Plan(time_scale=time_scale)
         self._troubled: set[int] = set()
+        self._ensured: set[str] = set()
+        """Keys of feeds that have their row: asked of the database once, not in every round for every page."""
 
     async def round(self) -> bool:
         """Poll what is due; whether anything was."""
@@ -135,6 +137,9 @@ class Poller:
             logger.warning("discover_quota", platform=self._platform, page=page.id)  # known posts are still probed
         except Rejected as error:
             await self._say_page_trouble(leased, error)
+        except UnknownPayload as error:  # of this page: the others are listed all the same
+            await self._say_page_trouble(leased, error)
+            batch = _aside(error, page.external_id)
         await self._store([leased.id], batch, discover_at=self._clock.now() + again)
 
     async def _newest_posts(self, connector: Discovers, page: WatchedPage) -> Batch:
@@ -173,8 +178,7 @@ class Poller:
             await self._probe_some(self._connector, leased, due[start : start + step])
 
     async def _probe_some(self, connector: Probes, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost]) -> None:
-        with calling(self._platform, "probe"):
-            counts = await connector.probe([_post_ref(post) for post in posts])
+        counts = await self._counts(connector, leased, posts)
         by_key = {(count.page_external_id, count.external_id): count for count in counts}
         found = [(post, by_key.get((post.page_external_id, post.external_id))) for post in posts]
         now = self._clock.now()
@@ -190,6 +194,16 @@ class Poller:
         ]
         for start in range(0, len(changed), READ_AT_ONCE):
             await self._read_some(leased, changed[start : start + READ_AT_ONCE])
+
+    async def _counts(self, connector: Probes, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost]) -> Sequence[PostCount]:
+        """Counters of some posts; an answer that cannot be read is set aside and tells none of them."""
+        try:
+            with calling(self._platform, "probe"):
+                return await connector.probe([_post_ref(post) for post in posts])
+        except UnknownPayload as error:
+            logger.warning("probe_unreadable", platform=self._platform, posts=len(posts))
+            await self._store([one.id for one in leased], _aside(error, None))
+            return ()
 
     async def _read_some(self, leased: Sequence[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
         """All comments of some posts: their first parts side by side, stored as one; what is longer, part by part."""
@@ -243,10 +257,13 @@ class Poller:
     async def _lease(self, feeds: Sequence[tuple[str, int | None]]) -> list[LeasedFeed]:
         async with self._database.write() as session:
             now = self._clock.now()
-            await sources.ensure_feeds(session, platform=self._platform, feeds=feeds, now=now)
-            return await sources.lease_feeds(
+            new = [feed for feed in feeds if feed[0] not in self._ensured]
+            await sources.ensure_feeds(session, platform=self._platform, feeds=new, now=now)
+            leased = await sources.lease_feeds(
                 session, platform=self._platform, worker=self._worker, now=now, lease=self._lease_length, most=FEEDS_AT_ONCE
             )
+        self._ensured.update(key for key, _ in new)
+        return leased
 
     async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:
         try:
@@ -300,7 +317,7 @@ class Poller:
                 detail=error.detail,
             )  # fmt: skip
 
-    async def _say_page_trouble(self, leased: LeasedFeed, error: Rejected) -> None:
+    async def _say_page_trouble(self, leased: LeasedFeed, error: ConnectorError) -> None:
         self._troubled.add(leased.id)
         logger.warning("page_refused", platform=self._platform, page=leased.page_id, code=error.code)
         async with self._database.write() as session:

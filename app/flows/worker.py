@@ -126,7 +126,9 @@ async def read_gauges(parts: WorkerParts) -> None:
         oldest = await session.scalar(
             text("SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM reply WHERE state = 'queued'")
         )
-        overdue = await session.scalar(text("SELECT count(*) FROM sla_timer WHERE stopped_at IS NULL AND breached_at IS NOT NULL"))
+        overdue = await session.scalar(
+            text("SELECT count(*) FROM appeal WHERE status IN ('new', 'in_work') AND due_at < clock_timestamp()")
+        )
     for name in jobs.names():
         metrics.JOBS_WAITING.labels(kind=name).set(found.get(name, 0))
     metrics.OUTBOX_OLDEST_SECONDS.set(float(oldest or 0))

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.kernel.db import Bulk
 from app.kernel.errors import ConflictError
+from app.sources.rules import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,8 @@ async def connect_page(
             """
         ),
         {
-            "platform": platform, "external_id": snapshot.external_id, "title": snapshot.title, "link": snapshot.link,
+            "platform": platform, "external_id": snapshot.external_id, "title": storable(snapshot.title)[0],
+            "link": storable(snapshot.link)[0],
             "members": snapshot.members, "options": orjson.dumps(dict(snapshot.options)).decode(), "agency_id": agency_id,
             "territory_id": territory_id, "sphere_id": sphere_id, "now": now, "since": watched_since,
         },
@@ -198,7 +200,7 @@ async def fail_feeds(session: WriteSession, *, feed_ids: Sequence[int], worker: 
             WHERE id = ANY (:ids) AND leased_by = :worker
             """
         ),
-        {"ids": list(feed_ids), "worker": worker, "due": due_at, "code": code, "detail": detail[:500]},
+        {"ids": list(feed_ids), "worker": worker, "due": due_at, "code": code, "detail": storable(detail)[0][:500]},
     )
 
 
@@ -248,5 +250,5 @@ async def note_trouble(session: WriteSession, *, feed_id: int, worker: str, code
     """Something about one page is wrong while its feed goes on: for the people who mend it."""
     await session.execute(
         text("UPDATE feed SET error_code = :code, error_detail = :detail WHERE id = :id AND leased_by = :worker"),
-        {"id": feed_id, "worker": worker, "code": code, "detail": detail[:500]},
+        {"id": feed_id, "worker": worker, "code": code, "detail": storable(detail)[0][:500]},
     )
