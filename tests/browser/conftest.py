@@ -6,13 +6,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright
 
 from tests.harness import running_system, seeded_database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from playwright.async_api import Browser, Page
     from sqlalchemy.engine import URL
@@ -30,15 +30,24 @@ QUIET = (
 )
 
 
-@pytest.fixture
-async def system(cluster: URL, template: str, tmp_path: Path) -> AsyncIterator[System]:
-    """Sandbox, worker and web over the sample region, at the wall clock's own pace."""
-    async with seeded_database(cluster, template) as url, running_system(url, tmp_path, time_scale=1) as running:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def system(cluster: URL, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """Sandbox, worker and web over the sample region, at the wall clock's own pace; the sample world has been taken in."""
+    home = tmp_path_factory.mktemp("browser")
+    async with seeded_database(cluster, template) as url, running_system(url, home, time_scale=1) as running:
         await running.start(workers=1, web=True)
+        await running.until("the sample world is in", lambda: taken_in(running), seconds=90)
         yield running
 
 
-@pytest.fixture
+async def taken_in(system: System) -> bool:
+    """Whether every comment that stands on the walls has its fate."""
+    (stored,) = await system.rows("SELECT count(*) AS n, count(*) FILTER (WHERE fate IS NULL) AS waiting FROM comment")
+    truth = await system.truth()
+    return bool(stored.waiting == 0 and stored.n >= len(truth["comments"]))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The system's Chromium, without a screen."""
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
