@@ -66,6 +66,8 @@ async def decide_comment(
         raise InvalidError("triage.agency", "Choose the agency that answers.", field="agency")
     if is_appeal and agency_id not in office.desk.directory.agencies:
         raise InvalidError("triage.agency", "There is no such agency: choose one from the list.", field="agency")
+    if agency_id is not None:
+        may_work(access, agency_id, comment.territory_id)
     matter = office.matter(topic_id=topic_id, agency_id=agency_id, territory_id=comment.territory_id, platform=comment.platform)
     looked = Looked(
         comment=replace(comment, is_context=False),

@@ -29,7 +29,9 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{DatabaseRole.WORKER}') THEN
     CREATE ROLE {DatabaseRole.WORKER} NOLOGIN BYPASSRLS;
   END IF;
-  EXECUTE format('GRANT {DatabaseRole.WEB}, {DatabaseRole.WORKER} TO %I', current_user);
+  IF NOT (pg_has_role(current_user, '{DatabaseRole.WEB}', 'SET') AND pg_has_role(current_user, '{DatabaseRole.WORKER}', 'SET')) THEN
+    EXECUTE format('GRANT {DatabaseRole.WEB}, {DatabaseRole.WORKER} TO %I', current_user);
+  END IF;
 END $$
 """  # noqa: S608 - the names are constants of this program
 
@@ -93,8 +95,15 @@ async def prepare(url: URL, *, name: str | None = None) -> URL:
         await connection.execute(_ROLES_SQL)
         if name is None:
             return url
+        await connection.execute(f"SELECT pg_advisory_lock({_ROLES_LOCK})")  # let go when the connection closes
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
             await connection.execute(CREATE_DATABASE.format(name=name))
         return url.set(database=name)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SetupError(
+            "setup.database",
+            f"The owner may not create what Otklik needs: {error}. Give it CREATEROLE, or have an administrator create the roles"
+            f" {DatabaseRole.WEB} (NOLOGIN) and {DatabaseRole.WORKER} (NOLOGIN BYPASSRLS) and grant both to it.",
+        ) from error
     finally:
         await connection.close()

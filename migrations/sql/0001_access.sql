@@ -56,7 +56,9 @@ GRANT SELECT ON agency, alembic_version, api_token, appeal, appeal_assignment, a
   territory, topic, verdict TO otklik_web;
 GRANT INSERT ON appeal, appeal_assignment, appeal_event, appeal_note, appeal_text, audit_entry, idempotency_key,
   operator_session, reply, sign_in_attempt, sla_pause, sla_timer, verdict TO otklik_web;
-GRANT UPDATE ON appeal, appeal_assignment, idempotency_key, notice, operator_session, reply, sla_pause, sla_timer TO otklik_web;
+GRANT UPDATE ON appeal, operator_session, reply, sla_pause, sla_timer TO otklik_web;
+GRANT UPDATE (until) ON appeal_assignment TO otklik_web;
+GRANT UPDATE (appeal_id, reply_id) ON idempotency_key TO otklik_web;
 GRANT UPDATE (fate, fate_reason, appeal_id, triage_due_at, triage_warn_at) ON comment TO otklik_web;
 GRANT UPDATE (password_hash, locale, letters) ON operator TO otklik_web;
 GRANT UPDATE (used_at) ON invitation TO otklik_web;
@@ -64,12 +66,15 @@ GRANT DELETE ON sign_in_attempt TO otklik_web;
 GRANT SELECT, INSERT ON pgqueuer TO otklik_web;
 GRANT INSERT ON pgqueuer_log TO otklik_web;
 
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO otklik_worker;
-REVOKE SELECT ON operator_session, api_token, invitation, sign_in_attempt FROM otklik_worker;
+-- The worker passes row-level security, so it is given nothing of people's sessions, tokens, keys, passwords and notes.
+GRANT SELECT ON agency, alembic_version, appeal, appeal_assignment, appeal_event, author, calendar_version, comment,
+  comment_revision, credential, feed, notice, page, post, reply, routing_rule, sla_pause, sla_policy_version, sla_timer, sphere,
+  territory, topic, verdict TO otklik_worker;
+GRANT SELECT (id, login, name) ON operator TO otklik_worker;
 GRANT INSERT ON appeal, appeal_assignment, appeal_event, audit_entry, author, comment, comment_revision, feed, notice, post,
   reply, set_aside, sla_timer, verdict TO otklik_worker;
-GRANT UPDATE ON appeal, appeal_assignment, author, comment, comment_revision, feed, notice, page, post, reply, sla_timer TO otklik_worker;
-GRANT INSERT, UPDATE, DELETE ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO otklik_worker;
+GRANT UPDATE ON appeal, author, comment, feed, notice, post, reply, sla_timer TO otklik_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO otklik_worker;
 
 -- ------------------------------------------------------------------------------------------------ row-level security
 ALTER TABLE appeal ENABLE ROW LEVEL SECURITY;
@@ -83,25 +88,40 @@ CREATE POLICY worked ON appeal FOR UPDATE TO otklik_web USING (
 {children}
 
 ALTER TABLE appeal_text ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON appeal_text TO otklik_web USING (EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id));
+CREATE POLICY seen ON appeal_text FOR SELECT TO otklik_web USING (EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id));
+CREATE POLICY added ON appeal_text FOR INSERT TO otklik_web WITH CHECK (
+  {whole}
+  OR EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id AND (a.agency_id = ANY ({agencies}) OR a.territory_id = ANY ({territories}))));
 
 ALTER TABLE comment ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON comment TO otklik_web USING (
+CREATE POLICY seen ON comment FOR SELECT TO otklik_web USING (
   {whole}
   OR page_id IN (SELECT p.id FROM page p WHERE p.agency_id = ANY ({agencies}) OR p.territory_id = ANY ({territories}))
   OR EXISTS (SELECT FROM appeal a WHERE a.post_id = comment.post_id AND a.root_external_id = comment.root_external_id));
+-- Fates are given by whoever answers for the page; to see a thread is not to decide about it.
+CREATE POLICY decided ON comment FOR UPDATE TO otklik_web USING (
+  {whole}
+  OR page_id IN (SELECT p.id FROM page p WHERE p.agency_id = ANY ({agencies}) OR p.territory_id = ANY ({territories})));
 
 ALTER TABLE comment_revision ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON comment_revision TO otklik_web USING (EXISTS (SELECT FROM comment c WHERE c.id = comment_id));
+CREATE POLICY seen ON comment_revision FOR SELECT TO otklik_web USING (EXISTS (SELECT FROM comment c WHERE c.id = comment_id));
 ALTER TABLE verdict ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON verdict TO otklik_web USING (EXISTS (SELECT FROM comment c WHERE c.id = comment_id));
+CREATE POLICY seen ON verdict FOR SELECT TO otklik_web USING (EXISTS (SELECT FROM comment c WHERE c.id = comment_id));
+CREATE POLICY added ON verdict FOR INSERT TO otklik_web WITH CHECK (
+  {whole}
+  OR EXISTS (
+    SELECT FROM comment c JOIN page p ON p.id = c.page_id
+    WHERE c.id = comment_id AND (p.agency_id = ANY ({agencies}) OR p.territory_id = ANY ({territories})))
+  OR EXISTS (
+    SELECT FROM comment c JOIN appeal a ON a.id = c.appeal_id
+    WHERE c.id = comment_id AND (a.agency_id = ANY ({agencies}) OR a.territory_id = ANY ({territories}))));
 ALTER TABLE author ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON author TO otklik_web USING (
+CREATE POLICY seen ON author FOR SELECT TO otklik_web USING (
   {whole} OR EXISTS (SELECT FROM comment c WHERE c.author_id = author.id)
   OR EXISTS (SELECT FROM appeal a WHERE a.author_id = author.id));
 
 ALTER TABLE notice ENABLE ROW LEVEL SECURITY;
-CREATE POLICY seen ON notice TO otklik_web USING (
+CREATE POLICY seen ON notice FOR SELECT TO otklik_web USING (
   {whole} OR agency_id = ANY ({agencies}) OR territory_id = ANY ({territories}));
 
 ALTER TABLE idempotency_key ENABLE ROW LEVEL SECURITY;
@@ -117,7 +137,13 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON appeal_event FOR EACH STATEM
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit_entry FOR EACH ROW EXECUTE FUNCTION otklik_refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION otklik_refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON calendar_version FOR EACH ROW EXECUTE FUNCTION otklik_refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON calendar_version FOR EACH STATEMENT EXECUTE FUNCTION otklik_refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON verdict FOR EACH ROW EXECUTE FUNCTION otklik_refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON verdict FOR EACH STATEMENT EXECUTE FUNCTION otklik_refuse_change();
+-- A policy may end; what it promised while it held stays as it was.
+CREATE TRIGGER append_only BEFORE UPDATE OF id, code, version, name, topic_id, agency_id, territory_id, platform, priority,
+  promises, valid_from, recorded_at OR DELETE ON sla_policy_version FOR EACH ROW EXECUTE FUNCTION otklik_refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON sla_policy_version FOR EACH STATEMENT EXECUTE FUNCTION otklik_refuse_change();
 
 -- ------------------------------------------------------------------------------------------------ live news
 CREATE FUNCTION otklik_tell() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -157,7 +183,7 @@ DECLARE
 BEGIN
   UPDATE appeal a SET agency_id = to_agency, territory_id = to_territory, operator_id = NULL, status = 'new',
     version = version + 1, touched_at = at
-  WHERE a.id = of_appeal AND a.version = seen_version
+  WHERE a.id = of_appeal AND a.version = seen_version AND a.status IN ('new', 'in_work')
     AND (otklik_sees_whole() OR a.agency_id = ANY (otklik_agency_scope()) OR a.territory_id = ANY (otklik_territory_scope()))
   RETURNING a.version INTO new_version;
   IF new_version IS NULL THEN

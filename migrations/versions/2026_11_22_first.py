@@ -40,8 +40,7 @@ CREATE POLICY seen ON {table} FOR SELECT TO otklik_web USING (
   OR otklik_held(appeal_id, {moment}, {agencies}));
 CREATE POLICY added ON {table} FOR INSERT TO otklik_web WITH CHECK (
   {whole}
-  OR EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id AND (a.agency_id = ANY ({agencies}) OR a.territory_id = ANY ({territories})))
-  OR otklik_held(appeal_id, now(), {agencies}));
+  OR EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id AND (a.agency_id = ANY ({agencies}) OR a.territory_id = ANY ({territories}))));
 CREATE POLICY worked ON {table} FOR UPDATE TO otklik_web USING (
   {whole}
   OR EXISTS (SELECT FROM appeal a WHERE a.id = appeal_id AND (a.agency_id = ANY ({agencies}) OR a.territory_id = ANY ({territories}))));

@@ -14,6 +14,7 @@ from app.directory.models import Territory
 from app.people.rules import Role
 from app.sla import service as sla
 from app.sla.calendar import CalendarError
+from app.sla.models import SlaPolicyVersion
 from app.sla.policy import Matter, Term
 from app.sla.queries import timers_of
 from app.sla.rules import Promise, StopCause
@@ -217,8 +218,8 @@ async def test_many_stop_in_as_many_statements_as_one(owner_db: Database, worker
 async def test_a_policy_that_cannot_be_read_leaves_the_others(owner_db: Database, worker_db: Database) -> None:
     appeal = await promised(owner_db)
     async with owner_db.write() as session:
-        broken = await make.make_policy(session, code="broken")
-        broken.promises = {"first_answer": {"seconds": "soon"}}
+        promises = {"first_answer": {"seconds": "soon"}}
+        session.add(SlaPolicyVersion(code="broken", version=1, name="?", promises=promises, valid_from=MORNING - timedelta(days=9)))
     async with worker_db.read() as session:
         book = await sla.load_book(session, now=MORNING)
     assert [timer.choice["policy"] for timer in book.plan(matter_of(appeal), MORNING)] == ["default"]

@@ -1,0 +1,204 @@
+"""Who may touch what, as a table; history that nobody changes; roles that exist once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from app.kernel.db import DatabaseRole
+from app.kernel.embedded import prepare
+from app.kernel.errors import SetupError
+from tests.conftest import plain
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.engine import URL
+
+pytestmark = pytest.mark.migrations
+
+# Table → (web, worker): S select, I insert, U update, D delete; small letters: only some columns.
+GRANTS = {
+    "agency": ("S", "S"),
+    "alembic_version": ("S", "S"),
+    "api_token": ("S", ""),
+    "appeal": ("SIU", "SIU"),
+    "appeal_assignment": ("SIu", "SI"),
+    "appeal_event": ("SI", "SI"),
+    "appeal_note": ("SI", ""),
+    "appeal_text": ("SI", ""),
+    "audit_entry": ("I", "I"),
+    "author": ("S", "SIU"),
+    "calendar_version": ("S", "S"),
+    "comment": ("Su", "SIU"),
+    "comment_revision": ("S", "SI"),
+    "credential": ("", "S"),
+    "feed": ("S", "SIU"),
+    "idempotency_key": ("SIu", ""),
+    "invitation": ("Su", ""),
+    "notice": ("S", "SIU"),
+    "operator": ("Su", "s"),
+    "operator_role": ("S", ""),
+    "operator_session": ("SIU", ""),
+    "page": ("S", "S"),
+    "pgqueuer": ("SI", "SIUD"),
+    "pgqueuer_log": ("I", "SIUD"),
+    "pgqueuer_schedules": ("", "SIUD"),
+    "pgqueuer_statistics": ("", "SIUD"),
+    "post": ("S", "SIU"),
+    "reply": ("SIU", "SIU"),
+    "routing_rule": ("S", "S"),
+    "set_aside": ("", "I"),
+    "sign_in_attempt": ("SID", ""),
+    "sla_pause": ("SIU", "S"),
+    "sla_policy_version": ("S", "S"),
+    "sla_timer": ("SIU", "SIU"),
+    "sphere": ("S", "S"),
+    "territory": ("S", "S"),
+    "topic": ("S", "S"),
+    "verdict": ("SI", "SI"),
+}
+
+# What belongs to citizens or to one agency: row-level security binds the web role on each.
+GUARDED = {
+    "appeal", "appeal_assignment", "appeal_event", "appeal_note", "appeal_text", "author", "comment", "comment_revision", "idempotency_key",
+    "notice", "reply", "sla_pause", "sla_timer", "verdict",
+}  # fmt: skip
+
+APPEND_ONLY = ("appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version")
+
+
+@pytest.fixture
+async def owner(database_url: URL) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(plain(database_url))
+    yield connection
+    await connection.close()
+
+
+async def _granted(owner: asyncpg.Connection, table: str, role: str) -> str:
+    letters = ""
+    for letter, right in (("S", "SELECT"), ("I", "INSERT"), ("U", "UPDATE"), ("D", "DELETE")):
+        if await owner.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right):
+            letters += letter
+        elif right != "DELETE" and await owner.fetchval("SELECT has_any_column_privilege($1, $2, $3)", role, table, right):
+            letters += letter.lower()
+    return letters
+
+
+async def test_each_role_may_do_what_the_table_says(owner: asyncpg.Connection) -> None:
+    tables = [row["tablename"] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    found = {
+        table: (await _granted(owner, table, DatabaseRole.WEB), await _granted(owner, table, DatabaseRole.WORKER))
+        for table in sorted(tables)
+    }
+    assert found == GRANTS
+
+
+async def test_nobody_else_may_do_anything(owner: asyncpg.Connection) -> None:
+    for right in ("TRUNCATE", "REFERENCES", "TRIGGER"):
+        for table in GRANTS:
+            for role in DatabaseRole:
+                assert not await owner.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right), (role, table, right)
+    to_all = "SELECT count(*) FROM information_schema.role_table_grants WHERE grantee = 'PUBLIC' AND table_schema = 'public'"
+    assert await owner.fetchval(to_all) == 0
+    for role in DatabaseRole:
+        assert not await owner.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
+
+
+async def test_the_worker_reads_no_passwords(owner: asyncpg.Connection) -> None:
+    assert not await owner.fetchval("SELECT has_column_privilege($1, 'operator', 'password_hash', 'SELECT')", DatabaseRole.WORKER)
+
+
+async def test_the_web_role_gives_fates_and_writes_no_words(owner: asyncpg.Connection) -> None:
+    changeable = await owner.fetch(
+        "SELECT attname FROM pg_attribute "
+        "WHERE attrelid = 'comment'::regclass AND attnum > 0 AND has_column_privilege($1, attrelid, attnum, 'UPDATE')",
+        DatabaseRole.WEB,
+    )
+    assert {row["attname"] for row in changeable} == {"fate", "fate_reason", "appeal_id", "triage_due_at", "triage_warn_at"}
+
+
+async def test_what_belongs_to_somebody_is_guarded(owner: asyncpg.Connection) -> None:
+    rows = await owner.fetch("SELECT relname, relrowsecurity FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    assert {row["relname"] for row in rows if row["relrowsecurity"]} == GUARDED
+    roles = {row["rolname"]: row for row in await owner.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'otklik_%'")}
+    assert not roles[DatabaseRole.WEB]["rolbypassrls"]
+    assert roles[DatabaseRole.WORKER]["rolbypassrls"]
+    for role in DatabaseRole:
+        assert not roles[role]["rolsuper"]
+        assert not roles[role]["rolcanlogin"]
+
+
+async def test_narrow_doors_cannot_be_led_astray(owner: asyncpg.Connection) -> None:
+    """Each function that acts as the owner looks names up only where nobody else can put any."""
+    rows = await owner.fetch("SELECT proname, proconfig FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace")
+    assert len(rows) >= 6
+    for row in rows:
+        assert row["proconfig"] == ["search_path=public, pg_temp"], row["proname"]
+    for role in ("public",):
+        open_to_all = await owner.fetch(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')", role
+        )
+        assert open_to_all == []
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_history_refuses_even_its_owner(owner: asyncpg.Connection, table: str) -> None:
+    """UPDATE and DELETE of a row that is there, and TRUNCATE of the whole."""
+    await _one_row(owner, table)
+    for statement in (f"UPDATE {table} SET recorded_at = now()", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):  # noqa: S608 - a constant
+        with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+            await owner.execute(statement)
+    assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 1  # noqa: S608 - a constant
+
+
+async def _one_row(owner: asyncpg.Connection, table: str) -> None:
+    """A row, without what it would hang on: keys are not what is asked here."""
+    columns = {
+        "appeal_event": "(appeal_id, act, cycle, occurred_at) VALUES (1, 'opened', 1, now())",
+        "audit_entry": "(act, subject) VALUES ('appeal.opened', 'appeal')",
+        "calendar_version": "(territory_id, version, definition, valid_from) VALUES (1, 1, '{}', now())",
+        "verdict": "(comment_id, classifier, version, kind, confidence) VALUES (1, 'keywords', '1', 'appeal', 1)",
+        "sla_policy_version": "(code, version, name, promises, valid_from) VALUES ('default', 1, 'Обычный', '{}', now())",
+    }
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute(f"INSERT INTO {table} {columns[table]}")
+    await owner.execute("SET session_replication_role = origin")
+
+
+async def test_a_policy_may_end(owner: asyncpg.Connection) -> None:
+    await _one_row(owner, "sla_policy_version")
+    await owner.execute("UPDATE sla_policy_version SET valid_until = now()")
+
+
+async def test_roles_exist_once_under_parallel_starts(cluster: URL) -> None:
+    """Many processes start at once on a fresh cluster: none fails, and each role is there once."""
+    name = f"t_{uuid4().hex[:16]}"
+    admin = await asyncpg.connect(plain(cluster))
+    try:
+        await asyncio.gather(*(prepare(cluster, name=name) for _ in range(8)))
+        assert await admin.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = ANY ($1)", [role.value for role in DatabaseRole]) == 2
+        assert await admin.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name) == 1
+    finally:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await admin.close()
+
+
+async def test_an_owner_without_rights_is_told_what_to_do(cluster: URL) -> None:
+    """Roles that an administrator has made are enough; without them and without the right to make them, one clear line."""
+    admin = await asyncpg.connect(plain(cluster))
+    login = f"t_{uuid4().hex[:16]}"
+    await admin.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'made up'")
+    theirs = cluster.set(username=login, password="made up")
+    try:
+        with pytest.raises(SetupError, match="BYPASSRLS"):
+            await prepare(theirs)
+        await admin.execute(f"GRANT {DatabaseRole.WEB}, {DatabaseRole.WORKER} TO {login}")
+        assert await prepare(theirs) == theirs
+    finally:
+        await admin.execute(f"DROP ROLE {login}")
+        await admin.close()
