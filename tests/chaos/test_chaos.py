@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import pytest_asyncio
 
 from app.people.rules import Role
 from connectors.sandbox.replay import Options, Row, replay
-from tests.harness import System, differences, read_ledger, running_system, seeded_database
+from tests.harness import FATES, Program, System, differences, read_ledger, running_system, seeded_database
 from tests.harness.words import comment, question
 
 if TYPE_CHECKING:
@@ -119,18 +120,28 @@ async def blows(system: System, chance: random.Random) -> list[str]:
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(0.5, 4.0))
         target = targets[len(done)] if len(done) < len(targets) else chance.choice(targets)
-        done.append(target)
         if target == "database":
             await cut_connections(system)
         elif target == "platforms":
             await spoil(system, chance)
         else:
-            program = next(one for one in (system.web, *system.workers) if one.name == target)
-            program.kill()
-            await asyncio.sleep(chance.uniform(0.0, 1.0))
-            program.start()
+            target += await end(next(one for one in (system.web, *system.workers) if one.name == target), chance)
+        done.append(target)
     await system.ask("DELETE", "/faults")
     return done
+
+
+async def end(program: Program, chance: random.Random) -> str:
+    """Kill a process, or now and then ask it to end in the middle of its work; then start it again. What was done."""
+    if chance.random() < 0.2:
+        code = await asyncio.to_thread(program.stop)
+        assert code != -signal.SIGKILL, f"{program.name} did not end when it was asked to"
+        program.start()
+        return " (asked to end)"
+    program.kill()
+    await asyncio.sleep(chance.uniform(0.0, 1.0))
+    program.start()
+    return ""
 
 
 async def spoil(system: System, chance: random.Random) -> None:
@@ -168,9 +179,12 @@ async def test_nothing_is_lost_and_nothing_is_doubled(system: System, capsys: py
         print(  # noqa: T201
             f"{', '.join(beating.result())} were hit; {len(desk.promised)} answers promised ({desk.refusals} calls unanswered), "
             f"{len(ledger.answers)} on the platforms, {len(uncertain)} uncertain; "
+            f"{', '.join(f'{fate} {ledger.fates[fate]}' for fate in FATES)}; "
             f"{time.monotonic() - began:.0f} s, the last {settled:.0f} to settle"
         )
     assert differences(ledger, aside=MALFORMED) == []
+    assert ledger.fates["opened"] > 100 < ledger.fates["not_appeal"]
+    assert ledger.fates["appended"] > 0
     given = {row.id: row for row in ledger.replies if not row.by_hand}
     assert sorted(given) == sorted(desk.promised.values())
     assert len(given) == len(desk.promised) == ANSWERS
