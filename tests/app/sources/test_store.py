@@ -102,7 +102,7 @@ async def test_ten_megabytes_go_in(worker_db: Database) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-async def test_a_row_that_will_not_go_in_is_set_aside_and_its_batch_goes_on(worker_db: Database) -> None:
+async def test_a_row_that_will_not_go_in_is_set_aside_and_its_batch_goes_on(worker_db: Database, owner_db: Database) -> None:
     """An id that no index takes, an id with NUL, an unknown page, an unknown post, an unreadable row."""
     long_id = "".join(random.Random(1).choices("0123456789abcdef", k=40_000))
     done = await put(
@@ -117,7 +117,7 @@ async def test_a_row_that_will_not_go_in_is_set_aside_and_its_batch_goes_on(work
         ),
     )  # fmt: skip
     assert [row.external_id for row in await read(worker_db, "SELECT external_id FROM comment ORDER BY id")] == ["1", "3", "8"]
-    reasons = sorted(row.reason.split(":")[0] for row in await read(worker_db, "SELECT reason FROM set_aside"))
+    reasons = sorted(row.reason.split(":")[0] for row in await read(owner_db, "SELECT reason FROM set_aside"))
     assert reasons == ["database", "malformed", "unknown_page", "unknown_post", "unstorable_id", "unstorable_id"]
     assert done.set_aside == 6
     assert len(done.new) == 3
