@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import text
 
 from app.appeals.intake import Looked, Opened, nearest_due, open_batch
-from app.appeals.service import may_work
+from app.appeals.service import require_reach
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.sla.rules import Promise
@@ -60,14 +60,14 @@ async def decide_comment(
     if not comments:
         raise NotFoundError("comment.unknown", "There is no such comment that you may see.")
     comment = comments[0]
-    may_work(access, comment.page_agency_id, comment.territory_id)
+    require_reach(access, Permission.TRIAGE_WORK, agency_id=comment.page_agency_id, territory_id=comment.territory_id)
     is_appeal = kind is Kind.APPEAL
     if is_appeal and agency_id is None:
         raise InvalidError("triage.agency", "Choose the agency that answers.", field="agency")
     if is_appeal and agency_id not in office.desk.directory.agencies:
         raise InvalidError("triage.agency", "There is no such agency: choose one from the list.", field="agency")
     if agency_id is not None:
-        may_work(access, agency_id, comment.territory_id)
+        require_reach(access, Permission.TRIAGE_WORK, agency_id=agency_id, territory_id=comment.territory_id)
     matter = office.matter(topic_id=topic_id, agency_id=agency_id, territory_id=comment.territory_id, platform=comment.platform)
     looked = Looked(
         comment=replace(comment, is_context=False),
@@ -164,7 +164,7 @@ async def create(
     if written_at > now:
         raise InvalidError("appeal.future", "The citizen's time lies in the future: check its time zone.", field="written_at")
     agency_id, territory_id = _place(office, new)
-    may_work(access, agency_id, territory_id)
+    require_reach(access, Permission.APPEAL_CREATE, agency_id=agency_id, territory_id=territory_id)
     matter = office.matter(
         topic_id=new.topic_id, agency_id=agency_id, territory_id=territory_id, platform=new.platform, priority=new.priority
     )

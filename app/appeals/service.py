@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from app.appeals import answers, history
 from app.appeals.access import visible_to
@@ -50,12 +51,13 @@ class Held:
     comment_id: int | None
     page_id: int | None
     platform: str
+    priority: str
     written_at: datetime
 
 
 _HOLD = """
 SELECT a.id, a.number, a.status, a.cycle, a.version, a.agency_id, a.territory_id, a.topic_id, a.operator_id, a.comment_id, a.page_id,
-  a.platform, a.written_at
+  a.platform, a.priority, a.written_at
 FROM appeal a WHERE a.number = :number AND {visible} FOR UPDATE
 """
 
@@ -67,6 +69,7 @@ async def hold(session: WriteSession, access: Access, *, number: int, permission
     row = (await session.execute(text(_HOLD.format(visible=condition)), {"number": number, **scope})).one_or_none()
     if row is None:
         raise NotFoundError("appeal.unknown", f"There is no appeal {number} that you may see.", number=number)
+    require_reach(access, permission, agency_id=row.agency_id, territory_id=row.territory_id)
     if seen_version is not None and row.version != seen_version:
         raise ConflictError("appeal.version", "The appeal has changed since you opened it: reload it, then decide.", number=number)
     return Held(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001 - SQLAlchemy's documented name
@@ -228,9 +231,12 @@ async def reopen(
     timers = plan(held)
     cycle = held.cycle + 1
     await _another_open(session, held)
-    await _advance(
-        session, held, Act.REOPENED, now, cycle=cycle, closed_at=None, close_reason=None, answered_at=None, due_at=nearest_due(timers)
-    )
+    columns = {"cycle": cycle, "closed_at": None, "close_reason": None, "answered_at": None, "due_at": nearest_due(timers)}
+    try:
+        async with session.begin_nested():
+            await _advance(session, held, Act.REOPENED, now, **columns)
+    except IntegrityError as error:  # one that another agency holds, out of our sight, or that was opened at this moment
+        raise ConflictError("appeal.newer", "The author's newer appeal in this thread is open: work on that one.") from error
     await sla.start_timers(session, [(held.id, cycle, timer) for timer in timers])
     event = history.Event(appeal_id=held.id, act=Act.REOPENED, cycle=cycle, operator_id=access.operator_id, occurred_at=now)
     await history.record(session, [event])
@@ -328,11 +334,13 @@ async def decide_reply(
 ) -> int:
     """What a person says of an answer that failed or whose outcome is unknown; the appeal's number.
 
-    `decision`: "resend", "withdraw", or "found" (it stands on the platform, since `published_at`).
+    `decision`: "resend", "withdraw", or "found" (it stands on the platform, since `published_at`; when that is not said, since
+    we tried, or as far as anybody knows since now). What lies before our try or after now is taken for the nearer of the two.
     """
     row = (
         await session.execute(
-            text("SELECT a.number, r.state FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id"), {"id": reply_id}
+            text("SELECT a.number, r.attempts, r.first_tried_at FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id"),
+            {"id": reply_id},
         )
     ).one_or_none()
     if row is None:
@@ -347,10 +355,12 @@ async def decide_reply(
         await _advance(session, held, Act.REPLY_WITHDRAWN, now)
         await _record(session, held, access, Act.REPLY_WITHDRAWN, now, {"reply": reply_id})
     elif decision == "found":
-        await replies.confirm(session, reply_id=reply_id, published_at=published_at or now)
+        tried_at = row.first_tried_at or now
+        stands_since = min(max(published_at or (tried_at if row.attempts == 1 else now), tried_at), now)
+        await replies.confirm(session, reply_id=reply_id, published_at=stands_since)
         await answers.record_answer(
-            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=published_at or now,
-            operator_id=access.operator_id, now=now,
+            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=stands_since, operator_id=access.operator_id,
+            now=now,
         )  # fmt: skip
         await audit.record(session, operator_id=access.operator_id, act="reply.found", subject="reply", subject_id=reply_id)
     else:
@@ -373,7 +383,7 @@ def _words(words: str, limit: int, field: str) -> str:
     return clean
 
 
-def may_work(access: Access, agency_id: int, territory_id: int) -> None:
-    """Raise ForbiddenError unless an appeal of this agency and territory is within the person's scopes."""
-    if not (access.whole or agency_id in access.agency_ids or territory_id in access.territory_ids):
+def require_reach(access: Access, permission: Permission, *, agency_id: int, territory_id: int) -> None:
+    """Raise ForbiddenError unless a role with this permission goes as far as this agency or territory."""
+    if not access.reaches(permission, agency_id=agency_id, territory_id=territory_id):
         raise ForbiddenError("access.scope", "This agency is outside your scope.", field="agency")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -35,7 +35,7 @@ from connectors.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Iterable, Mapping
 
     from app.kernel.clock import Clock
     from app.kernel.db import Database
@@ -67,13 +67,13 @@ class Outbound:
     async def send_due(self) -> int:
         """Publish what is due; how many were tried."""
         claimed = await self._claim(interrupted=False)
-        await asyncio.gather(*(self._send(one) for one in claimed))
+        await _all(self._send(one) for one in claimed)
         return len(claimed)
 
     async def look_up_interrupted(self) -> int:
         """Find out what became of answers whose sender died; how many were looked up."""
         claimed = await self._claim(interrupted=True)
-        await asyncio.gather(*(self._look_up(one, "interrupted", "its sender stopped before it heard") for one in claimed))
+        await _all(self._look_up(one, "interrupted", "its sender stopped before it heard") for one in claimed)
         return len(claimed)
 
     async def _claim(self, *, interrupted: bool) -> list[Claimed]:
@@ -179,6 +179,14 @@ class Outbound:
                 await record_reply_trouble(
                     session, appeal_id=claimed.appeal_id, reply_id=claimed.id, uncertain=state is ReplyState.UNCERTAIN, code=code, now=now
                 )
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Each to its end: one that fails must not leave the others running behind our back."""
+    done = await asyncio.gather(*works, return_exceptions=True)
+    for failure in done:
+        if failure is not None:
+            raise failure
 
 
 def _outgoing(claimed: Claimed) -> Outgoing:

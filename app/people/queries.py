@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from app.people.rules import ROLE_PERMISSIONS, Access, Grant, Permission, Role
+from app.people.rules import ROLE_PERMISSIONS, Access, Grant, Permission, Role, Scope
 from app.people.tokens import token_hash
 
 if TYPE_CHECKING:
@@ -23,18 +23,19 @@ WITH RECURSIVE who AS ({who}),
 held AS (
   SELECT r.role, r.agency_id, r.territory_id, r.role = ANY (CAST(:readers AS text[])) AS reads
   FROM operator_role r JOIN who ON who.id = r.operator_id WHERE r.until IS NULL),
-agencies(id) AS (
-  SELECT agency_id FROM held WHERE reads AND agency_id IS NOT NULL
-  UNION SELECT child.id FROM agency child JOIN agencies ON child.parent_id = agencies.id),
-territories(id) AS (
-  SELECT territory_id FROM held WHERE reads AND territory_id IS NOT NULL
-  UNION SELECT child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
+agencies(role, id) AS (
+  SELECT role, agency_id FROM held WHERE reads AND agency_id IS NOT NULL
+  UNION SELECT agencies.role, child.id FROM agency child JOIN agencies ON child.parent_id = agencies.id),
+territories(role, id) AS (
+  SELECT role, territory_id FROM held WHERE reads AND territory_id IS NOT NULL
+  UNION SELECT territories.role, child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
 SELECT who.id, who.login, who.name, who.is_service, who.locale, who.letters,
   (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]')
    FROM held) AS grants,
-  (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM agencies) AS agency_ids,
-  (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') FROM territories) AS territory_ids,
-  (SELECT coalesce(bool_or(reads AND agency_id IS NULL AND territory_id IS NULL), false) FROM held) AS whole
+  (SELECT coalesce(json_object_agg(role, ids), '{{}}') FROM (SELECT role, json_agg(id) AS ids FROM agencies GROUP BY role) a) AS agencies,
+  (SELECT coalesce(json_object_agg(role, ids), '{{}}') FROM (SELECT role, json_agg(id) AS ids FROM territories GROUP BY role) t)
+    AS territories,
+  ARRAY(SELECT DISTINCT role FROM held WHERE reads AND agency_id IS NULL AND territory_id IS NULL) AS everywhere
 FROM who
 """
 _PERSON = "SELECT o.id, o.login, o.name, o.is_service, o.locale, o.letters FROM operator o"
@@ -72,15 +73,24 @@ async def _access(session: ReadSession, statement: Any, **params: object) -> Acc
     row = (await session.execute(statement, {"readers": list(_READERS), **params})).one_or_none()
     if row is None:
         return None
+    scopes = {
+        Role(role): Scope(
+            agency_ids=frozenset(row.agencies.get(role, ())),
+            territory_ids=frozenset(row.territories.get(role, ())),
+            whole=role in row.everywhere,
+        )
+        for role in {*row.agencies, *row.territories, *row.everywhere}
+    }
     return Access(
         operator_id=row.id,
         name=row.name,
         login=row.login,
         is_service=row.is_service,
         grants=tuple(Grant(role=Role(role), agency_id=agency, territory_id=territory) for role, agency, territory in row.grants),
-        agency_ids=tuple(row.agency_ids),
-        territory_ids=tuple(row.territory_ids),
-        whole=row.whole,
+        agency_ids=tuple(sorted(frozenset().union(*(scope.agency_ids for scope in scopes.values())))),
+        territory_ids=tuple(sorted(frozenset().union(*(scope.territory_ids for scope in scopes.values())))),
+        whole=bool(row.everywhere),
+        scopes=scopes,
         locale=row.locale,
         letters=row.letters,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from app.kernel.errors import ForbiddenError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Role(StrEnum):
@@ -69,11 +73,25 @@ class Grant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """How far one role of a person goes, children included; `whole` means the whole region."""
+
+    agency_ids: frozenset[int] = frozenset()
+    territory_ids: frozenset[int] = frozenset()
+    whole: bool = False
+
+    def holds(self, *, agency_id: int, territory_id: int) -> bool:
+        """Whether a matter of this agency and territory lies within."""
+        return self.whole or agency_id in self.agency_ids or territory_id in self.territory_ids
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Access:
     """Who is asking, and how far they see.
 
     `agency_ids` and `territory_ids` are already expanded with their children; `whole` means the whole region.
-    They hold the scopes of roles that may read appeals: an administrator's alone is empty.
+    They hold the scopes of roles that may read appeals: an administrator's alone is empty. To see is not to work:
+    `scopes` says how far each role goes, and `reaches` whether a permission does.
     """
 
     operator_id: int
@@ -86,6 +104,7 @@ class Access:
     whole: bool
     locale: str = "ru"
     letters: bool = True
+    scopes: Mapping[Role, Scope] = field(default_factory=dict)
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -103,3 +122,11 @@ class Access:
         """Raise ForbiddenError unless some role allows it."""
         if permission not in self.permissions:
             raise ForbiddenError("access.permission", f"Your roles do not allow {permission.value}.", permission=permission.value)
+
+    def reaches(self, permission: Permission, *, agency_id: int, territory_id: int) -> bool:
+        """Whether a role that allows it goes as far as a matter of this agency and territory.
+
+        Who supervises the region and works for one agency works for that agency only.
+        """
+        able = (self.scopes.get(role) for role, allowed in ROLE_PERMISSIONS.items() if permission in allowed)
+        return any(scope is not None and scope.holds(agency_id=agency_id, territory_id=territory_id) for scope in able)

@@ -17,10 +17,11 @@ class ReplyState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+# To `SENT` from any state in which it was tried: it was seen on the platform, whatever we believed.
 TRANSITIONS: dict[ReplyState, frozenset[ReplyState]] = {
-    ReplyState.QUEUED: frozenset({ReplyState.SENDING, ReplyState.WITHDRAWN}),
+    ReplyState.QUEUED: frozenset({ReplyState.SENDING, ReplyState.WITHDRAWN, ReplyState.SENT}),
     ReplyState.SENDING: frozenset({ReplyState.SENT, ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN}),
-    ReplyState.FAILED: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN}),
+    ReplyState.FAILED: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN, ReplyState.SENT}),
     ReplyState.UNCERTAIN: frozenset({ReplyState.QUEUED, ReplyState.SENT, ReplyState.WITHDRAWN}),
     ReplyState.SENT: frozenset(),
     ReplyState.WITHDRAWN: frozenset(),

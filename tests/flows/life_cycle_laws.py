@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.appeals.rules import Act, Status, replayed
+from app.replies.rules import TRANSITIONS, ReplyState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,7 @@ class Laws:
     events: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Appeal → (version, number of its events) at the last look."""
+    states: dict[int, str] = field(default_factory=dict)
 
     async def hold(self) -> None:
         """Everything that holds at any moment."""
@@ -106,6 +108,9 @@ class Laws:
                 assert answer is not None, "what is called sent does not stand there"
                 assert row["external_id"] in {None, answer.external_id}
                 assert row["published_at"] == answer.published_at
+            before, now = self.states.get(row["id"], "queued"), ReplyState(row["state"])
+            assert row["by_hand"] or now in _REACHABLE[ReplyState(before)], f"an answer was {before} and is {now}"
+            self.states[row["id"]] = now
             if row["state"] in {"failed", "withdrawn"}:
                 assert answer is None, f"an answer stands there and is called {row['state']}"
 
@@ -142,6 +147,19 @@ class Laws:
             assert stored[comment.external_id]["deleted_at"] is None
         gone = [row["external_id"] for row in rows if row["external_id"] not in self.world.comments and row["deleted_at"] is None]
         assert gone == [], "deleted on the platform, living here"
+
+
+def _reachable(state: ReplyState) -> set[ReplyState]:
+    """What an answer may become in some steps."""
+    found, edge = {state}, [state]
+    while edge:
+        further = TRANSITIONS[edge.pop()] - found
+        found |= further
+        edge += further
+    return found
+
+
+_REACHABLE = {state: _reachable(state) for state in ReplyState}
 
 
 def _key(appeal: Any) -> tuple[Any, ...]:

@@ -124,7 +124,7 @@ async def reopen(visit: CurrentVisit, number: str, form: Form) -> Response:
 
     def plan(held: service.Held) -> list[PlannedTimer]:
         matter = visit.office.matter(
-            topic_id=held.topic_id, agency_id=held.agency_id, territory_id=held.territory_id, platform=held.platform
+            topic_id=held.topic_id, agency_id=held.agency_id, territory_id=held.territory_id, platform=held.platform, priority=held.priority
         )
         return visit.office.book.plan(matter, visit.now, promises=(Promise.FIRST_ANSWER,))
 
