@@ -173,7 +173,7 @@ async def settle(
             """
         ),
         {
-            "id": claimed.id, "lease": claimed.leased_by, "state": state.value, "code": code, "due": due_at,
+            "id": claimed.id, "lease": claimed.leased_by, "state": state.value, "code": _storable(code), "due": due_at,
             "detail": _storable(detail), "external": _storable(external_id), "link": _storable(link), "published": published_at,
         },
     )  # fmt: skip
