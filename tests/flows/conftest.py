@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from connectors.contract import Connector
 
 PIT = "Здравствуйте! Когда засыпят яму на дороге у дома 5 по улице Садовой?"
+AGAIN = "А яма на дороге так и стоит, когда почините?"
 
 
 @dataclass(kw_only=True)
@@ -148,3 +149,15 @@ def rows(owner_db: Database) -> Callable[[str], object]:
             return list((await session.execute(text(sql))).all())
 
     return read
+
+
+async def asked(town: Town) -> str:
+    """A first question that has been read; its id on the platform."""
+    post = town.world.write_post(town.page, "Дороги")
+    comment = town.world.write_comment(post, PIT, author="Олег")
+    await town.bring_in()
+    return comment
+
+
+def post_of(town: Town) -> str:
+    return next(iter(town.world.posts))
