@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
+TIDY_SECONDS = 600.0
 
 
 async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
@@ -51,6 +52,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         decided = await inbound.open_all(parts.database, keeper, parts.clock)
         return bool(sent or looked_up or decided)
 
+    async def tidy() -> bool:
+        async with parts.database.write() as session:
+            return bool(await jobs.forget(session))
+
     async def gauges() -> bool:
         await read_gauges(parts)
         await _pause(stop, GAUGES_SECONDS)
@@ -64,10 +69,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
             group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
+        group.create_task(_forever("tidy", tidy, stop, idle=TIDY_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
-    for connector in parts.connectors.values():
-        await connector.close()
+    await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
 
 
 def _always(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[bool]]:

@@ -19,6 +19,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.errors import FailingListenerError
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
+from sqlalchemy import text
 
 from app.kernel import metrics
 from app.kernel.log import logger
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 12
 FIRST_RETRY = timedelta(seconds=1)
 LONGEST_RETRY = timedelta(minutes=5)
+LOG_KEPT = timedelta(days=7)
+"""Each job leaves some lines in a log of its own: without an end it would outgrow everything else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,21 @@ async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, An
     raw = await (await session.connection()).get_raw_connection()
     connection = cast("asyncpg.Connection", raw.driver_connection)
     await Queries(AsyncpgDriver(connection)).enqueue(kind.name, orjson.dumps(payload), 0, execute_after=after)
+
+
+_FORGET = text(
+    """
+    DELETE FROM pgqueuer_log WHERE id IN (
+      SELECT id FROM pgqueuer_log WHERE created < clock_timestamp() - CAST(:kept AS interval) ORDER BY created LIMIT :most)
+    RETURNING id
+    """
+)
+
+
+async def forget(session: WriteSession, *, kept: timedelta = LOG_KEPT, most: int = 5_000) -> int:
+    """Drop lines of the jobs' log that nobody needs any more, some at a time; how many."""
+    gone = await session.execute(_FORGET, {"kept": kept, "most": most})
+    return len(gone.all())
 
 
 async def run(

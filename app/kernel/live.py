@@ -94,6 +94,8 @@ class Live:
                 await self._listen()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 logger.warning("live_lost", error=str(error))
+            except Exception:  # noqa: BLE001 - else the screens would stand still and call themselves live
+                logger.exception("live_failed")
             self.connected = False
             await asyncio.sleep(RECONNECT_SECONDS)
 
