@@ -39,8 +39,7 @@ _EARLIER_ANSWERS = Bulk(
     """
     SELECT r.id AS comment_id, t.appeal_id, t.revision, c.id AS answer_id FROM {rows}
     JOIN comment t ON t.id = r.id
-    JOIN comment c ON c.post_id = r.post_id AND c.root_external_id IN (t.root_external_id, r.external_id)
-      AND c.reply_to_external_id = r.external_id
+    JOIN comment c ON c.post_id = r.post_id AND c.reply_to_external_id = r.external_id
     WHERE c.by_page AND c.fate = 'page_own' AND c.appeal_id IS NULL AND c.deleted_at IS NULL AND c.written_at >= r.written_at
     ORDER BY c.id
     """,

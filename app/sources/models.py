@@ -130,6 +130,7 @@ class Comment(Base):
         Index("ix_comment_appeal_id", "appeal_id", postgresql_where=sql("appeal_id IS NOT NULL")),
         Index("ix_comment_thread", "post_id", "root_external_id"),
         Index("ix_comment_author_id", "author_id"),
+        Index("ix_comment_page_replies", "post_id", "reply_to_external_id", postgresql_where=sql("by_page")),
     )
 
     id: Mapped[int] = row_id()

@@ -437,6 +437,7 @@ CREATE TABLE comment (
 );
 CREATE INDEX ix_comment_appeal_id ON comment (appeal_id) WHERE appeal_id IS NOT NULL;
 CREATE INDEX ix_comment_author_id ON comment (author_id);
+CREATE INDEX ix_comment_page_replies ON comment (post_id, reply_to_external_id) WHERE by_page;
 CREATE INDEX ix_comment_thread ON comment (post_id, root_external_id);
 CREATE INDEX ix_comment_triage ON comment (triage_due_at, id) WHERE fate = 'in_triage';
 CREATE INDEX ix_comment_triage_warn_at ON comment (triage_warn_at) WHERE fate = 'in_triage' AND triage_warn_at IS NOT NULL;
