@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app.appeals.intake import Looked, Opened, nearest_due, open_batch
 from app.appeals.service import require_reach
+from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.sla.rules import Promise
@@ -83,6 +84,7 @@ async def decide_comment(
     opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE, promises=office.promises)
     if not opened.fates:
         raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+    await audit.record(session, operator_id=access.operator_id, act="triage.decided", subject="comment", subject_id=comment_id)
     return opened
 
 

@@ -63,6 +63,7 @@ class _Part:
     batch: Batch
     whole: bool
     gone: bool = False
+    refused: bool = False
 
 
 class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
@@ -234,7 +235,7 @@ class Poller:
                 batch = await self._connector.read_thread(_post_ref(post), root_external_id=None, cursor=cursor)
         except Rejected as error:
             logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
-            return _Part(batch=Batch(), whole=False, gone=error.code == "gone")
+            return _Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
         except UnknownPayload as error:
             return _Part(batch=_aside(error, post.page_external_id), whole=False)
         return _Part(batch=batch, whole=batch.cursor is None)
@@ -248,6 +249,8 @@ class Poller:
             await self._keep(session, feed_ids)
             await inbound.take_in(session, platform=self._platform, batch=_together([part.batch for _, _, part in parts]), now=now)
             await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now)
+            later = now + self._plan.after_refusal()
+            await sources.schedule_probes(session, [(post.id, later) for post, _, part in parts if part.refused])
             for post, count, part in parts:
                 if part.whole:
                     await sources.post_read(session, post_id=post.id, count=count, at=began)

@@ -40,6 +40,10 @@ class Plan:
         pause = next((pause for limit, pause in PROBE_PAUSES if age < limit), OLDEST_PAUSE)
         return pause / self._scale
 
+    def after_refusal(self) -> timedelta:
+        """Until the next look at a post whose comments the platform refuses to show."""
+        return OLDEST_PAUSE / self._scale
+
     def must_read(self, count: int, seen: int | None, read_at: datetime | None, now: datetime) -> bool:
         """Whether the comments of a post are to be read now."""
         return seen is None or read_at is None or count != seen or now - read_at >= SWEEP / self._scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -28,6 +28,16 @@ def _one_line(_logger: object, _name: str, event: dict[str, Any]) -> dict[str, A
     return event
 
 
+class _StandardError:
+    """Standard error as it is when a line is written, not as it was when the logs were set up: it may have been replaced since."""
+
+    def write(self, line: str) -> int:
+        return sys.stderr.write(line)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def set_up(*, level: str, as_json: bool) -> None:
     """Configure this process's logs, to standard error."""
     shared: list[Any] = [
@@ -42,9 +52,11 @@ def set_up(*, level: str, as_json: bool) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(
-        level=max(logging.getLevelNamesMapping()[level], logging.WARNING), format="%(asctime)s [%(levelname)s] %(name)s: %(message)s"
+        level=max(logging.getLevelNamesMapping()[level], logging.WARNING),
+        format="%(asctime)s [%(levelname)s] %(name)s: %(message)s",
+        stream=_StandardError(),
     )

@@ -19,6 +19,8 @@ from app.appeals.rules import CloseReason, DismissReason
 from app.flows import deadlines, inbound
 from app.kernel.clock import FixedClock
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
+from app.reports.rules import Period
+from app.reports.verify import verify
 from app.sla.rules import Promise
 from app.triage.rules import Kind
 from connectors.contract import AccessLost, Attachment, OutcomeUnknown, Rejected, TryLater, UnknownPayload
@@ -147,6 +149,9 @@ class Life(RuleBasedStateMachine):
                 town.pass_time(901)
             await deadlines.run_due(town.worker, town.clock)
         await self.laws.rest()
+        start = MORNING.date() - timedelta(days=1)
+        period = Period(start=start, end=start + timedelta(days=365), tz="Europe/Moscow")
+        assert (await verify(town.owner, period=period, now=town.clock.now())).differences == (), "the clocks are not what the history says"
 
     async def _leave(self) -> None:
         await self.laws.connection.close()
