@@ -55,6 +55,7 @@ class FeedState(Base):
     __table_args__ = (
         UniqueConstraint("platform", "key"),
         Index("ix_feed_due_at", "platform", "due_at"),
+        Index("ix_feed_page_id", "page_id"),
     )
 
     id: Mapped[int] = row_id()

@@ -37,7 +37,7 @@ GRANTS = {
     "comment": ("Su", "SIU"),
     "comment_revision": ("S", "SI"),
     "credential": ("", "S"),
-    "feed": ("S", "SIU"),
+    "feed": ("s", "SIU"),
     "idempotency_key": ("SIu", ""),
     "invitation": ("Su", ""),
     "notice": ("S", "SIU"),
@@ -62,12 +62,6 @@ GRANTS = {
     "topic": ("S", "S"),
     "verdict": ("SI", "SI"),
 }
-
-# What belongs to citizens or to one agency: row-level security binds the web role on each.
-GUARDED = {
-    "appeal", "appeal_assignment", "appeal_event", "appeal_note", "appeal_text", "author", "comment", "comment_revision", "idempotency_key",
-    "notice", "reply", "sla_pause", "sla_timer", "verdict",
-}  # fmt: skip
 
 APPEND_ONLY = ("appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version")
 
@@ -122,9 +116,7 @@ async def test_the_web_role_gives_fates_and_writes_no_words(owner: asyncpg.Conne
     assert {row["attname"] for row in changeable} == {"fate", "fate_reason", "appeal_id", "triage_due_at", "triage_warn_at"}
 
 
-async def test_what_belongs_to_somebody_is_guarded(owner: asyncpg.Connection) -> None:
-    rows = await owner.fetch("SELECT relname, relrowsecurity FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
-    assert {row["relname"] for row in rows if row["relrowsecurity"]} == GUARDED
+async def test_row_level_security_binds_the_web_role_alone(owner: asyncpg.Connection) -> None:
     roles = {row["rolname"]: row for row in await owner.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'otklik_%'")}
     assert not roles[DatabaseRole.WEB]["rolbypassrls"]
     assert roles[DatabaseRole.WORKER]["rolbypassrls"]
@@ -133,17 +125,10 @@ async def test_what_belongs_to_somebody_is_guarded(owner: asyncpg.Connection) ->
         assert not roles[role]["rolcanlogin"]
 
 
-async def test_narrow_doors_cannot_be_led_astray(owner: asyncpg.Connection) -> None:
-    """Each function that acts as the owner looks names up only where nobody else can put any."""
-    rows = await owner.fetch("SELECT proname, proconfig FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace")
-    assert len(rows) >= 6
-    for row in rows:
-        assert row["proconfig"] == ["search_path=public, pg_temp"], row["proname"]
-    for role in ("public",):
-        open_to_all = await owner.fetch(
-            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')", role
-        )
-        assert open_to_all == []
+async def test_no_function_is_open_to_all(owner: asyncpg.Connection) -> None:
+    """Whoever else has a login in this database runs nothing of ours; the doors themselves are reviewed in test_catalogue.py."""
+    query = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')"
+    assert await owner.fetch(query) == []
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)

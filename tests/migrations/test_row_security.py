@@ -64,14 +64,15 @@ async def place(owner_db: Database) -> Place:
         left = await make.make_operator(session, role=Role.SUPERVISOR)
         await session.execute(text("UPDATE operator SET deactivated_at = now() WHERE id = :id"), {"id": left.id})
         found.people["who has left"] = left.id
+        await session.execute(text("INSERT INTO feed (platform, key, page_id) VALUES ('vk', '1', :page)"), {"page": page.id})
         found.ids = {"appeal": appeal.id, "comment": comment.id, "waiting": waiting.id, "agency": other.id}
     return found
 
 
-EVERYTHING = {"appeal": 1, "appeal_event": 1, "appeal_assignment": 2, "comment": 2, "author": 2}
+EVERYTHING = {"appeal": 1, "appeal_event": 1, "appeal_assignment": 2, "comment": 2, "author": 2, "feed": 1}
 NOTHING = dict.fromkeys(EVERYTHING, 0)
-THE_MATTER = EVERYTHING | {"comment": 1, "author": 1}
-THE_PAGE = {"appeal": 0, "appeal_event": 0, "appeal_assignment": 0, "comment": 2, "author": 2}
+THE_MATTER = EVERYTHING | {"comment": 1, "author": 1, "feed": 0}
+THE_PAGE = NOTHING | {"comment": 2, "author": 2, "feed": 1}
 
 SIGHT = {
     "worker of roads": THE_MATTER,
@@ -84,7 +85,7 @@ SIGHT = {
     "coordinator of the region": EVERYTHING,
     "coordinator elsewhere": NOTHING,
     "supervisor": EVERYTHING,
-    "administrator": NOTHING,
+    "administrator": NOTHING | {"feed": 1},  # how pages are watched, and nothing of citizens
     "without a role": NOTHING,
     "who has left": NOTHING,
 }
