@@ -65,6 +65,7 @@ ICONS = [
     "route",
     "search",
     "send",
+    "settings",
     "sticker",
     "sun",
     "tag",

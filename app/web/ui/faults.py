@@ -84,6 +84,7 @@ FEED_PROBLEM = {
 
 # Our own errors, by their codes.
 FAULT = {
+    "access.administration": N_("Your role opens no section of the administration."),
     "access.permission": N_("Your role does not allow this."),
     "access.scope": N_("This agency is outside your scope."),
     "appeal.agency": N_("Choose an agency from the list."),

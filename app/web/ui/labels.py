@@ -236,6 +236,11 @@ HINT = {
     "whole_group": N_("the group as a whole"),
 }
 
+# Of the administration; `sections.py` says where they stand and who may open them.
+SECTION = {
+    "people": N_("People"),
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "status": STATUS,
     "status_filter": STATUS_FILTER,
@@ -266,6 +271,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "nobody": NOBODY,
     "notice": NOTICE,
     "hint": HINT,
+    "section": SECTION,
     "feed_problem": faults.FEED_PROBLEM,
 }
 

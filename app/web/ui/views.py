@@ -13,6 +13,8 @@ from enum import StrEnum
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from app.web.ui.sections import Section
+
 
 class DueState(StrEnum):
     """How a deadline stands at a moment; the only thing on the screen that has a colour."""
@@ -53,6 +55,7 @@ class Screen:
     theme: str = "auto"
     viewer: Viewer | None = None
     pages: tuple[str, ...] = ()  # those of "queue", "triage", "reports", "pages" that the viewer may open
+    sections: tuple[Section, ...] = ()  # of the administration, likewise
     may_create: bool = False
     triage_waiting: int | None = None
     live_cursor: str | None = None

@@ -24,6 +24,7 @@ from app.people.rules import Access, Grant, Permission, Role
 from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
+from app.web.ui.sections import SECTIONS
 from app.web.ui.views import NoticeCount, Screen, Viewer
 
 LANGUAGE_COOKIE, THEME_COOKIE = "otklik_language", "otklik_theme"
@@ -112,6 +113,7 @@ class Visit:
             theme=theme_of(self.request),
             viewer=self._viewer(),
             pages=tuple(name for name, permission in _PAGES if self.access.may(permission)),
+            sections=tuple(section for section in SECTIONS if self.access.may(section.permission)),
             may_create=self.access.may(Permission.APPEAL_CREATE),
             triage_waiting=around.triage,
             live_cursor=around.cursor,

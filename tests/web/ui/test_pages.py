@@ -35,6 +35,7 @@ PAGES: dict[str, set[str]] = {
     "/reports?from=2026-01-01&to=2026-11-17&group_by=platform": {"coordinator", "supervisor"},
     "/pages": {*READS, "administrator"},
     "/notices": READS,
+    "/administration/people": {"administrator"},
 }
 FRAGMENTS: dict[str, set[str]] = {
     "/queue/rows?take=30": READS,
@@ -176,3 +177,15 @@ async def test_parts_and_pages_are_told_apart(operator: Browser, town: Town) -> 
     assert "<html" in whole.text
     assert "<html" not in part.text
     assert '<hx-partial hx-target="#context"' in part.text
+
+
+async def test_the_administration_leads_to_its_first_section_and_only_who_may_open_one_sees_the_way(enter: Enter) -> None:
+    administrator = await enter("administrator")
+    arrived = await administrator.get("/administration")
+    assert (arrived.status_code, arrived.headers["location"]) == (303, "/administration/people")
+    page = await administrator.get("/administration/people")
+    assert re.findall(r'<a href="(/administration/people)" aria-current="page">', page.text) == ["/administration/people"]
+    assert 'href="/administration"' in page.text
+    supervisor = await enter("supervisor")
+    assert 'href="/administration"' not in (await supervisor.get("/reports")).text
+    assert (await supervisor.get("/administration")).status_code == 403

@@ -1,0 +1,19 @@
+"""The sections of the administration: one line each. The menu shows whoever comes those that they may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.people.rules import Permission
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A section: its name (its words are in `labels.SECTION`), where it stands, what opening it demands."""
+
+    name: str
+    path: str
+    permission: Permission
+
+
+SECTIONS = (Section(name="people", path="/administration/people", permission=Permission.CONFIGURE),)
