@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # else the folder of benchmarks shadows modules of the standard library
 
 from app.appeals.office import OfficeKeeper  # noqa: E402
-from app.flows import inbound  # noqa: E402
+from app.flows import inbound, worker  # noqa: E402
 from app.kernel.clock import FixedClock  # noqa: E402
 from app.kernel.db import Bulk, Database  # noqa: E402
 from app.sources import store  # noqa: E402
@@ -137,6 +137,7 @@ async def main() -> None:
     parser.add_argument("--comments", type=int, default=20_000)
     parser.add_argument("--batch", type=int, default=1_000)
     given = parser.parse_args()
+    sys.setswitchinterval(worker.SWITCH_SECONDS)
     async with ground() as (_, database):
         await measure(database, given.comments, given.batch)
 

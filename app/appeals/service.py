@@ -105,12 +105,19 @@ async def take(session: WriteSession, access: Access, *, number: int, now: datet
 
 
 async def _assign(session: WriteSession, held: Held, access: Access, now: datetime) -> None:
-    """From now on this person holds it; who held it before keeps that period."""
+    """From now on this person holds it; who held it before keeps that period.
+
+    A period never ends before it begins: a routing has the database's moment, which may be ahead of this machine's clock.
+    """
     await session.execute(
-        text("UPDATE appeal_assignment SET until = :now WHERE appeal_id = :id AND until IS NULL"), {"id": held.id, "now": now}
-    )
-    await session.execute(
-        text("INSERT INTO appeal_assignment (appeal_id, agency_id, operator_id, since) VALUES (:id, :agency, :operator, :now)"),
+        text(
+            """
+            WITH ended AS (
+              UPDATE appeal_assignment SET until = greatest(since, CAST(:now AS timestamptz)) WHERE appeal_id = :id AND until IS NULL
+              RETURNING until)
+            INSERT INTO appeal_assignment (appeal_id, agency_id, operator_id, since) SELECT :id, :agency, :operator, until FROM ended
+            """
+        ),
         {"id": held.id, "agency": held.agency_id, "operator": access.operator_id, "now": now},
     )
 

@@ -52,6 +52,7 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
     for comment, classification, topic_id, route in zip(comments, told, topics, routes, strict=True):
         matter = office.matter(topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform)
         needs_clock = not comment.by_page and classification.is_appeal is not False
+        for_a_person = classification.is_appeal is None or route.agency_id is None
         looked.append(
             Looked(
                 comment=comment,
@@ -60,8 +61,10 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
                 classifier_version=desk.classifier.version,
                 topic_id=topic_id,
                 route=route,
-                timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,))) if needs_clock else (),
-                triage_due=office.book.triage_due(matter, comment.written_at) if needs_clock else None,
+                timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,)))
+                if needs_clock and not for_a_person
+                else (),
+                triage_due=office.book.triage_due(matter, comment.written_at) if needs_clock and for_a_person else None,
             )
         )
     return looked

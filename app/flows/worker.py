@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 TIDY_SECONDS = 600.0
+SWITCH_SECONDS = 0.0005
+"""How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
+Python's own 5 ms each statement of a batch waits so long for its turn: a third fewer appeals a second."""
 
 
 async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Work until `stop` is set. A lost database pauses a part; it goes on when the database is back."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     keeper = OfficeKeeper(parts.database, parts.clock)
     outbound = Outbound(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale)
 

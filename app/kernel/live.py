@@ -39,10 +39,7 @@ class Waiter:
 
     async def wait(self, seconds: float) -> frozenset[str]:
         """The kinds that came; empty when nothing did within `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        except TimeoutError:
+        if not await _happens(self._event, within=seconds):
             return frozenset()
         kinds = frozenset(self._kinds)
         self._kinds.clear()
@@ -101,13 +98,24 @@ class Live:
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._url, server_settings=self._settings, timeout=10)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: lost.set())
         try:
             await connection.add_listener(CHANNEL, lambda _c, _p, _ch, payload: self._wake(str(payload)))
             self.connected = True
             for kind in self.ALL:
                 self._wake(kind)
-            while True:
-                await asyncio.sleep(KEEPALIVE_SECONDS)
-                await connection.execute("SELECT 1", timeout=10)
+            while not await _happens(lost, within=KEEPALIVE_SECONDS):
+                await connection.execute("SELECT 1", timeout=10)  # a network that went silent tells nothing by itself
+            raise ConnectionResetError("the server ended the connection")
         finally:
             connection.terminate()
+
+
+async def _happens(event: asyncio.Event, *, within: float) -> bool:
+    try:
+        async with asyncio.timeout(within):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

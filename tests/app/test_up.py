@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import pytest
 
 from app.cli.tree import Child, Tree
 from app.kernel.errors import SetupError
+from tests.harness import free_port, lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +30,6 @@ def folder() -> Iterator[Path]:
     """A short path: the name of PostgreSQL's socket must fit."""
     with tempfile.TemporaryDirectory(prefix="otklik-up-", dir="/tmp", ignore_cleanup_errors=True) as made:
         yield Path(made)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Machine:
@@ -88,13 +83,6 @@ class Machine:
         while not until():
             assert time.monotonic() < end, self.said()
             time.sleep(0.1)
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.flows

@@ -123,7 +123,8 @@ class Laws:
             assert held["agency_id"] == appeal["agency_id"]
             assert held["operator_id"] == appeal["operator_id"]
             periods = [row for row in rows if row["appeal_id"] == appeal["id"]]
-            assert all(before["until"] == after["since"] for before, after in pairwise(periods))
+            assert all(before["until"] == after["since"] for before, after in pairwise(periods)), periods
+            assert all(row["until"] is None or row["since"] <= row["until"] for row in periods), periods
 
     async def rest(self) -> None:
         """What holds when all work is done: nothing waits for a machine, and everything that was told is there."""

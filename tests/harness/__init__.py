@@ -1,7 +1,7 @@
 """A running Otklik for tests: real processes, a database of their own, the sandbox as the platforms."""
 
 from tests.harness.ledger import FATES, Ledger, differences, read_ledger
-from tests.harness.program import Program, free_port
+from tests.harness.program import Program, free_port, lives
 from tests.harness.system import System, running_system, seeded_database
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "System",
     "differences",
     "free_port",
+    "lives",
     "read_ledger",
     "running_system",
     "seeded_database",

@@ -26,6 +26,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def lives(pid: int) -> bool:
+    """Whether a process still runs: one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @dataclass(kw_only=True)
 class Program:
     """`otklik` with these arguments. Its standard input is ours: it ends even when the test is killed."""
