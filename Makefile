@@ -22,7 +22,7 @@ test: $(VENV)/dev.stamp chromium ## Run all tests
 	  echo "== $$name: $$(( $$(date +%s) - began )) s"; \
 	}; \
 	phase "unit, app, web" -n 2 -m "not flows and not chaos and not browser and not wheel"; \
-	phase "flows" -m "flows and not chaos and not browser"; \
+	phase "flows" -n 2 -m "flows and not chaos and not browser"; \
 	phase "chaos" -m chaos; \
 	phase "browser" -m browser; \
 	phase "wheel" -m wheel; \
