@@ -12,6 +12,7 @@ from app.appeals.filters import MOST_ROWS, Cursor
 from app.appeals.waiting import TriageRow as FoundRow, triage_comment, triage_queue
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
+from app.sources.queries import comments_by_id
 from app.triage.rules import Kind
 from app.web.deps import requires
 from app.web.ui.choices import agency_choices, topic_choices
@@ -75,9 +76,7 @@ async def decide(visit: CurrentVisit, comment_id: str, form: Form) -> Response:
 
 async def _decide(session: WriteSession, visit: Visit, comment_id: int, form: Fields) -> None:
     opens = form.text("act") == "open"
-    row = await triage_comment(session, visit.access, comment_id)
-    if row is None:
-        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+    row = await _waiting(session, visit, comment_id)
     if row.revision != form.version():
         raise ConflictError("triage.edited", "The citizen has edited the comment: read it again, then decide.")
     topic_id = form.number("topic")
@@ -174,12 +173,20 @@ def _suggestions(visit: Visit, row: FoundRow) -> tuple[Suggestion, ...]:
     return tuple(found[:_SUGGESTIONS])
 
 
+async def _waiting(session: ReadSession, visit: Visit, comment_id: int) -> FoundRow:
+    """The comment that waits. NotFoundError when it is out of sight, ConflictError when a colleague was faster."""
+    row = await triage_comment(session, visit.access, comment_id)
+    if row is None and not await comments_by_id(session, [comment_id]):
+        raise _unknown()
+    if row is None:
+        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+    return row
+
+
 async def _dialog(visit: Visit, comment_id: int, form: Fields, *, error: str = "") -> Response:
     async with visit.reading() as session:
         frame = await visit.frame(session)
-        row = await triage_comment(session, visit.access, comment_id)
-    if row is None:
-        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+        row = await _waiting(session, visit, comment_id)
     directory, suggested = visit.office.desk.directory, _suggestions(visit, row)[:1]
     topic = form.text("topic") or "".join(one.topic for one in suggested)
     agency = form.text("agency") or "".join(one.agency for one in suggested) or str(row.page_agency_id)

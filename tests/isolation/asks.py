@@ -1,0 +1,176 @@
+"""How each route is used by somebody who may, with what is secret as its object. Those who may not ask the very same.
+
+A route without an object needs no line here: it is asked as it is. A route with one must have a line, or the walk fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fastapi.routing import APIRoute
+
+from app.people.rules import Permission
+from app.replies.rules import ReplyState
+from app.web.app import PUBLIC
+from app.web.deps import Requires
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.dependencies.models import Dependant
+
+    from tests.isolation.town import Town
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """One request. `path` fills the route's parameters; `also`: a permission that is asked for inside the route."""
+
+    method: str
+    route: str
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    json: Mapping[str, Any] | None = None
+    part: bool = False
+    also: Permission | None = None
+
+    @property
+    def address(self) -> str:
+        """The path that is asked."""
+        address = self.route
+        for name, value in self.path.items():
+            address = address.replace(f"{{{name}}}", value)
+        return address
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The operation."""
+        return self.method, self.route
+
+
+# Parameters of an address that name something secret, and values that name nothing at all.
+NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993"}
+# Parameters of an address that name nothing secret.
+HARMLESS = frozenset({"action"})
+
+DIALOGS = {
+    "route": ("route", Permission.APPEAL_ROUTE),
+    "topic": ("topic", Permission.APPEAL_WORK),
+    "dismiss": ("dismiss", Permission.APPEAL_WORK),
+    "close": ("close", Permission.APPEAL_WORK),
+    "reopen": ("reopen", Permission.APPEAL_WORK),
+}
+
+
+def asks(town: Town) -> list[Ask]:
+    """All of them, reads before acts."""
+    return [*_reads(town), *_acts(town)]
+
+
+def _reads(town: Town) -> Iterable[Ask]:
+    number = town.number("read")
+    ours, home, topic = str(town.ours.id), str(town.home.id), str(town.topic.id)
+    for query in _filters({"agency": ours, "territory": home, "topic": topic}):
+        yield Ask(method="GET", route="/queue", query=query)
+        yield Ask(method="GET", route="/queue/rows", query=query, part=True)
+        yield Ask(method="GET", route="/queue/facets", query=query, part=True)
+    for query in _filters({"agency": "ours", "territory": "home", "topic": "lights"}):
+        yield Ask(method="GET", route="/api/v1/appeals", query=query)
+    yield Ask(method="GET", route="/api/v1/appeals", query={"q": number})
+    yield Ask(method="GET", route="/api/v1/appeals/{number}", path={"number": number})
+    yield Ask(method="GET", route="/appeals/{number}", path={"number": number})
+    yield Ask(method="GET", route="/appeals/{number}", path={"number": number}, part=True)
+    for action, (use, permission) in DIALOGS.items():
+        path = {"number": town.number(use), "action": action}
+        yield Ask(method="GET", route="/appeals/{number}/{action}", path=path, also=permission, part=True)
+    yield Ask(method="GET", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["read"].id)})
+    period = {"from": "2026-11-01", "to": "2026-11-30"}
+    for grouping in ("agency", "territory", "topic", "page", "platform", "operator"):
+        yield Ask(method="GET", route="/reports", query=period | {"group_by": grouping})
+        for as_of in ({}, {"as_of": "2026-11-17T07:00:00Z"}):
+            yield Ask(method="GET", route="/api/v1/reports/response-times", query=period | {"group_by": grouping} | as_of)
+    yield Ask(method="GET", route="/live", query={"after": "0.0"})
+
+
+def _filters(ids: Mapping[str, str]) -> Iterable[Mapping[str, str]]:
+    yield {}
+    yield ids
+    for one in ({"mine": "true"}, {"overdue": "true"}, {"trouble": "true"}, {"status": "closed"}, {"q": "фонари"}, {"platform": "vk"}):
+        yield {name: "1" if value == "true" and ids["agency"].isdigit() else value for name, value in one.items()}
+
+
+def _acts(town: Town) -> Iterable[Ask]:
+    def act(use: str, **form: str) -> Ask:
+        path = {"number": town.number(use)}
+        return Ask(method="POST", route=f"/appeals/{{number}}/{use}", path=path, form={"version": "1"} | form, part=True)
+
+    yield act("take")
+    yield act("route", agency=str(town.theirs.id), text="примите.")
+    yield act("topic", topic=str(town.topic.id), reroute="1")
+    yield act("dismiss", reason="spam")
+    yield act("close", reason="solved")
+    yield act("reopen")
+    yield act("note", text="позвонила.")
+    yield act("answer", text="починим.", comment=str(town.comments["answer"].id), key="k-answer")
+    yield Ask(
+        method="POST", route="/api/v1/appeals/{number}/replies", path={"number": town.number("api_answer")},
+        json={"text": "починим.", "comment_id": town.comments["api_answer"].id},
+    )  # fmt: skip
+    for state, decision in ((ReplyState.FAILED, "resend"), (ReplyState.UNCERTAIN, "found"), (ReplyState.QUEUED, "withdraw")):
+        path = {"reply_id": str(town.replies[state])}
+        yield Ask(method="POST", route="/replies/{reply_id}/resolve", path=path, form={"decision": decision}, part=True)
+    made = {"agency": str(town.ours.id), "topic": str(town.topic.id), "text": "по телефону.", "key": "k-new"}
+    yield Ask(method="POST", route="/appeals/new", form=made)
+    yield Ask(method="POST", route="/api/v1/appeals", json={"agency": "ours", "topic": "lights", "text": "письмо."})
+    chosen = {"version": "1", "act": "open", "topic": str(town.topic.id), "agency": str(town.ours.id)}
+    yield Ask(method="POST", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["open"].id)}, form=chosen, part=True)
+    none = {"version": "1", "act": "dismiss", "kind": "thanks"}
+    yield Ask(method="POST", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["dismiss"].id)}, form=none, part=True)
+
+
+# --- the routes themselves -------------------------------------------------------------------------------------
+
+
+def operations(app: FastAPI) -> dict[tuple[str, str], APIRoute]:
+    """Every operation that is not public, by method and path."""
+    return {
+        (method, route.path): route
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.path not in PUBLIC
+        for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def demanded(route: APIRoute) -> frozenset[Permission]:
+    """The permissions that stand before a route."""
+    return frozenset(one.permission for one in _calls(route.dependant) if isinstance(one, Requires))
+
+
+def _calls(dependant: Dependant) -> Iterable[Callable[..., Any] | None]:
+    for one in dependant.dependencies:
+        yield one.call
+        yield from _calls(one)
+
+
+def whole_walk(app: FastAPI, town: Town) -> list[Ask]:
+    """What stands above, and every other route as it is. AssertionError for a route whose object nobody has named."""
+    told = asks(town)
+    known = {ask.key for ask in told}
+    found = operations(app)
+    gone = known - set(found)
+    assert not gone, f"{sorted(gone)}: no such routes any more, strike their lines in tests/isolation/asks.py"
+    more = []
+    for (method, path), route in sorted(found.items()):
+        if (method, path) in known:
+            continue
+        named = set(route.param_convertors) - HARMLESS
+        assert not named, (
+            f"{method} {path} names an object ({', '.join(sorted(named))}). Give it a line in tests/isolation/asks.py with a secret one, "
+            "made in tests/isolation/town.py, and an id of nothing in NOWHERE; or, if everybody may know all of them, name it in HARMLESS."
+        )
+        more.append(Ask(method=method, route=path, form={} if method in UNSAFE else None))
+    return told + more

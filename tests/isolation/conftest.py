@@ -1,0 +1,166 @@
+"""The region over a database as the web role, and those who ask it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from app.kernel import log
+from app.kernel.db import Database, make_engine
+from app.web.app import create_app
+from tests.conftest import plain
+from tests.isolation.town import Town, build
+from tests.web.api.conftest import make_parts
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from sqlalchemy.engine import URL
+
+    from app.kernel.clock import FixedClock
+    from tests.isolation.asks import Ask
+
+
+MOMENT = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_logs() -> None:
+    """As the program logs; structlog's own default would draw each traceback with all its values."""
+    log.set_up(level="ERROR", as_json=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grown:
+    """A database that holds the region, to be copied from, and what the region is."""
+
+    name: str
+    town: Town
+
+
+@pytest.fixture(scope="session")
+def grown(cluster: URL, template: str) -> Iterator[Grown]:
+    """Built once: each test has a copy of its own."""
+    name = f"t_region_{uuid4().hex[:12]}"
+
+    async def grow() -> Town:
+        await _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        database = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests owner"))
+        async with database.write() as session:
+            town = await build(session, MOMENT)
+        await database.dispose()
+        return town
+
+    yield Grown(name=name, town=asyncio.run(grow()))
+    asyncio.run(_execute(cluster, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+async def _execute(cluster: URL, statement: str) -> None:
+    connection = await asyncpg.connect(plain(cluster))
+    await connection.execute(statement)
+    await connection.close()
+
+
+@asynccontextmanager
+async def copy_of(cluster: URL, grown: Grown) -> AsyncIterator[URL]:
+    """A database of one's own with the region in it."""
+    name = f"t_{uuid4().hex[:16]}"
+    await _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{grown.name}"')
+    try:
+        yield cluster.set(database=name)
+    finally:
+        await _execute(cluster, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database_url(cluster: URL, grown: Grown) -> AsyncIterator[URL]:
+    """The owner's URL of such a copy."""
+    async with copy_of(cluster, grown) as url:
+        yield url
+
+
+@pytest.fixture
+def town(grown: Grown) -> Town:
+    """The region."""
+    return grown.town
+
+
+@pytest.fixture
+def web(web_db: Database, database_url: URL, clock: FixedClock) -> FastAPI:
+    """The application."""
+    clock.moment = MOMENT
+    return create_app(make_parts(web_db, database_url, clock))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asker:
+    """Asks as one of the region's people, by their token."""
+
+    app: FastAPI
+    token: str
+
+    async def __call__(self, ask: Ask) -> Answer:
+        """One request, as the ask says it. A stream is heard until it has told what there is."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if ask.part:
+            headers |= {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://otklik.example/queue"}
+        if ask.route == "/live":
+            return await self._listen(ask, headers)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://otklik.example") as http:
+            response = await http.request(ask.method, ask.address, params=ask.query, data=ask.form, json=ask.json, headers=headers)
+        return Answer(status=response.status_code, text=response.text)
+
+    async def _listen(self, ask: Ask, headers: dict[str, str]) -> Answer:
+        """The first looks of a stream: it lasts until whoever listens goes away."""
+        status, heard, asked, enough = 0, b"", asyncio.Event(), asyncio.Event()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": ask.method,
+            "scheme": "http",
+            "path": ask.address,
+            "raw_path": ask.address.encode(),
+            "root_path": "",
+            "query_string": urlencode(ask.query).encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("otklik.example", 80),
+        }
+
+        async def receive() -> dict[str, object]:
+            if not asked.is_set():
+                asked.set()
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await enough.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, object]) -> None:
+            nonlocal status, heard
+            if message["type"] == "http.response.start":
+                status = int(str(message["status"]))
+            else:
+                heard += bytes(message["body"])  # type: ignore[call-overload] # ASGI's body is bytes
+                if b"event: counts" in heard or not message.get("more_body"):
+                    enough.set()
+
+        async with asyncio.timeout(10):
+            await self.app(scope, receive, send)  # type: ignore[arg-type] # ASGI's messages are mutable mappings
+        return Answer(status=status, text=heard.decode())

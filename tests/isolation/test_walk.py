@@ -1,0 +1,198 @@
+"""Every route, asked by every role about what is not theirs: 403 where the table of permissions says so, else as if it did not exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from app.people.rules import ROLE_PERMISSIONS
+from tests.conftest import ROOT
+from tests.isolation.asks import NOWHERE, Ask, demanded, operations, whole_walk
+from tests.isolation.conftest import MOMENT, Answer, Asker
+from tests.isolation.town import INSIDERS, OUTSIDERS, SECRET, Town, their_own
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from fastapi.dependencies.models import Dependant
+
+    from app.kernel.db import Database
+    from app.people.rules import Permission
+
+pytestmark = pytest.mark.timeout(120)
+
+FORBIDDEN, NOT_FOUND = 403, 404
+
+
+@pytest.fixture
+def asker(web: FastAPI, town: Town) -> Callable[[str], Asker]:
+    """Somebody of the region, by name."""
+    return lambda who: Asker(app=web, token=town.tokens[who])
+
+
+def lacks(web: FastAPI, town: Town, who: str, ask: Ask) -> set[Permission]:
+    """What somebody would need and has not, as the table of permissions says."""
+    needed = demanded(operations(web)[ask.key]) | ({ask.also} if ask.also else set())
+    return set(needed) - {permission for role in town.roles[who] for permission in ROLE_PERMISSIONS[role]}
+
+
+@pytest.mark.parametrize("who", OUTSIDERS)
+async def test_nobody_learns_or_changes_what_is_not_theirs(
+    web: FastAPI, town: Town, asker: Callable[[str], Asker], owner_db: Database, who: str
+) -> None:
+    before = await _everything(owner_db)
+    ask_as = asker(who)
+    for ask in whole_walk(web, town):
+        answer = await ask_as(ask)
+        label = f"{who}: {ask.method} {ask.address} {dict(ask.query)}"
+        assert SECRET not in answer.text, label
+        assert answer.status < 500, label
+        if lacks(web, town, who, ask):
+            # What is asked for inside a route comes after the object is looked for, which is not found.
+            assert answer.status in ({FORBIDDEN, NOT_FOUND} if ask.also else {FORBIDDEN}), (label, answer.status)
+        elif set(ask.path) & set(NOWHERE):
+            assert answer.status == NOT_FOUND, (label, answer.status, answer.text[:300])
+            assert _told(ask, answer) == await _of_nothing(ask_as, ask), f"{label}: the answer tells that there is something"
+        else:
+            assert not _numbers(town) & set(re.findall(r"\d{3}-\d{3}-\d{3}", answer.text)), label
+    assert await _everything(owner_db) == before
+
+
+@pytest.mark.parametrize("who", INSIDERS)
+async def test_whoever_belongs_there_is_let_in(web: FastAPI, town: Town, asker: Callable[[str], Asker], who: str) -> None:
+    """The same requests: without this, a walk that asks nonsense would pass."""
+    ask_as, seen = asker(who), 0
+    for ask in whole_walk(web, town):
+        answer = await ask_as(ask)
+        label = (who, ask.method, ask.address, dict(ask.query), answer.status, answer.text[:200])
+        if lacks(web, town, who, ask):
+            assert answer.status == FORBIDDEN, label
+        elif set(ask.path) & set(NOWHERE):
+            assert answer.status < 400, label
+            seen += SECRET in answer.text
+    assert seen >= (0 if who == "administrator" else 3)
+
+
+def _numbers(town: Town) -> set[str]:
+    return {town.number(use) for use in town.appeals}
+
+
+def _told(ask: Ask, answer: Answer) -> str:
+    """The answer without what was asked for, and without the request's own id."""
+    plain = re.sub(r"[0-9a-f]{32}|\b\d{3}-?\d{3}-?\d{3}\b", "…", answer.text)
+    for value in ask.path.values():
+        plain = plain.replace(f"/{value}", "/…")
+    return plain
+
+
+async def _of_nothing(ask_as: Asker, ask: Ask) -> str:
+    """What is told of an object that does not exist."""
+    nothing = replace(ask, path={name: NOWHERE.get(name, value) for name, value in ask.path.items()})
+    return _told(nothing, await ask_as(nothing))
+
+
+async def _everything(owner_db: Database) -> dict[str, int | str]:
+    """A fingerprint of every row that an outsider could have changed."""
+    found: dict[str, int | str] = {}
+    async with owner_db.read() as session:
+        for table in await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")):
+            if table not in OF_THE_ASKER:
+                query = f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t"  # noqa: S608 - our own tables
+                found[table] = await session.scalar(text(query)) or ""
+    return found
+
+
+OF_THE_ASKER = frozenset({"operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator"})
+"""Where the asker's own coming and going is written down."""
+
+
+# --- what an address or a form can name besides ------------------------------------------------------------------
+
+# Query parameters, fields of bodies and of forms, by what they name. A new one fails the test until it stands here.
+NAMES_SECRETS = {
+    "comment": "test_an_answer_goes_to_no_foreign_comment",
+    "comment_id": "test_an_answer_goes_to_no_foreign_comment",
+    "agency": "test_nothing_is_opened_or_found_in_a_foreign_agency",
+    "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
+}
+NAMES_NOTHING_SECRET = frozenset({
+    "act", "after", "as_of", "author", "author_name", "cursor", "decision", "from", "group_by", "key", "kind", "limit", "link", "mine",
+    "overdue", "platform", "priority", "q", "reason", "reroute", "status", "take", "text", "to", "topic", "trouble", "tz", "version",
+    "written", "written_at", "before", "last_event_id",
+})  # fmt: skip
+
+
+def test_every_field_that_can_name_something_is_known(web: FastAPI) -> None:
+    asked = {name for route in operations(web).values() for name in _fields(route.dependant)} | _fields_of_screens()
+    unknown = asked - set(NAMES_SECRETS) - NAMES_NOTHING_SECRET
+    assert not unknown, (
+        f"{sorted(unknown)}: if a value can name something of another agency, write a test that hands over a foreign one and name it in "
+        "NAMES_SECRETS; else put it into NAMES_NOTHING_SECRET"
+    )
+    for test in NAMES_SECRETS.values():
+        assert test in globals(), test
+
+
+def _fields(dependant: Dependant) -> Iterator[str]:
+    for one in (*dependant.query_params, *dependant.body_params, *dependant.header_params, *dependant.cookie_params):
+        model = one.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from model.model_fields
+        elif one.alias not in {"Idempotency-Key", "last-event-id"}:
+            yield one.alias
+    for below in dependant.dependencies:
+        yield from _fields(below)
+
+
+def _fields_of_screens() -> set[str]:
+    """What the screens read of forms and addresses: they take it by name, wherever it is."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "app/web/ui").glob("*.py") if path.name not in OF_PUBLIC_SCREENS]
+    pattern = r"\b(?:form|fields|query|query_params|values|chosen)\b(?:\.values)?\.(?:text|number|get)\(\s*\"([a-z_]+)\""
+    found = {name for source in sources for name in re.findall(pattern, source)}
+    assert {"comment", "decision", "agency"} <= found, "the pattern finds the fields no more"
+    return found
+
+
+OF_PUBLIC_SCREENS = frozenset({"sign_in.py", "preferences.py"})
+
+
+async def test_an_answer_goes_to_no_foreign_comment(town: Town, asker: Callable[[str], Asker], owner_db: Database) -> None:
+    """Their own appeal, another's comment: nothing is queued."""
+    async with owner_db.write() as session:
+        own = await their_own(session, town, MOMENT)
+    theirs = f"{own.number:09d}"
+    ask_as, foreign = asker("operator elsewhere"), town.comments["read"].id
+    by_form = Ask(
+        method="POST",
+        route="/appeals/{number}/answer",
+        path={"number": theirs},
+        form={"text": "Да", "comment": str(foreign), "version": "1"},
+    )
+    by_api = Ask(
+        method="POST", route="/api/v1/appeals/{number}/replies", path={"number": theirs}, json={"text": "Да", "comment_id": foreign}
+    )
+    for ask in (by_form, by_api):
+        answer = await ask_as(ask)
+        assert 400 <= answer.status < 500, answer
+        assert SECRET not in answer.text
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
+
+
+async def test_nothing_is_opened_or_found_in_a_foreign_agency(town: Town, asker: Callable[[str], Asker]) -> None:
+    ask_as = asker("operator elsewhere")
+    opened = [
+        Ask(method="POST", route="/api/v1/appeals", json={"text": "Да", "agency": "ours"}),
+        Ask(method="POST", route="/api/v1/appeals", json={"text": "Да", "agency": "ours", "territory": "home"}),
+        Ask(method="POST", route="/appeals/new", form={"text": "Да", "agency": str(town.ours.id), "key": "k"}),
+    ]
+    for ask in opened:
+        assert (await ask_as(ask)).status == FORBIDDEN, ask
+    for query in ({"agency": "ours"}, {"territory": "home"}, {"territory": "region"}):
+        answer = await ask_as(Ask(method="GET", route="/api/v1/appeals", query=query))
+        assert not _numbers(town) & set(re.findall(r"\d{3}-\d{3}-\d{3}", answer.text)), query

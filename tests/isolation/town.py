@@ -1,0 +1,169 @@
+"""A region of two towns. One has everything that can be secret; from the other come people who must not learn of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.appeals.filters import format_number
+from app.appeals.models import AppealNote
+from app.appeals.rules import Status
+from app.people import staff
+from app.people.rules import Grant, Role
+from app.replies.rules import ReplyState
+from app.sources.rules import Fate
+from app.triage.rules import Kind
+from tests import factories as make
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.appeals.models import Appeal
+    from app.directory.models import Agency, Territory, Topic
+    from app.kernel.db import WriteSession
+    from app.sla.models import SlaPolicyVersion
+    from app.sources.models import Comment, Post
+
+SECRET = "Тайнослов"
+"""In every text of the secret town: no answer to an outsider holds it."""
+
+# One appeal for each act that changes it, so that each finds the state it needs.
+USES = ("read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer")
+STATUS = {"close": Status.ANSWERED, "reopen": Status.CLOSED, "answer": Status.IN_WORK, "dismiss": Status.IN_WORK}
+TRIAGE_USES = ("read", "open", "dismiss")
+
+
+@dataclass(kw_only=True)
+class Town:
+    """What is secret (by its use), where it belongs, and who is who: tokens by name."""
+
+    home: Territory
+    away: Territory
+    ours: Agency
+    theirs: Agency
+    topic: Topic
+    post: Post
+    policy: SlaPolicyVersion
+    appeals: dict[str, Appeal] = field(default_factory=dict)
+    comments: dict[str, Comment] = field(default_factory=dict)
+    waiting: dict[str, Comment] = field(default_factory=dict)
+    replies: dict[ReplyState, int] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    people: dict[str, int] = field(default_factory=dict)
+    roles: dict[str, frozenset[Role]] = field(default_factory=dict)
+
+    def number(self, use: str) -> str:
+        """Of the secret appeal for this use."""
+        return format_number(self.appeals[use].number)
+
+
+INSIDERS = ("everything", "operator", "coordinator", "supervisor", "administrator")
+OUTSIDERS = ("operator elsewhere", "coordinator elsewhere", "supervisor elsewhere", "administrator", "without a role")
+
+
+async def build(session: WriteSession, now: datetime) -> Town:
+    """Everything, as the owner; each guarded table has a row of the secret town."""
+    region = await make.make_territory(session, code="region", name="Область")
+    home = await make.make_territory(session, code="home", name="Заречье", parent=region)
+    away = await make.make_territory(session, code="away", name="Дальний", parent=region)
+    ours = await make.make_agency(session, territory=home, code="ours", name="Управа Заречья")
+    theirs = await make.make_agency(session, territory=away, code="theirs", name="Управа Дальнего")
+    topic = await make.make_topic(session, code="lights", name="Освещение", terms="фонар*")
+    await make.make_calendar(session, territory=region)
+    page = await make.make_page(session, agency=ours, territory=home)
+    town = Town(
+        home=home, away=away, ours=ours, theirs=theirs, topic=topic, post=await make.make_post(session, page=page),
+        policy=await make.make_policy(session),
+    )  # fmt: skip
+    await session.execute(text("INSERT INTO feed (platform, key, page_id, failures) VALUES ('vk', 'ours', :page, 3)"), {"page": page.id})
+    for use in USES:
+        await _appeal(session, town, use, now)
+    await _around(session, town, now)
+    for use in TRIAGE_USES:
+        comment = await make.make_comment(
+            session, post=town.post, author=await make.make_author(session, name=f"{SECRET} Житель"), text=f"{SECRET}: наконец-то!",
+            fate=Fate.IN_TRIAGE, written_at=now - timedelta(hours=1), triage_due_at=now + timedelta(hours=1),
+        )  # fmt: skip
+        await make.make_verdict(session, comment=comment, kind=Kind.UNDECIDED, confidence=0.3)
+        town.waiting[use] = comment
+    late = {"comment": town.waiting["read"].id, "agency": ours.id, "territory": home.id, "now": now}
+    await session.execute(
+        text(
+            "INSERT INTO notice (key, kind, comment_id, agency_id, territory_id, occurred_at) "
+            "VALUES ('triage', 'triage_breach', :comment, :agency, :territory, :now)"
+        ),
+        late,
+    )
+    await make.make_page(session, agency=theirs, territory=away, title="Дальний официально")
+    await _people(session, town, now)
+    return town
+
+
+async def _appeal(session: WriteSession, town: Town, use: str, now: datetime) -> None:
+    author = await make.make_author(session, name=f"{SECRET} Кузнецов")
+    comment = await make.make_comment(
+        session, post=town.post, author=author, text=f"{SECRET}: не горят фонари.", written_at=now - timedelta(hours=3)
+    )
+    appeal = await make.make_appeal(
+        session, comment=comment, agency=town.ours, territory=town.home, topic=town.topic, status=STATUS.get(use, Status.NEW),
+        opened_at=now - timedelta(hours=3), due_at=now - timedelta(hours=1), written_at=comment.written_at,
+    )  # fmt: skip
+    await make.make_timer(session, appeal=appeal, policy=town.policy, due_at=now - timedelta(hours=1), warnings=[now - timedelta(hours=2)])
+    await make.make_verdict(session, comment=comment, topic=town.topic, agency=town.ours)
+    town.appeals[use], town.comments[use] = appeal, comment
+
+
+async def _around(session: WriteSession, town: Town, now: datetime) -> None:
+    """Everything that an appeal can have besides."""
+    appeal, comment = town.appeals["read"], town.comments["read"]
+    for state in ReplyState:
+        reply = await make.make_reply(session, appeal=appeal, comment=comment, state=state, text=f"{SECRET}: починят.")
+        town.replies[state] = reply.id
+    writer = await make.make_operator(session, scope=town.ours, name="Ольга Ветрова")
+    session.add(AppealNote(appeal_id=appeal.id, operator_id=writer.id, text=f"{SECRET}: звонила."))
+    await make.make_pause(session, appeal=appeal, since=now - timedelta(hours=2), until=now - timedelta(hours=1))
+    taken_down = await make.make_taken_down_appeal(
+        session, agency=town.ours, territory=town.home, text=f"{SECRET}: вывезти ветки.", due_at=now + timedelta(hours=1)
+    )
+    await make.make_timer(session, appeal=taken_down, policy=town.policy, due_at=now + timedelta(hours=1))
+    await session.flush()
+    named = {"appeal": appeal.id, "agency": town.ours.id, "territory": town.home.id, "now": now}
+    await session.execute(
+        text(
+            "INSERT INTO notice (key, kind, appeal_id, timer_id, agency_id, territory_id, occurred_at) "
+            "SELECT 'breach:' || t.id, 'sla_breach', :appeal, t.id, :agency, :territory, :now FROM sla_timer t WHERE t.appeal_id = :appeal"
+        ),
+        named,
+    )
+
+
+async def their_own(session: WriteSession, town: Town, now: datetime) -> Appeal:
+    """An appeal of the other town: outsiders have none unless a test gives them one, so that whatever they learn is not theirs."""
+    page = await make.make_page(session, agency=town.theirs, territory=town.away)
+    comment = await make.make_comment(session, post=await make.make_post(session, page=page), text="Яма у почты.", written_at=now)
+    appeal = await make.make_appeal(session, comment=comment, agency=town.theirs, territory=town.away, due_at=now)
+    await make.make_timer(session, appeal=appeal, policy=town.policy, due_at=now)
+    return appeal
+
+
+async def _people(session: WriteSession, town: Town, now: datetime) -> None:
+    ours, home, theirs, away = town.ours.id, town.home.id, town.theirs.id, town.away.id
+    people = {
+        "everything": [Grant(role=role) for role in Role],
+        "operator": [Grant(role=Role.OPERATOR, agency_id=ours)],
+        "coordinator": [Grant(role=Role.COORDINATOR, territory_id=home)],
+        "supervisor": [Grant(role=Role.SUPERVISOR, territory_id=home)],
+        "administrator": [Grant(role=Role.ADMINISTRATOR)],
+        "operator elsewhere": [Grant(role=Role.OPERATOR, agency_id=theirs)],
+        "coordinator elsewhere": [Grant(role=Role.COORDINATOR, territory_id=away)],
+        "supervisor elsewhere": [Grant(role=Role.SUPERVISOR, agency_id=theirs)],
+        "without a role": [],
+    }
+    for name, grants in people.items():
+        token = await staff.create_service_token(session, name=name, grants=grants, now=now)
+        town.tokens[name] = token
+        town.roles[name] = frozenset(grant.role for grant in grants)
+        town.people[name] = await session.scalar(text("SELECT max(id) FROM operator")) or 0
