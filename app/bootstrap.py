@@ -321,4 +321,6 @@ async def build_worker(settings: Settings) -> WorkerParts:
         name=f"{socket.gethostname()}:{os.getpid()}",
         timezone=settings.timezone,
         time_scale=settings.time_scale,
+        author_answer_limits=settings.author_answer_limits,
+        page_answer_limits=settings.page_answer_limits,
     )

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.replies.rules import parse_limits
+
 
 class Settings(BaseSettings):
     """The settings of one process. The README lists each; a test compares."""
@@ -44,6 +46,12 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much is logged")
     log_json: bool = Field(default=False, description="Logs as JSON lines instead of text for people")
+    author_answer_limits: str = Field(
+        default="20/minute, 200/hour, 1000/day", description="How many answers of one person go out; more wait for a coordinator"
+    )
+    page_answer_limits: str = Field(
+        default="30/minute, 300/hour, 2000/day", description="How many answers go out on one page; more wait for a coordinator"
+    )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")
     job_heartbeat_seconds: float = Field(default=6.0, gt=0, description="A dead worker's job is taken over after this long")
     web_pool: int = Field(default=8, ge=1, description="Database connections of the web process (up to twice as many in a rush)")
@@ -55,6 +63,12 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             names = tuple(name.strip() for name in value.split(",") if name.strip())
             return names or None
+        return value
+
+    @field_validator("author_answer_limits", "page_answer_limits")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        parse_limits(value)
         return value
 
     def api_url(self, platform: str) -> str | None:

@@ -148,17 +148,18 @@ async def record_answer(
     reply_id: int,
     published_at: datetime,
     operator_id: int | None,
+    sender: str | None = None,
     now: datetime,
     promises: Promises | None = None,
 ) -> None:
     """Stop the answer timers at the platform's moment, move the appeal on, say it in the history.
 
     An answer belongs to the cycle in which it was published (or written by us): heard of late, it does not answer what
-    was asked after it.
+    was asked after it. The history says who wrote it, who let it go out last, and which worker (`sender`) published it.
     """
     appeal = await lock_appeal(session, appeal_id)
-    written_in = await session.scalar(text("SELECT cycle FROM reply WHERE id = :id"), {"id": reply_id})
-    cycle = max(int(written_in or 1), await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=published_at))
+    reply = (await session.execute(text("SELECT cycle, approved_by FROM reply WHERE id = :id"), {"id": reply_id})).one()
+    cycle = max(int(reply.cycle), await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=published_at))
     before = Status(appeal.status)
     status = after(act, before) if cycle == appeal.cycle else before
     stop = sla.Stop(
@@ -168,9 +169,9 @@ async def record_answer(
     due = (await sla.running_due(session, [appeal_id])).get(appeal_id)
     answered_at = published_at if cycle == appeal.cycle else None
     await session.execute(_ANSWERED, {"id": appeal_id, "status": status.value, "now": now, "due": due, "at": answered_at})
-    event = history.Event(
-        appeal_id=appeal_id, act=act, cycle=cycle, operator_id=operator_id, occurred_at=published_at, data={"reply": reply_id}
-    )
+    told = {"reply": reply_id, "approved_by": reply.approved_by, "sender": sender}
+    data = {name: value for name, value in told.items() if value is not None}
+    event = history.Event(appeal_id=appeal_id, act=act, cycle=cycle, operator_id=operator_id, occurred_at=published_at, data=data)
     await history.record(session, [event])
     if status is not before:
         await reopen_if_asked_later(session, appeal_id=appeal_id, promises=promises, now=now)

@@ -149,6 +149,8 @@ class ReplyRow:
     external_id: str | None
     link: str | None
     published_at: datetime | None
+    stopped: bool = False
+    """It waits, and publishing is stopped for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +175,8 @@ class EventRow:
     occurred_at: datetime
     recorded_at: datetime
     data: Mapping[str, Any]
+    approver_name: str | None = None
+    """Who let an answer go out, when it was somebody else than its author."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

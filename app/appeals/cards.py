@@ -106,7 +106,8 @@ _VERDICTS = text(
 _REPLIES = text(
     """
     SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.by_hand, r.text, r.state,
-      r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at
+      r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
+      r.state = 'queued' AND otklik_publishing_stop(r.page_id, r.agency_id) IS NOT NULL AS stopped
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
     WHERE r.appeal_id = :appeal AND r.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY r.id LIMIT 200
     """
@@ -120,8 +121,10 @@ _NOTES = text(
 _EVENTS = text(
     f"""
     SELECT * FROM (
-      SELECT e.id, e.act, e.cycle, e.operator_id, o.name AS operator_name, e.occurred_at, e.recorded_at, e.data
+      SELECT e.id, e.act, e.cycle, e.operator_id, o.name AS operator_name, e.occurred_at, e.recorded_at, e.data,
+        v.name AS approver_name
       FROM appeal_event e LEFT JOIN operator o ON o.id = e.operator_id
+      LEFT JOIN operator v ON v.id = CAST(e.data ->> 'approved_by' AS bigint) AND v.id IS DISTINCT FROM e.operator_id
       WHERE e.appeal_id = :appeal AND e.recorded_at <= coalesce(CAST(:until AS timestamptz), 'infinity')
       ORDER BY e.id DESC LIMIT {SHOWN_EVENTS}) e
     ORDER BY e.id

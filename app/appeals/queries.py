@@ -33,7 +33,7 @@ from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
 from app.appeals.waiting import TriagePage, TriageRow, triage_queue
 from app.people.rules import Permission
-from app.replies.rules import ReplyState
+from app.replies.rules import NEEDS_A_PERSON, ReplyState
 
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
@@ -74,7 +74,7 @@ class QueueRow:
     """One appeal in a list. `snippet` is the beginning of the citizen's latest words.
 
     `near_at` is the last warning of the nearest running deadline, `breached` whether the clock has said that it passed.
-    `reply_state`: a failed or uncertain answer's if there is one, else that of the last answer.
+    `reply_state`: that of an answer which needs a person if there is one, else that of the last answer.
     """
 
     id: int
@@ -111,7 +111,7 @@ class QueueRow:
     @property
     def in_trouble(self) -> bool:
         """Whether an answer asks for a person."""
-        return self.reply_state in {ReplyState.FAILED, ReplyState.UNCERTAIN}
+        return self.reply_state in NEEDS_A_PERSON
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +179,8 @@ LEFT JOIN LATERAL (
   SELECT c.breached_at IS NOT NULL AS breached, c.warnings ->> -1 AS near_at FROM sla_timer c
   WHERE c.appeal_id = a.id AND c.stopped_at IS NULL ORDER BY c.due_at LIMIT 1) clock ON true
 LEFT JOIN LATERAL (
-  SELECT r.state FROM reply r WHERE r.appeal_id = a.id ORDER BY r.state IN ('failed', 'uncertain') DESC, r.id DESC LIMIT 1) answer ON true
+  SELECT r.state FROM reply r WHERE r.appeal_id = a.id
+  ORDER BY r.state IN ('failed', 'uncertain', 'held') DESC, r.id DESC LIMIT 1) answer ON true
 """  # noqa: S608 - constants of this file
 
 # Those without a deadline come last. Without a sorting above the two, the second is not even begun when the first is enough;
@@ -261,7 +262,7 @@ def conditions(access: Access, filters: QueueFilters, now: datetime) -> tuple[li
         parts.append("a.due_at <= :now")
         params["now"] = now
     if filters.trouble:
-        parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain'))")
+        parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held'))")
     if filters.words:
         parts.append(FOUND)
     for column, wanted in (

@@ -55,11 +55,10 @@ async def record_comment_changes(session: WriteSession, changes: Sequence[Change
     await history.record(session, events)
 
 
-async def record_reply_trouble(session: WriteSession, *, appeal_id: int, reply_id: int, uncertain: bool, code: str, now: datetime) -> None:
-    """An answer was refused, or nobody can tell whether it stands: said in the history, for a person to decide."""
+async def record_reply_trouble(session: WriteSession, *, appeal_id: int, reply_id: int, act: Act, code: str, now: datetime) -> None:
+    """An answer was refused or held back, or nobody can tell whether it stands: said in the history, for a person to decide."""
     row = (await session.execute(_LOCK_CHANGED, {"ids": [appeal_id]})).one()
     await session.execute(text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = :id"), {"id": appeal_id, "now": now})
-    act = Act.REPLY_UNCERTAIN if uncertain else Act.REPLY_FAILED
     event = history.Event(
         appeal_id=appeal_id, act=act, cycle=row.cycle, operator_id=None, occurred_at=now, data={"reply": reply_id, "code": code}
     )

@@ -35,6 +35,7 @@ class Act(StrEnum):
     REPLY_SENT = "reply_sent"
     REPLY_FAILED = "reply_failed"
     REPLY_UNCERTAIN = "reply_uncertain"
+    REPLY_HELD = "reply_held"
     REPLY_WITHDRAWN = "reply_withdrawn"
     ANSWERED_BY_HAND = "answered_by_hand"
     DISMISSED = "dismissed"
@@ -60,6 +61,7 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.REPLY_SENT: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
     Act.REPLY_FAILED: _SAME,
     Act.REPLY_UNCERTAIN: _SAME,
+    Act.REPLY_HELD: _SAME,
     Act.REPLY_WITHDRAWN: _SAME,
     Act.ANSWERED_BY_HAND: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
     Act.DISMISSED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},

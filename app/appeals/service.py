@@ -20,6 +20,7 @@ from app.audit import service as audit
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import service as replies
+from app.replies.rules import ReplyState
 from app.sla import service as sla
 from app.sla.rules import StopCause
 from app.sources.rules import storable
@@ -212,7 +213,8 @@ async def close(
 
 async def _no_answer_under_way(session: WriteSession, held: Held) -> None:
     busy = await session.scalar(
-        text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('queued', 'sending', 'uncertain') LIMIT 1"), {"id": held.id}
+        text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('queued', 'sending', 'uncertain', 'held') LIMIT 1"),
+        {"id": held.id},
     )
     if busy:
         raise ConflictError("appeal.answer_under_way", "An answer is on its way to the platform: wait for it, or settle it first.")
@@ -346,7 +348,9 @@ async def decide_reply(
     """
     row = (
         await session.execute(
-            text("SELECT a.number, r.attempts, r.first_tried_at FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id"),
+            text(
+                "SELECT a.number, r.state, r.attempts, r.first_tried_at FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id"
+            ),
             {"id": reply_id},
         )
     ).one_or_none()
@@ -354,7 +358,10 @@ async def decide_reply(
         raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
     held = await hold(session, access, number=row.number, permission=Permission.APPEAL_WORK)
     if decision == "resend":
-        await replies.resend(session, reply_id=reply_id, now=now)
+        if row.state == ReplyState.HELD:  # whoever ran away must not let themselves go on
+            access.require(Permission.PUBLISHING_STOP)
+            require_reach(access, Permission.PUBLISHING_STOP, agency_id=held.agency_id, territory_id=held.territory_id)
+        await replies.resend(session, reply_id=reply_id, operator_id=access.operator_id, now=now)
         await _advance(session, held, Act.REPLY_QUEUED, now)
         await _record(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "again": True})
     elif decision == "withdraw":

@@ -34,6 +34,7 @@ _OURS = {
     "pages": "app.cli.pages:pages",
     "credentials": "app.cli.pages:credentials",
     "reports": "app.cli.reports:reports",
+    "publishing": "app.cli.publishing:publishing",
 }
 _HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0

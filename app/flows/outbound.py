@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from app.kernel.clock import Clock
     from app.kernel.db import Database
+    from app.replies.rules import Limits
     from app.replies.service import Claimed
     from connectors.contract import Connector
 
@@ -49,6 +50,7 @@ SHORTEST_LEASE = timedelta(seconds=5)
 SETTLING = timedelta(seconds=10)
 """How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""
 MOST_LOOK_UPS = 5
+_TROUBLES = {ReplyState.FAILED: Act.REPLY_FAILED, ReplyState.UNCERTAIN: Act.REPLY_UNCERTAIN, ReplyState.HELD: Act.REPLY_HELD}
 SETTLE_AGAIN_SECONDS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Pauses before an outcome that we know is written down again, when the database was away."""
 
@@ -56,12 +58,22 @@ SETTLE_AGAIN_SECONDS = (0.3, 1.0, 3.0, 10.0, 30.0)
 class Outbound:
     """Publishes answers of the platforms whose connectors this worker has."""
 
-    def __init__(self, database: Database, connectors: Mapping[str, Connector], clock: Clock, *, worker: str, time_scale: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        *,
+        worker: str,
+        time_scale: float,
+        limits: Limits = replies.NO_LIMITS,
+    ) -> None:
         self._database = database
         self._connectors = connectors
         self._clock = clock
         self._worker = worker
         self._time_scale = time_scale
+        self._limits = limits
         self._lease = max(LEASE / time_scale, SHORTEST_LEASE)
 
     async def send_due(self) -> int:
@@ -86,9 +98,27 @@ class Outbound:
                 lease=self._lease,
                 most=AT_ONCE,
                 interrupted=interrupted,
+                limits=self._limits,
+                time_scale=self._time_scale,
             )
 
     async def _send(self, claimed: Claimed) -> None:
+        if claimed.exceeds is not None:
+            await self._trouble(claimed, ReplyState.HELD, claimed.exceeds.code, str(claimed.exceeds.limit))
+        elif await self._may_go(claimed):
+            await self._publish(claimed)
+
+    async def _may_go(self, claimed: Claimed) -> bool:
+        """Between claim and send somebody may have stopped publishing: then it goes back to the queue, untouched."""
+        async with self._database.read() as session:
+            free = await replies.may_go(session, claimed=claimed)
+        if free is False:
+            logger.info("publishing_stopped", reply=claimed.id)
+            async with self._database.write() as session:
+                await replies.unclaim(session, claimed=claimed)
+        return free is True
+
+    async def _publish(self, claimed: Claimed) -> None:
         connector = self._connectors[claimed.platform]
         try:
             with calling(claimed.platform, "send"):
@@ -109,6 +139,10 @@ class Outbound:
             await self._sent(claimed, sent)
 
     async def _look_up(self, claimed: Claimed, code: str, detail: str) -> None:
+        if claimed.first_tried_at is None:  # its sender died before it tried
+            async with self._database.write() as session:
+                await replies.unclaim(session, claimed=claimed)
+            return
         connector = self._connectors[claimed.platform]
         try:
             with calling(claimed.platform, "find_sent"):
@@ -160,7 +194,7 @@ class Outbound:
             if ours:
                 await record_answer(
                     session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=published_at,
-                    operator_id=claimed.operator_id, now=now,
+                    operator_id=claimed.operator_id, sender=self._worker, now=now,
                 )  # fmt: skip
 
     async def _put_back(self, claimed: Claimed, after: timedelta | None, code: str, detail: str) -> None:
@@ -177,7 +211,7 @@ class Outbound:
             await lock_appeal(session, claimed.appeal_id)
             if await replies.settle(session, claimed=claimed, state=state, code=code, detail=detail):
                 await record_reply_trouble(
-                    session, appeal_id=claimed.appeal_id, reply_id=claimed.id, uncertain=state is ReplyState.UNCERTAIN, code=code, now=now
+                    session, appeal_id=claimed.appeal_id, reply_id=claimed.id, act=_TROUBLES[state], code=code, now=now
                 )
 
 
@@ -190,6 +224,7 @@ async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _outgoing(claimed: Claimed) -> Outgoing:
+    assert claimed.first_tried_at is not None  # noqa: S101 - only what is tried, or was, comes here
     page = PageRef(external_id=claimed.page_external_id, options=claimed.page_options)
     return Outgoing(
         guid=str(claimed.guid),

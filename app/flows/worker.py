@@ -15,6 +15,7 @@ from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
+from app.replies.rules import Limits, parse_limits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -33,7 +34,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Work until `stop` is set. A lost database pauses a part; it goes on when the database is back."""
     sys.setswitchinterval(SWITCH_SECONDS)
     keeper = OfficeKeeper(parts.database, parts.clock)
-    outbound = Outbound(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale)
+    limits = Limits(author=parse_limits(parts.author_answer_limits), page=parse_limits(parts.page_answer_limits))
+    outbound = Outbound(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale, limits=limits)
 
     async def triage(_payload: Mapping[str, Any]) -> None:
         await inbound.open_all(parts.database, keeper, parts.clock)

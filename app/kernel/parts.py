@@ -50,3 +50,6 @@ class WorkerParts:
     """Of this process: leases are held in it."""
     timezone: str
     time_scale: float
+    author_answer_limits: str = ""
+    page_answer_limits: str = ""
+    """How many answers of one person, and on one page, go out by themselves; as the settings write them."""

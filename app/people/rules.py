@@ -30,6 +30,7 @@ class Permission(StrEnum):
     APPEAL_ROUTE = "appeal.route"
     APPEAL_NOTE = "appeal.note"
     TRIAGE_WORK = "triage.work"
+    PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
     REPORT_READ = "report.read"
     CONFIGURE = "configure"
@@ -54,12 +55,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.APPEAL_ROUTE,
             Permission.APPEAL_NOTE,
             Permission.TRIAGE_WORK,
+            Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
             Permission.REPORT_READ,
         }
     ),
     Role.SUPERVISOR: frozenset({Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}),
-    Role.ADMINISTRATOR: frozenset({Permission.CONFIGURE, Permission.PAGE_READ}),
+    Role.ADMINISTRATOR: frozenset({Permission.CONFIGURE, Permission.PUBLISHING_STOP, Permission.PAGE_READ}),
 }
 
 

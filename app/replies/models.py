@@ -9,13 +9,17 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base, moment, row_id, word
-from app.replies.rules import ReplyState
+from app.replies.rules import NEEDS_A_PERSON, ReplyState
+
+_TROUBLE = ", ".join(repr(state.value) for state in ReplyState if state in NEEDS_A_PERSON)
 
 
 class Reply(Base):
     """An answer to a comment. `guid` is the same for all attempts; `by_hand`: found on the platform, not sent by us.
 
-    `comment_revision` is the form of the comment that the operator read when answering.
+    `comment_revision` is the form of the comment that the operator read when answering. `page_id` is the comment's page: the
+    database sets it, and refuses a comment that is not a citizen's in the thread of this very appeal.
+    `approved_by` let it go out last: its author, or whoever decided to send it again; `limit_waived`: a person let it pass the limits.
     """
 
     __tablename__ = "reply"
@@ -24,16 +28,21 @@ class Reply(Base):
         Index("ix_reply_due_at", "due_at", postgresql_where=sql("state = 'queued'")),
         Index("ix_reply_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
         Index("ix_reply_appeal_id", "appeal_id"),
-        Index("ix_reply_trouble", "id", postgresql_where=sql("state IN ('failed', 'uncertain')")),
+        Index("ix_reply_trouble", "id", postgresql_where=sql(f"state IN ({_TROUBLE})")),
+        Index("ix_reply_operator_tried", "operator_id", "first_tried_at", postgresql_where=sql("first_tried_at IS NOT NULL")),
+        Index("ix_reply_page_tried", "page_id", "first_tried_at", postgresql_where=sql("first_tried_at IS NOT NULL")),
     )
 
     id: Mapped[int] = row_id()
     appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"))
     comment_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("comment.id"))
     comment_revision: Mapped[int | None] = mapped_column(Integer)
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
     cycle: Mapped[int] = mapped_column(Integer)
     operator_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
     agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    approved_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    limit_waived: Mapped[bool] = mapped_column(server_default=sql("false"))
     by_hand: Mapped[bool] = mapped_column(server_default=sql("false"))
     text: Mapped[str] = word()
     guid: Mapped[UUID] = mapped_column(Uuid, server_default=sql("gen_random_uuid()"))
@@ -49,3 +58,30 @@ class Reply(Base):
     external_id: Mapped[str | None]
     link: Mapped[str | None]
     published_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class PublishingStop(Base):
+    """Nothing goes out to a page, in the name of an agency with its children, or - both empty - anywhere, until released."""
+
+    __tablename__ = "publishing_stop"
+    __table_args__ = (
+        CheckConstraint("page_id IS NULL OR agency_id IS NULL", name="one_scope"),
+        Index(
+            "ix_publishing_stop_standing",
+            "page_id",
+            "agency_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=sql("released_at IS NULL"),
+        ),
+        Index("ix_publishing_stop_stopped_at", "stopped_at"),
+    )
+
+    id: Mapped[int] = row_id()
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    reason: Mapped[str] = word()
+    stopped_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    stopped_at: Mapped[datetime] = moment(default_now=True)
+    released_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    released_at: Mapped[datetime | None] = moment(nullable=True)

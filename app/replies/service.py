@@ -5,7 +5,7 @@ Each answer stands once on the platform or as `uncertain` before a person, never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,19 +13,26 @@ from sqlalchemy import text
 
 from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
-from app.replies.rules import ReplyState, pause_before, same_words
+from app.replies.limits import hold_back
+from app.replies.rules import TRANSITIONS, Exceeded, Limits, ReplyState, pause_before, same_words
+from app.replies.stops import FREE, STANDING
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from app.kernel.db import WriteSession
+    from app.kernel.db import ReadSession, WriteSession
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claimed:
-    """An answer that this worker is publishing, or whose fate it is looking up (`interrupted`)."""
+    """An answer that this worker is publishing, or whose fate it is looking up (`interrupted`).
+
+    `first_tried_at` is None when nothing was tried yet: `exceeds` says which limit keeps it back, or its sender died before.
+    """
 
     id: int
     appeal_id: int
@@ -34,7 +41,9 @@ class Claimed:
     guid: UUID
     text: str
     attempts: int
-    first_tried_at: datetime
+    first_tried_at: datetime | None
+    limit_waived: bool
+    page_id: int
     page_external_id: str
     page_options: dict[str, str]
     post_external_id: str
@@ -44,6 +53,7 @@ class Claimed:
     leased_by: str
     """Of this very claim: a later one, even of the same worker, is another."""
     interrupted: bool
+    exceeds: Exceeded | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +96,9 @@ async def queue(
     row = await session.execute(
         text(
             """
-            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, agency_id, text, state, created_at, due_at)
-            VALUES (:appeal, :comment, :revision, :cycle, :operator, :agency, :words, 'queued', :now, :now) RETURNING id
+            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, approved_by, agency_id, text, state, created_at,
+              due_at)
+            VALUES (:appeal, :comment, :revision, :cycle, :operator, :operator, :agency, :words, 'queued', :now, :now) RETURNING id
             """
         ),
         {
@@ -101,19 +112,23 @@ async def queue(
 
 
 _WHERE_TO = """
-SELECT r.id, r.appeal_id, r.operator_id, g.platform, r.guid, r.text, r.attempts, r.first_tried_at, g.external_id AS page_external_id,
-  g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.external_id AS reply_to_external_id, c.root_external_id,
-  r.leased_by
+SELECT r.id, r.appeal_id, r.operator_id, g.platform, r.guid, r.text, r.attempts, r.first_tried_at, r.limit_waived, r.page_id,
+  g.external_id AS page_external_id, g.options AS page_options, p.external_id AS post_external_id, p.thread_ref,
+  c.external_id AS reply_to_external_id, c.root_external_id, r.leased_by
 FROM taken r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = c.page_id
 """
 
+# The database refuses such a row when it is written; should one be there all the same, nobody ever speaks for it.
+OWN_THREAD = "c.appeal_id = r.appeal_id AND NOT c.by_page AND r.page_id = c.page_id"
+
 _CLAIM = text(
     f"""
-    WITH due AS (
+    WITH RECURSIVE {STANDING},
+    due AS (
       SELECT r.id FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
-      WHERE r.state = 'queued' AND r.due_at <= :now AND g.platform = ANY (:platforms)
+      WHERE r.state = 'queued' AND r.due_at <= :now AND g.platform = ANY (:platforms) AND {OWN_THREAD} AND {FREE}
         AND NOT EXISTS (  -- answers of one appeal keep their order
-          SELECT FROM reply o WHERE o.appeal_id = r.appeal_id AND o.id < r.id AND o.state IN ('queued', 'sending', 'uncertain'))
+          SELECT FROM reply o WHERE o.appeal_id = r.appeal_id AND o.id < r.id AND o.state IN ('queued', 'sending', 'uncertain', 'held'))
       ORDER BY r.due_at LIMIT :most FOR UPDATE OF r SKIP LOCKED),
     taken AS (
       UPDATE reply r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now),
@@ -137,15 +152,69 @@ _CLAIM_INTERRUPTED = text(
 )
 
 
+# One worker after the other counts what went out, so that a limit is exact. Rows are locked before, and passed over by others.
+_COUNT_ALONE = text("SELECT pg_advisory_xact_lock(7305148204)")
+
+
 async def claim(
-    session: WriteSession, *, worker: str, platforms: Sequence[str], now: datetime, lease: timedelta, most: int, interrupted: bool = False
+    session: WriteSession,
+    *,
+    worker: str,
+    platforms: Sequence[str],
+    now: datetime,
+    lease: timedelta,
+    most: int,
+    interrupted: bool = False,
+    limits: Limits = NO_LIMITS,
+    time_scale: float = 1,
 ) -> list[Claimed]:
-    """Take due answers (queued → sending), or those whose sender died while sending (their lease ran out)."""
+    """Take due answers (queued → sending), or those whose sender died while sending (their lease ran out).
+
+    What publishing is stopped for stays where it is. What exceeds a limit comes as untried, with the limit.
+    """
     statement = _CLAIM_INTERRUPTED if interrupted else _CLAIM
     rows = await session.execute(
         statement, {"worker": worker, "platforms": list(platforms), "now": now, "until": now + lease, "most": most}
     )
-    return [Claimed(**row._mapping, interrupted=interrupted) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+    taken = [Claimed(**row._mapping, interrupted=interrupted) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+    first = [] if interrupted else [one for one in taken if one.attempts == 1 and not one.limit_waived]
+    if not first or not (limits.author or limits.page):
+        return taken
+    await session.execute(_COUNT_ALONE)
+    over = await hold_back(session, [(one.id, one.operator_id, one.page_id) for one in first], limits, now=now, time_scale=time_scale)
+    return [replace(one, exceeds=over[one.id], first_tried_at=None, attempts=0) if one.id in over else one for one in taken]
+
+
+_MAY_GO = text(
+    f"""
+    WITH RECURSIVE {STANDING}
+    SELECT {OWN_THREAD} AS own_thread, {FREE} AS free
+    FROM reply r JOIN comment c ON c.id = r.comment_id JOIN page g ON g.id = c.page_id
+    WHERE r.id = :id AND r.state = 'sending' AND r.leased_by = :lease
+    """  # noqa: S608 - constants
+)
+
+
+async def may_go(session: ReadSession, *, claimed: Claimed) -> bool | None:
+    """Right before it is sent: False when publishing was stopped meanwhile, None when the claim is no longer ours."""
+    row = (await session.execute(_MAY_GO, {"id": claimed.id, "lease": claimed.leased_by})).one_or_none()
+    return None if row is None or not row.own_thread else bool(row.free)
+
+
+async def unclaim(session: WriteSession, *, claimed: Claimed) -> bool:
+    """Back to the queue as if it had not been taken: it was not sent. False when the claim is no longer ours."""
+    row = await session.execute(
+        text(
+            """
+            UPDATE reply SET state = 'queued', leased_by = NULL, leased_until = NULL,
+              attempts = greatest(attempts - CASE WHEN first_tried_at IS NULL THEN 0 ELSE 1 END, 0),
+              first_tried_at = CASE WHEN attempts > 1 THEN first_tried_at END
+            WHERE id = :id AND state = 'sending' AND leased_by = :lease RETURNING id
+            """
+        ),
+        {"id": claimed.id, "lease": claimed.leased_by},
+    )
+    return row.scalar_one_or_none() is not None
 
 
 async def settle(
@@ -248,9 +317,16 @@ async def _publish(session: WriteSession, reply_id: int, seen: Seen) -> None:
     )
 
 
-async def resend(session: WriteSession, *, reply_id: int, now: datetime) -> None:
-    """A person decided that it is not on the platform: send it again. ConflictError unless failed or uncertain."""
+async def resend(session: WriteSession, *, reply_id: int, operator_id: int | None, now: datetime) -> None:
+    """A person decided that it is not on the platform and is to go out. ConflictError unless failed, uncertain or held.
+
+    One that was held passes the limits from now on: somebody has looked at it.
+    """
     await _decide(session, reply_id, ReplyState.QUEUED, now)
+    await session.execute(
+        text("UPDATE reply SET approved_by = :operator, limit_waived = limit_waived OR attempts = 0 WHERE id = :id"),
+        {"id": reply_id, "operator": operator_id},
+    )
     await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
 
 
@@ -270,7 +346,7 @@ async def confirm(session: WriteSession, *, reply_id: int, published_at: datetim
 
 
 async def _decide(session: WriteSession, reply_id: int, state: ReplyState, now: datetime) -> None:
-    allowed = ["failed", "uncertain"] if state is ReplyState.QUEUED else ["queued", "failed", "uncertain"]
+    allowed = [before.value for before, after in TRANSITIONS.items() if state in after and before is not ReplyState.SENDING]
     row = await session.execute(
         text("UPDATE reply SET state = :state, due_at = :now WHERE id = :id AND state = ANY (:allowed) RETURNING id"),
         {"id": reply_id, "state": state.value, "now": now, "allowed": allowed},

@@ -56,7 +56,9 @@ class AppealBrief(Told):
     touched_at: datetime
     due_at: datetime | None = Field(description="The nearest deadline that runs")
     breached: bool
-    reply_state: ReplyState | None = Field(description="Of a failed or uncertain answer if there is one, else of the last")
+    reply_state: ReplyState | None = Field(
+        description="Of an answer that needs a person (failed, uncertain, held) if there is one, else of the last"
+    )
 
 
 class AppealList(BaseModel):

@@ -66,7 +66,11 @@ async def card_view(
         agency=appeal.agency_name,
         opened_at=appeal.opened_at,
         post=post_view(found),
-        comments=thread_view(found, may_work=found.held_until is None and visit.access.may(Permission.APPEAL_WORK)),
+        comments=thread_view(
+            found,
+            may_work=found.held_until is None and visit.access.may(Permission.APPEAL_WORK),
+            may_release=visit.access.reaches(Permission.PUBLISHING_STOP, agency_id=appeal.agency_id, territory_id=appeal.territory_id),
+        ),
         deadlines=tuple(_deadline(visit, found, timer, calendars.get(timer.calendar_version_id or 0)) for timer in timers),
         verdict=_verdict(visit, found),
         history=tuple(_history(visit, event) for event in found.events),
@@ -194,6 +198,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "topic": topic.name if topic else "–",
             "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
         },
+        approver=event.approver_name or "",
     )
 
 

@@ -25,12 +25,18 @@ REPLY_PROBLEM = {
     "flood": N_("The platform asks us to wait. The answer will go out by itself."),
     "quota": N_("The platform asks us to wait. The answer will go out by itself."),
     "network": N_("The connection broke while the answer was being published. Look at the post before you decide."),
+    "publishing_stopped": N_("Publishing is stopped. The answer waits and goes out when somebody lets publishing go on."),
+    "limit_author": N_(
+        "More answers of one person than allowed were on their way. A coordinator looks at it and decides; nothing is lost."
+    ),
+    "limit_page": N_("More answers on this page than allowed were on their way. A coordinator looks at it and decides; nothing is lost."),
     "interrupted": N_("We were interrupted while the answer was being published. Look at the post before you decide."),
 }
 
 REPLY_ADVICE = {
     "failed": N_("The platform did not take the answer."),
     "uncertain": N_("It may or may not stand on the platform. Look at the post before you decide."),
+    "held": N_("It was not sent. A coordinator looks at it and decides."),
     "queued": N_("The last attempt did not work. The answer will go out by itself."),
 }
 
@@ -100,6 +106,12 @@ FAULT = {
     "appeal.version": N_("Something has changed while you were reading. Look at it as it is now, then decide."),
     "comment.unknown": N_("There is no such comment, or it belongs to another agency."),
     "invitation.gone": N_("This invitation was used or has expired. Ask the administrator for a new one."),
+    "publishing.reason": N_("Say why, in at most %(most)s characters: everybody concerned will read it."),
+    "publishing.released": N_("Somebody has let it go on already."),
+    "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),
+    "publishing.stopped": N_("Publishing is stopped there already."),
+    "publishing.subject": N_("Choose what to stop."),
+    "publishing.unknown": N_("There is no such stop, or it does not concern you."),
     "reply.decision": N_("Say whether the answer was found, should be sent again, or should not be sent."),
     "reply.state": N_("The answer has moved on meanwhile. Look at it as it is now."),
     "reply.unknown": N_("There is no such answer, or it belongs to another agency."),

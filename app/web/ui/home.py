@@ -8,6 +8,7 @@ from starlette.responses import Response
 from app.appeals.pages import PageRow, pages
 from app.notices.queries import StandingNotice, standing_notices
 from app.people.rules import Permission
+from app.replies.stops import may_stop
 from app.web.deps import requires
 from app.web.ui.fields import row_number
 from app.web.ui.page_views import NoticeLine, NoticesPage, PageLine, PagesPage
@@ -38,11 +39,12 @@ async def pages_screen(visit: CurrentVisit, request: Request) -> Response:
     async with visit.reading() as session:
         frame = await visit.frame(session)
         found = await pages(session, visit.access, after=request.query_params.get("cursor") or None)
-    return visit.page("pages.html", {"page": PagesPage(rows=tuple(map(_page, found.rows)), next_cursor=found.next)}, frame)
+    return visit.page("pages.html", {"page": PagesPage(rows=tuple(_page(visit, row) for row in found.rows), next_cursor=found.next)}, frame)
 
 
-def _page(row: PageRow) -> PageLine:
+def _page(visit: Visit, row: PageRow) -> PageLine:
     return PageLine(
+        id=str(row.id),
         platform=row.platform,
         title=row.title,
         url=web_address(row.link),
@@ -54,6 +56,7 @@ def _page(row: PageRow) -> PageLine:
         polled_at=row.polled_at,
         failures=row.failures,
         problem=row.error_code or "",
+        may_stop=may_stop(visit.access, agency_id=row.agency_id, territory_id=row.territory_id),
     )
 
 

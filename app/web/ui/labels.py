@@ -57,6 +57,7 @@ REPLY_STATE = {
     "sent": N_("Published"),
     "failed": N_("Not published"),
     "uncertain": N_("Unclear whether it was published"),
+    "held": N_("Held back: too many answers at once"),
     "withdrawn": N_("Withdrawn"),
 }
 
@@ -64,6 +65,7 @@ REPLY_STATE = {
 REPLY_ALERT = {
     "failed": N_("The answer was not published"),
     "uncertain": N_("Check whether the answer was published"),
+    "held": N_("The answer was held back: a coordinator decides"),
 }
 
 FACET = {
@@ -155,6 +157,7 @@ EVENT = {
     "reply_sent": N_("Answer published"),
     "reply_failed": N_("Answer could not be published"),
     "reply_uncertain": N_("Unclear whether the answer was published"),
+    "reply_held": N_("Answer held back: too many at once"),
     "reply_withdrawn": N_("Answer withdrawn"),
     "answered_by_hand": N_("Answered by hand on the platform"),
     "dismissed": N_("Dismissed: %(reason)s"),

@@ -22,6 +22,7 @@ from app.kernel.parts import WebParts
 from app.notices.queries import count_notices
 from app.people.queries import access_of_session
 from app.people.rules import Access, Permission
+from app.replies.stops import standing_stops
 from app.web.deps import CurrentAccess, Parts, opened, requires, session_token
 from app.web.errors import UnavailableError
 from app.web.ui.queue_view import number_text
@@ -117,7 +118,8 @@ class Stream:
             if everything or numbers:
                 triage = await triage_waiting(session, self._access) if self._access.may(Permission.TRIAGE_WORK) else None
                 notices = notice_count(await count_notices(session, self._access))
-                counts = orjson.dumps({"triage": triage, "overdue": notices.overdue, "near": notices.near})
+                stops = "".join(f"{one.id}," for one in await standing_stops(session))
+                counts = orjson.dumps({"triage": triage, "overdue": notices.overdue, "near": notices.near, "stops": stops})
         events = b""
         if numbers:
             many = len(numbers) > _MOST_NUMBERS

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.web.ui.views import Choice
+from app.web.ui.views import Choice, StopView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLine:
     """An official page. `polled_at` is empty for one that is read by the stream of a credential; `problem` is a code."""
 
+    id: str
     platform: str
     title: str
     url: str
@@ -24,6 +25,7 @@ class PageLine:
     polled_at: datetime | None
     failures: int
     problem: str
+    may_stop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,21 @@ class NoticesPage:
 
     rows: tuple[NoticeLine, ...]
     before: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishingPage:
+    """What is stopped, what was, and what this person may stop: agencies, the page that they came from, everything."""
+
+    standing: tuple[StopView, ...]
+    past: tuple[StopView, ...]
+    agencies: tuple[Choice, ...]
+    page_id: str = ""
+    page_title: str = ""
+    page_agency: str = ""
+    everywhere: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,21 @@ from starlette.routing import Mount
 
 from app.web.deps import csrf_token, web_of
 from app.web.errors import PROBLEM_TYPE, Problem
-from app.web.ui import actions, administration, appeal, home, live, new_appeal, people, preferences, queue, reports, sign_in, triage
+from app.web.ui import (
+    actions,
+    administration,
+    appeal,
+    home,
+    live,
+    new_appeal,
+    people,
+    preferences,
+    publishing,
+    queue,
+    reports,
+    sign_in,
+    triage,
+)
 from app.web.ui.assets import StaticFiles
 from app.web.ui.render import Assets, Renderer
 from app.web.ui.report_views import Problem as ProblemView
@@ -32,6 +46,7 @@ _ROUTERS = (
     actions.router,
     triage.router,
     reports.router,
+    publishing.router,
     live.router,
     administration.router,
     people.router,

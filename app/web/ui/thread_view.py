@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.replies.rules import TRANSITIONS, ReplyState
+from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, ReplyState
 from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
@@ -33,19 +33,22 @@ def answerable(comment: CommentRow) -> bool:
     return comment.of_appeal and not comment.by_page and comment.deleted_at is None
 
 
-def thread_view(found: Card, *, may_work: bool) -> tuple[ThreadComment, ...]:
+def thread_view(found: Card, *, may_work: bool, may_release: bool = False) -> tuple[ThreadComment, ...]:
     """Comments in the order of writing. Our own answers stand under what they answer, not once more as the page's comment."""
     ours = {reply.external_id for reply in found.replies if not reply.by_hand and reply.external_id is not None}
     shown = [comment for comment in found.comments if not (comment.by_page and comment.external_id in ours)]
     told = {comment.external_id for comment in shown}
     replies = [reply for reply in found.replies if not (reply.by_hand and reply.external_id in told)]
     if not shown:
-        return _alone(found, replies, may_work=may_work)
-    under = _places(shown, replies)
-    return tuple(_comment(comment, under.get(comment.id, ()), may_work=may_work) for comment in shown)
+        return _alone(found, [_reply(reply, may_work=may_work, may_release=may_release) for reply in replies])
+    under = {
+        place: [_reply(reply, may_work=may_work, may_release=may_release) for reply in some]
+        for place, some in _places(shown, replies).items()
+    }
+    return tuple(_comment(comment, under.get(comment.id, ())) for comment in shown)
 
 
-def _alone(found: Card, replies: Iterable[ReplyRow], *, may_work: bool) -> tuple[ThreadComment, ...]:
+def _alone(found: Card, replies: Iterable[ReplyView]) -> tuple[ThreadComment, ...]:
     """Of an appeal that no comment brought: its own words stand as one."""
     appeal = found.appeal
     return (
@@ -56,7 +59,7 @@ def _alone(found: Card, replies: Iterable[ReplyRow], *, may_work: bool) -> tuple
             text=appeal.text or "",
             written_at=appeal.written_at,
             url=web_address(appeal.link),
-            replies=tuple(_reply(reply, may_work=may_work) for reply in replies),
+            replies=tuple(replies),
         ),
     )
 
@@ -72,7 +75,7 @@ def _places(shown: Sequence[CommentRow], replies: Iterable[ReplyRow]) -> Mapping
     return under
 
 
-def _comment(comment: CommentRow, replies: Iterable[ReplyRow], *, may_work: bool) -> ThreadComment:
+def _comment(comment: CommentRow, replies: Iterable[ReplyView]) -> ThreadComment:
     voice = "page" if comment.by_page else "citizen" if comment.of_appeal or comment.by_author else "other"
     return ThreadComment(
         id=str(comment.id),
@@ -92,7 +95,7 @@ def _comment(comment: CommentRow, replies: Iterable[ReplyRow], *, may_work: bool
             if one.revision < comment.revision
         ),
         attachments=attachments(comment.attachments),
-        replies=tuple(_reply(reply, may_work=may_work) for reply in replies),
+        replies=tuple(replies),
     )
 
 
@@ -102,7 +105,7 @@ def _replaced_at(comment: CommentRow, revision: int) -> Any:  # noqa: ANN401 - a
     return after.edited_at or after.observed_at
 
 
-def _reply(reply: ReplyRow, *, may_work: bool) -> ReplyView:
+def _reply(reply: ReplyRow, *, may_work: bool, may_release: bool) -> ReplyView:
     waits_again = reply.state is ReplyState.QUEUED and reply.attempts > 0
     return ReplyView(
         id=str(reply.id),
@@ -112,18 +115,19 @@ def _reply(reply: ReplyRow, *, may_work: bool) -> ReplyView:
         at=reply.published_at or reply.created_at,
         to_comment=str(reply.comment_id or ""),
         url=web_address(reply.link),
-        problem=(reply.error_code or "") if reply.state is not ReplyState.SENT else "",
-        problem_detail=(reply.error_detail or "") if reply.state in {ReplyState.FAILED, ReplyState.UNCERTAIN} else "",
+        problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
+        problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
         next_attempt_at=reply.due_at if waits_again else None,
-        decisions=_decisions(reply.state) if may_work else (),
+        decisions=_decisions(reply.state, may_release=may_release) if may_work else (),
     )
 
 
-def _decisions(state: ReplyState) -> tuple[str, ...]:
-    """What a person may say of an answer; one that is being sent is left alone."""
+def _decisions(state: ReplyState, *, may_release: bool) -> tuple[str, ...]:
+    """What a person may say of an answer; one that is being sent is left alone, one that was held is let go by a coordinator."""
     if state is ReplyState.SENDING:
         return ()
-    return tuple(name for name, after in _DECISIONS.items() if after in TRANSITIONS[state])
+    possible = [name for name, after in _DECISIONS.items() if after in TRANSITIONS[state]]
+    return tuple(name for name in possible if name != "resend" or state is not ReplyState.HELD or may_release)
 
 
 def attachments(stored: Iterable[Mapping[str, Any]]) -> tuple[Attachment, ...]:

@@ -44,6 +44,21 @@ class NoticeCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StopView:
+    """Publishing is stopped: for a page, an agency with its children, or everywhere (`kind`), by whom, since when, why."""
+
+    id: str
+    kind: str
+    name: str
+    reason: str
+    stopped_by: str
+    stopped_at: datetime
+    released_by: str = ""
+    released_at: datetime | None = None
+    may_release: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Screen:
     """What every page needs. `here` is the path with its query, to which preferences return."""
 
@@ -60,6 +75,8 @@ class Screen:
     triage_waiting: int | None = None
     live_cursor: str | None = None
     notices: NoticeCount | None = None
+    stops: tuple[StopView, ...] = ()
+    may_stop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,6 +325,7 @@ class HistoryLine:
     recorded_at: datetime
     actor: str = ""
     params: Mapping[str, str | int | float] = field(default_factory=dict)
+    approver: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,11 +21,12 @@ from app.kernel.parts import WebParts
 from app.notices.queries import count_notices
 from app.notices.rules import Kind as NoticeKind
 from app.people.rules import Access, Grant, Permission, Role
+from app.replies.stops import StopRow, standing_stops
 from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
 from app.web.ui.sections import SECTIONS
-from app.web.ui.views import NoticeCount, Screen, Viewer
+from app.web.ui.views import NoticeCount, Screen, StopView, Viewer
 
 LANGUAGE_COOKIE, THEME_COOKIE = "otklik_language", "otklik_theme"
 THEMES = ("auto", "light", "dark")
@@ -45,6 +46,7 @@ class Frame:
     cursor: str | None = None
     triage: int | None = None
     notices: NoticeCount | None = None
+    stops: tuple[StopView, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,12 +96,13 @@ class Visit:
         return opened(self.parts.database.write(operator_id=self.access.operator_id))
 
     async def frame(self, session: ReadSession) -> Frame:
-        """What stands around a page: at most three statements."""
+        """What stands around a page: at most four statements."""
+        stops = tuple(stop_view(one) for one in await standing_stops(session))
         if not self.access.may(Permission.APPEAL_READ):
-            return Frame()
+            return Frame(stops=stops)
         cursor = str(await live_cursor_now(session))
         triage = await triage_waiting(session, self.access) if self.access.may(Permission.TRIAGE_WORK) else None
-        return Frame(cursor=cursor, triage=triage, notices=notice_count(await count_notices(session, self.access)))
+        return Frame(cursor=cursor, triage=triage, notices=notice_count(await count_notices(session, self.access)), stops=stops)
 
     def screen(self, frame: Frame | None = None) -> Screen:
         """The page's surroundings; a part has none."""
@@ -118,6 +121,8 @@ class Visit:
             triage_waiting=around.triage,
             live_cursor=around.cursor,
             notices=around.notices,
+            stops=around.stops,
+            may_stop=self.access.may(Permission.PUBLISHING_STOP),
         )
 
     def _viewer(self) -> Viewer:
@@ -170,6 +175,21 @@ def renderer_of(request: Request) -> Renderer:
 def wants_part(request: Request) -> bool:
     """Whether a script asks for a part of a page."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") == "partial"
+
+
+def stop_view(row: StopRow, *, may_release: bool = False) -> StopView:
+    """A stop as the banner and the list show it."""
+    return StopView(
+        id=str(row.id),
+        kind=row.kind,
+        name=row.page_title or row.agency_name or "",
+        reason=row.reason,
+        stopped_by=row.stopped_by or "",
+        stopped_at=row.stopped_at,
+        released_by=row.released_by or "",
+        released_at=row.released_at,
+        may_release=may_release,
+    )
 
 
 def notice_count(counts: Mapping[NoticeKind, int]) -> NoticeCount:

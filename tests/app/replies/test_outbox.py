@@ -179,20 +179,20 @@ async def test_one_that_a_person_found_keeps_its_moment_and_gets_its_id(owner_db
 
 
 @pytest.mark.parametrize("state", list(ReplyState))
-async def test_a_person_decides_only_what_waits_for_a_person(owner_db: Database, worker_db: Database, state: ReplyState) -> None:
+async def test_a_person_decides_only_what_waits_for_a_person(owner_db: Database, state: ReplyState) -> None:
     """Sending again, withdrawing, finding: each only from where it makes sense; a refusal changes nothing."""
     reply = await answer(owner_db, state=state)
     allowed = {
-        "resend": {ReplyState.FAILED, ReplyState.UNCERTAIN},
-        "withdraw": {ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN},
+        "resend": {ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD},
+        "withdraw": {ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD},
         "confirm": {ReplyState.UNCERTAIN},
     }
     for decision, states in allowed.items():
         done = True
         try:
-            async with worker_db.write() as session:
+            async with owner_db.write() as session:
                 if decision == "resend":
-                    await replies.resend(session, reply_id=reply.id, now=LATER)
+                    await replies.resend(session, reply_id=reply.id, operator_id=None, now=LATER)
                 elif decision == "withdraw":
                     await replies.withdraw(session, reply_id=reply.id, now=LATER)
                 else:

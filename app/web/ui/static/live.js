@@ -56,6 +56,8 @@
     };
     put(document.getElementById("triage-count"), news.triage);
     for (const kind of ["overdue", "near"]) put(document.querySelector(`#bell [data-count="${kind}"]`), news[kind]);
+    const stops = document.getElementById("stops");
+    if (stops && news.stops !== undefined && stops.dataset.stops !== news.stops) get("/publishing/banner", "#stops", "outerMorph");
     const waiting = document.querySelector('[data-live-rows="/triage/rows"]');
     if (waiting && news.triage !== known && known !== null) { all = true; plan(); }
     known = news.triage ?? known;
