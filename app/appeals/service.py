@@ -358,9 +358,7 @@ async def decide_reply(
         raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
     held = await hold(session, access, number=row.number, permission=Permission.APPEAL_WORK)
     if decision == "resend":
-        if row.state == ReplyState.HELD:  # whoever ran away must not let themselves go on
-            access.require(Permission.PUBLISHING_STOP)
-            require_reach(access, Permission.PUBLISHING_STOP, agency_id=held.agency_id, territory_id=held.territory_id)
+        _may_send(access, held, row.state)
         await replies.resend(session, reply_id=reply_id, operator_id=access.operator_id, now=now)
         await _advance(session, held, Act.REPLY_QUEUED, now)
         await _record(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "again": True})
@@ -382,6 +380,12 @@ async def decide_reply(
     return held.number
 
 
+def _may_send(access: Access, held: Held, state: str) -> None:
+    """Whoever ran into a limit must not let themselves go on: a coordinator does."""
+    if state == ReplyState.HELD:
+        require_reach(access, Permission.PUBLISHING_STOP, agency_id=held.agency_id, territory_id=held.territory_id)
+
+
 def _words(words: str, limit: int, field: str) -> str:
     clean = storable(words)[0].strip()
     if not clean:
@@ -399,5 +403,6 @@ def _words(words: str, limit: int, field: str) -> str:
 
 def require_reach(access: Access, permission: Permission, *, agency_id: int, territory_id: int) -> None:
     """Raise ForbiddenError unless a role with this permission goes as far as this agency or territory."""
+    access.require(permission)
     if not access.reaches(permission, agency_id=agency_id, territory_id=territory_id):
         raise ForbiddenError("access.scope", "This agency is outside your scope.", field="agency")

@@ -32,7 +32,7 @@ PUBLIC = frozenset(
         "/preferences",
     }
 )
-SIGNED_IN = frozenset({"/", "/sign-out", "/administration"})
+SIGNED_IN = frozenset({"/", "/publishing/banner", "/sign-out", "/administration"})
 
 _API = (appeals.router, replies.router, pages.router, reports.router, health.router)
 

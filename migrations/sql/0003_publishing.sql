@@ -81,8 +81,7 @@ CREATE TRIGGER kept_whole BEFORE TRUNCATE ON publishing_stop FOR EACH STATEMENT 
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON publishing_stop FOR EACH STATEMENT EXECUTE FUNCTION otklik_tell('notices');
 
 -- The agency and everything above it.
-CREATE FUNCTION otklik_agency_lineage(of_agency bigint) RETURNS bigint[] LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = public, pg_temp
+CREATE FUNCTION otklik_agency_lineage(of_agency bigint) RETURNS bigint[] LANGUAGE sql STABLE
 BEGIN ATOMIC
   WITH RECURSIVE above(id) AS (
     SELECT of_agency WHERE of_agency IS NOT NULL

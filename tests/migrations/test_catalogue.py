@@ -47,6 +47,13 @@ OPEN = {
 # Functions that act as the database's owner, so each is a door in the wall: what passes through it, and why no more.
 DOORS = {
     "otklik_configures()": "reads roles of the asking operator alone; tells yes or no",
+    "otklik_role_reaches(roles text[], of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
+    "otklik_may_stop(of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
+    "otklik_stop_concerns(of_page bigint, of_agency bigint)": (
+        "a part of a policy; reads roles of the asking operator, and whether an appeal within their reach is concerned; tells yes or no"
+    ),
+    "otklik_publishing_stop(of_page bigint, of_agency bigint)": "why an answer that is in sight waits; tells the number of a stop",
+    "otklik_bind_reply()": "a trigger: reads the comment and the appeal that the new answer names; tells the page, or refuses",
     "otklik_sees_whole()": "reads roles of the asking operator alone; tells yes or no",
     "otklik_agency_scope()": "reads roles of the asking operator alone; tells their agencies",
     "otklik_territory_scope()": "reads roles of the asking operator alone; tells their territories",

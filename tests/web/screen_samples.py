@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from app.reports.measures import RESPONSE_TIMES
 from app.web.ui import labels
+from app.web.ui.publishing import PublishingPage
 from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
+from app.web.ui.stop_views import StopView
 from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
 from app.web.ui.views import (
     AppealCard,
@@ -63,7 +65,31 @@ def screen(language: str = "ru", *, signed_in: bool = True, keys_on: bool = True
         pages=("queue", "triage", "reports") if signed_in else (),
         triage_waiting=3,
         live_cursor="5:8" if signed_in else None,
+        stops=stops() if signed_in else (),
+        may_stop=signed_in,
     )
+
+
+def stops() -> tuple[StopView, ...]:
+    """Publishing is stopped in every way."""
+    return tuple(
+        StopView(
+            id=str(place), kind=kind, name=HOSTILE, reason=HOSTILE, stopped_by=HOSTILE if place else "", stopped_at=ago(1),
+            released_by="Анна Лунина", released_at=NOW, may_release=bool(place),
+        )
+        for place, kind in enumerate(("all", "agency", "page"))
+    )  # fmt: skip
+
+
+def publishing(*, empty: bool = False) -> PublishingPage:
+    """The page of the switch."""
+    if empty:
+        return PublishingPage(standing=(), past=(), agencies=())
+    agencies = (Choice(value="5", label=HOSTILE, hint="Заозёрск", chosen=True),)
+    return PublishingPage(
+        standing=stops(), past=stops(), agencies=agencies, page_id="3", page_title=HOSTILE, page_agency=HOSTILE, everywhere=True,
+        values={"reason": HOSTILE}, error="Так нельзя",
+    )  # fmt: skip
 
 
 def facets(filters: QueueFilters) -> FacetCounts:
@@ -337,6 +363,8 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "decide": ("action.html", lambda: {"form": form("triage")}),
     "triage": ("triage.html", lambda: {"page": triage()}),
     "triage, nothing": ("triage.html", lambda: {"page": triage(empty=True)}),
+    "publishing": ("publishing.html", lambda: {"page": publishing()}),
+    "publishing, nothing": ("publishing.html", lambda: {"page": publishing(empty=True)}),
     "report": ("report.html", lambda: {"report": report()}),
     "report, nothing": ("report.html", lambda: {"report": report(empty=True)}),
     "problem": ("problem.html", lambda: {"problem": Problem(status=404, reference="8f")}),
@@ -346,6 +374,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
 FRAGMENTS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "rows": ("queue_rows.html", lambda: {"queue": queue()}),
     "facets": ("queue_facets.html", lambda: {"queue": queue()}),
+    "stops": ("stops.html", lambda: {"stops": stops()}),
     "card": ("appeal_fragment.html", lambda: {"card": card()}),
     "dialog": ("action_form.html", lambda: {"form": form("route")}),
     "triage rows": ("triage_rows.html", lambda: {"page": triage()}),

@@ -27,6 +27,7 @@ from app.web.ui.views import (
     HistoryLine,
     NoteView,
     QueueFilters,
+    ThreadComment,
     VerdictView,
 )
 
@@ -66,11 +67,7 @@ async def card_view(
         agency=appeal.agency_name,
         opened_at=appeal.opened_at,
         post=post_view(found),
-        comments=thread_view(
-            found,
-            may_work=found.held_until is None and visit.access.may(Permission.APPEAL_WORK),
-            may_release=visit.access.reaches(Permission.PUBLISHING_STOP, agency_id=appeal.agency_id, territory_id=appeal.territory_id),
-        ),
+        comments=_thread(visit.access, found),
         deadlines=tuple(_deadline(visit, found, timer, calendars.get(timer.calendar_version_id or 0)) for timer in timers),
         verdict=_verdict(visit, found),
         history=tuple(_history(visit, event) for event in found.events),
@@ -91,6 +88,12 @@ async def card_view(
         draft=draft,
         error=error,
     )
+
+
+def _thread(access: Access, found: Card) -> tuple[ThreadComment, ...]:
+    place = {"agency_id": found.appeal.agency_id, "territory_id": found.appeal.territory_id}
+    may_work = found.held_until is None and access.may(Permission.APPEAL_WORK)
+    return thread_view(found, may_work=may_work, may_release=access.reaches(Permission.PUBLISHING_STOP, **place))
 
 
 def actions(access: Access, found: Card) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.web.ui.views import Choice, StopView
+from app.web.ui.views import Choice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,21 +54,6 @@ class NoticesPage:
 
     rows: tuple[NoticeLine, ...]
     before: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishingPage:
-    """What is stopped, what was, and what this person may stop: agencies, the page that they came from, everything."""
-
-    standing: tuple[StopView, ...]
-    past: tuple[StopView, ...]
-    agencies: tuple[Choice, ...]
-    page_id: str = ""
-    page_title: str = ""
-    page_agency: str = ""
-    everywhere: bool = False
-    values: Mapping[str, str] = field(default_factory=dict)
-    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import APIRouter, Depends, Request
@@ -14,12 +15,28 @@ from app.replies import stops
 from app.web.deps import CurrentAccess, requires
 from app.web.ui.choices import agency_choices
 from app.web.ui.fields import Form, row_number
-from app.web.ui.page_views import PublishingPage
-from app.web.ui.visit import CurrentVisit, Visit, see_other, stop_view, visit_of
+from app.web.ui.stop_views import StopView, stop_view
+from app.web.ui.views import Choice
+from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of)])
 
 _DEMANDS = [Depends(requires(Permission.PUBLISHING_STOP))]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishingPage:
+    """What is stopped, what was, and what this person may stop: agencies, the page that they came from, everything."""
+
+    standing: tuple[StopView, ...]
+    past: tuple[StopView, ...]
+    agencies: tuple[Choice, ...]
+    page_id: str = ""
+    page_title: str = ""
+    page_agency: str = ""
+    everywhere: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
 
 
 @router.get("/publishing", dependencies=_DEMANDS)

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.ext import i18n
+from jinja2.runtime import Context
 
 from app.web.ui.formats import Formats
 from app.web.ui.labels import Words
@@ -87,10 +89,20 @@ def _environment(language: str, *, folder: Path, assets: Assets) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     translations = catalogue(language, folder / "locale")
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined] # by ext.i18n
+    for name in ("gettext", "ngettext"):  # what they give is Markup, so what goes into it is made harmless before
+        environment.globals[name] = _harmless_into(environment.globals[name])
     formats = Formats(language, translations)
     environment.filters |= formats.filters() | {"reveal": reveal, "one_line": one_line, "plain": plain}
     environment.globals |= {"words": Words(translations.gettext), "asset": assets.url, "language": language}
     return environment
+
+
+def _harmless_into(translate: Any) -> Any:  # noqa: ANN401 - jinja2's own function
+    @pass_context
+    def translated(context: Context, /, *words: object, **values: object) -> object:
+        return translate(context, *words, **{name: harmless(value) for name, value in values.items()})
+
+    return translated
 
 
 def _digest(path: Path) -> str:

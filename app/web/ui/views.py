@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from app.web.ui.sections import Section
+from app.web.ui.stop_views import StopView
 
 
 class DueState(StrEnum):
@@ -41,21 +42,6 @@ class NoticeCount:
 
     overdue: int
     near: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StopView:
-    """Publishing is stopped: for a page, an agency with its children, or everywhere (`kind`), by whom, since when, why."""
-
-    id: str
-    kind: str
-    name: str
-    reason: str
-    stopped_by: str
-    stopped_at: datetime
-    released_by: str = ""
-    released_at: datetime | None = None
-    may_release: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,12 +21,13 @@ from app.kernel.parts import WebParts
 from app.notices.queries import count_notices
 from app.notices.rules import Kind as NoticeKind
 from app.people.rules import Access, Grant, Permission, Role
-from app.replies.stops import StopRow, standing_stops
+from app.replies.stops import standing_stops
 from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
 from app.web.ui.sections import SECTIONS
-from app.web.ui.views import NoticeCount, Screen, StopView, Viewer
+from app.web.ui.stop_views import StopView, stop_view
+from app.web.ui.views import NoticeCount, Screen, Viewer
 
 LANGUAGE_COOKIE, THEME_COOKIE = "otklik_language", "otklik_theme"
 THEMES = ("auto", "light", "dark")
@@ -175,21 +176,6 @@ def renderer_of(request: Request) -> Renderer:
 def wants_part(request: Request) -> bool:
     """Whether a script asks for a part of a page."""
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-request-type") == "partial"
-
-
-def stop_view(row: StopRow, *, may_release: bool = False) -> StopView:
-    """A stop as the banner and the list show it."""
-    return StopView(
-        id=str(row.id),
-        kind=row.kind,
-        name=row.page_title or row.agency_name or "",
-        reason=row.reason,
-        stopped_by=row.stopped_by or "",
-        stopped_at=row.stopped_at,
-        released_by=row.released_by or "",
-        released_at=row.released_at,
-        may_release=may_release,
-    )
 
 
 def notice_count(counts: Mapping[NoticeKind, int]) -> NoticeCount:

@@ -187,6 +187,7 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
         ReplyState.SENT: [],
         ReplyState.FAILED: ["resend", "withdraw"],
         ReplyState.UNCERTAIN: ["found", "resend", "withdraw"],
+        ReplyState.HELD: ["withdraw"],
         ReplyState.WITHDRAWN: [],
     }
 

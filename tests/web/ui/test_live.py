@@ -94,7 +94,8 @@ async def test_what_happened_in_a_gap_is_told_on_return(parts: WebParts, town: T
     before = await cursor_now(parts)
     await take(parts, operator, town.appeal.number)
     events = await heard(Stream(parts, operator, token="t"), before, until="appeals")
-    assert ("appeals", {"numbers": [town.number]}) in [event[:2] for event in events]
+    told = [event[1]["numbers"] for event in events if event[0] == "appeals"]
+    assert any(town.number in numbers for numbers in told)  # something else may be told once more: never too little
     seen = LiveCursor.parse(next(ident for name, _, ident in events if name == "appeals"))
     again = await heard(Stream(parts, operator, token="t"), seen, until="counts")
     assert [name for name, _, _ in again] == ["counts"]
@@ -120,8 +121,18 @@ async def test_an_agency_hears_that_an_appeal_has_gone(parts: WebParts, town: To
 
 async def test_counts_come_first_and_only_when_they_change(parts: WebParts, town: Town) -> None:
     coordinator, operator = await access_of(parts, town, "coordinator"), await access_of(parts, town, "operator")
-    assert (await heard(Stream(parts, coordinator, token="t"), None, until="counts"))[0][1] == {"triage": 1, "overdue": 0, "near": 0}
-    assert (await heard(Stream(parts, operator, token="t"), None, until="counts"))[0][1] == {"triage": None, "overdue": 0, "near": 0}
+    assert (await heard(Stream(parts, coordinator, token="t"), None, until="counts"))[0][1] == {
+        "triage": 1,
+        "overdue": 0,
+        "near": 0,
+        "stops": "",
+    }
+    assert (await heard(Stream(parts, operator, token="t"), None, until="counts"))[0][1] == {
+        "triage": None,
+        "overdue": 0,
+        "near": 0,
+        "stops": "",
+    }
     stream = Stream(parts, coordinator, token="t")
     assert parsed(await stream._look(everything=True))
     assert await stream._look(everything=True) == b""
