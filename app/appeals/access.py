@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app.kernel.errors import ForbiddenError
+
 if TYPE_CHECKING:
-    from app.people.rules import Access
+    from app.people.rules import Access, Permission
 
 # Fits any statement that names the appeal `a`; the parameters come from `scope_of`.
 VISIBLE = "(a.agency_id = ANY (:scope_agencies) OR a.territory_id = ANY (:scope_territories))"
@@ -24,3 +26,10 @@ def visible_to(access: Access) -> tuple[str, dict[str, Any]]:
     if not agencies:
         return "a.territory_id = ANY (:scope_territories)", {"scope_territories": territories}
     return VISIBLE, {"scope_agencies": agencies, "scope_territories": territories}
+
+
+def require_reach(access: Access, permission: Permission, *, agency_id: int, territory_id: int) -> None:
+    """Raise ForbiddenError unless a role with this permission goes as far as this agency or territory."""
+    access.require(permission)
+    if not access.reaches(permission, agency_id=agency_id, territory_id=territory_id):
+        raise ForbiddenError("access.scope", "This agency is outside your scope.", field="agency")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import text
 
+from app.appeals.access import require_reach
 from app.appeals.intake import Looked, Opened, nearest_due, open_batch
-from app.appeals.service import require_reach
 from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.appeals import answers, history
-from app.appeals.access import visible_to
+from app.appeals import history
+from app.appeals.access import require_reach, visible_to
 from app.appeals.intake import nearest_due
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, after
 from app.audit import service as audit
-from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import service as replies
-from app.replies.rules import ReplyState
 from app.sla import service as sla
 from app.sla.rules import StopCause
 from app.sources.rules import storable
@@ -76,7 +75,7 @@ async def hold(session: WriteSession, access: Access, *, number: int, permission
     return Held(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001 - SQLAlchemy's documented name
 
 
-async def _advance(session: WriteSession, held: Held, act: Act, now: datetime, /, **columns: Any) -> Status:  # noqa: ANN401 - column values
+async def advance(session: WriteSession, held: Held, act: Act, now: datetime, /, **columns: Any) -> Status:  # noqa: ANN401 - column values
     """Move to the status that follows; further columns are set beside it. Raises ConflictError when it cannot happen."""
     status = after(act, held.status)
     assignments = "".join(f", {name} = :{name}" for name in columns)  # names come from this file only
@@ -87,9 +86,10 @@ async def _advance(session: WriteSession, held: Held, act: Act, now: datetime, /
     return status
 
 
-async def _record(
+async def record_act(
     session: WriteSession, held: Held, access: Access, act: Act, now: datetime, data: Mapping[str, object] | None = None
 ) -> None:
+    """Say in the history and in the trail what somebody did."""
     event = history.Event(appeal_id=held.id, act=act, cycle=held.cycle, operator_id=access.operator_id, occurred_at=now, data=data or {})
     await history.record(session, [event])
     await audit.record(session, operator_id=access.operator_id, act=f"appeal.{act.value}", subject="appeal", subject_id=held.id)
@@ -100,9 +100,9 @@ async def take(session: WriteSession, access: Access, *, number: int, now: datet
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK)
     if held.operator_id == access.operator_id and held.status is not Status.NEW:
         return
-    await _advance(session, held, Act.TAKEN, now, operator_id=access.operator_id)
+    await advance(session, held, Act.TAKEN, now, operator_id=access.operator_id)
     await _assign(session, held, access, now)
-    await _record(session, held, access, Act.TAKEN, now)
+    await record_act(session, held, access, Act.TAKEN, now)
 
 
 async def _assign(session: WriteSession, held: Held, access: Access, now: datetime) -> None:
@@ -135,7 +135,7 @@ async def route(
     if not known:
         raise InvalidError("appeal.agency", "There is no such agency: choose one from the list.", field="agency")
     # History first: afterwards the appeal may be out of our sight, and so out of our pen.
-    await _record(
+    await record_act(
         session,
         held,
         access,
@@ -159,9 +159,9 @@ async def set_topic(session: WriteSession, access: Access, *, number: int, topic
     known = await session.scalar(text("SELECT true FROM topic WHERE id = :id"), {"id": topic_id})
     if not known:
         raise InvalidError("appeal.topic", "There is no such topic: choose one from the list.", field="topic")
-    await _advance(session, held, Act.TOPIC_SET, now, topic_id=topic_id)
+    await advance(session, held, Act.TOPIC_SET, now, topic_id=topic_id)
     await _correct(session, held, access, topic_id=topic_id, agency_id=held.agency_id)
-    await _record(session, held, access, Act.TOPIC_SET, now, {"from": held.topic_id, "topic": topic_id})
+    await record_act(session, held, access, Act.TOPIC_SET, now, {"from": held.topic_id, "topic": topic_id})
 
 
 async def _correct(
@@ -190,10 +190,10 @@ async def dismiss(
     """It was nothing to answer: it leaves the SLA population."""
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
     await _no_answer_under_way(session, held)
-    await _advance(session, held, Act.DISMISSED, now, closed_at=now, close_reason=reason.value, due_at=None)
+    await advance(session, held, Act.DISMISSED, now, closed_at=now, close_reason=reason.value, due_at=None)
     await _stop(session, held, now, StopCause.DISMISSED)
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=held.agency_id, is_appeal=False)
-    await _record(session, held, access, Act.DISMISSED, now, {"reason": reason.value})
+    await record_act(session, held, access, Act.DISMISSED, now, {"reason": reason.value})
 
 
 async def close(
@@ -206,9 +206,9 @@ async def close(
             "appeal.unanswered", "Answer the citizen first, or say that no answer is possible on the platform.", field="reason"
         )
     await _no_answer_under_way(session, held)
-    await _advance(session, held, Act.CLOSED, now, closed_at=now, close_reason=reason.value, due_at=None)
+    await advance(session, held, Act.CLOSED, now, closed_at=now, close_reason=reason.value, due_at=None)
     await _stop(session, held, now, StopCause.CLOSED)
-    await _record(session, held, access, Act.CLOSED, now, {"reason": reason.value})
+    await record_act(session, held, access, Act.CLOSED, now, {"reason": reason.value})
 
 
 async def _no_answer_under_way(session: WriteSession, held: Held) -> None:
@@ -243,7 +243,7 @@ async def reopen(
     columns = {"cycle": cycle, "closed_at": None, "close_reason": None, "answered_at": None, "due_at": nearest_due(timers)}
     try:
         async with session.begin_nested():
-            await _advance(session, held, Act.REOPENED, now, **columns)
+            await advance(session, held, Act.REOPENED, now, **columns)
     except IntegrityError as error:  # one that another agency holds, out of our sight, or that was opened at this moment
         raise ConflictError("appeal.newer", "The author's newer appeal in this thread is open: work on that one.") from error
     await sla.start_timers(session, [(held.id, cycle, timer) for timer in timers])
@@ -275,8 +275,8 @@ async def note(session: WriteSession, access: Access, *, number: int, words: str
         text("INSERT INTO appeal_note (appeal_id, operator_id, text, recorded_at) VALUES (:id, :operator, :words, :now) RETURNING id"),
         {"id": held.id, "operator": access.operator_id, "words": clean, "now": now},
     )
-    await _advance(session, held, Act.NOTED, now)
-    await _record(session, held, access, Act.NOTED, now, {"note": row.scalar_one()})
+    await advance(session, held, Act.NOTED, now)
+    await record_act(session, held, access, Act.NOTED, now, {"note": row.scalar_one()})
 
 
 async def answer(
@@ -309,11 +309,11 @@ async def answer(
         now=now,
     )
     if held.operator_id is None:  # who answers it holds it
-        await _advance(session, held, Act.REPLY_QUEUED, now, operator_id=access.operator_id)
+        await advance(session, held, Act.REPLY_QUEUED, now, operator_id=access.operator_id)
         await _assign(session, held, access, now)
     else:
-        await _advance(session, held, Act.REPLY_QUEUED, now)
-    await _record(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
+        await advance(session, held, Act.REPLY_QUEUED, now)
+    await record_act(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
     return reply_id
 
 
@@ -338,54 +338,6 @@ async def _target(session: WriteSession, held: Held, comment_id: int | None) -> 
     return target
 
 
-async def decide_reply(
-    session: WriteSession, access: Access, *, reply_id: int, decision: str, published_at: datetime | None = None, now: datetime
-) -> int:
-    """What a person says of an answer that failed or whose outcome is unknown; the appeal's number.
-
-    `decision`: "resend", "withdraw", or "found" (it stands on the platform, since `published_at`; when that is not said, since
-    we tried, or as far as anybody knows since now). What lies before our try or after now is taken for the nearer of the two.
-    """
-    row = (
-        await session.execute(
-            text(
-                "SELECT a.number, r.state, r.attempts, r.first_tried_at FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id"
-            ),
-            {"id": reply_id},
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
-    held = await hold(session, access, number=row.number, permission=Permission.APPEAL_WORK)
-    if decision == "resend":
-        _may_send(access, held, row.state)
-        await replies.resend(session, reply_id=reply_id, operator_id=access.operator_id, now=now)
-        await _advance(session, held, Act.REPLY_QUEUED, now)
-        await _record(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "again": True})
-    elif decision == "withdraw":
-        await replies.withdraw(session, reply_id=reply_id, now=now)
-        await _advance(session, held, Act.REPLY_WITHDRAWN, now)
-        await _record(session, held, access, Act.REPLY_WITHDRAWN, now, {"reply": reply_id})
-    elif decision == "found":
-        tried_at = row.first_tried_at or now
-        stands_since = min(max(published_at or (tried_at if row.attempts == 1 else now), tried_at), now)
-        await replies.confirm(session, reply_id=reply_id, published_at=stands_since)
-        await answers.record_answer(
-            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=stands_since, operator_id=access.operator_id,
-            now=now,
-        )  # fmt: skip
-        await audit.record(session, operator_id=access.operator_id, act="reply.found", subject="reply", subject_id=reply_id)
-    else:
-        raise InvalidError("reply.decision", "Say resend, withdraw or found.", field="decision")
-    return held.number
-
-
-def _may_send(access: Access, held: Held, state: str) -> None:
-    """Whoever ran into a limit must not let themselves go on: a coordinator does."""
-    if state == ReplyState.HELD:
-        require_reach(access, Permission.PUBLISHING_STOP, agency_id=held.agency_id, territory_id=held.territory_id)
-
-
 def _words(words: str, limit: int, field: str) -> str:
     clean = storable(words)[0].strip()
     if not clean:
@@ -399,10 +351,3 @@ def _words(words: str, limit: int, field: str) -> str:
             limit=limit,
         )
     return clean
-
-
-def require_reach(access: Access, permission: Permission, *, agency_id: int, territory_id: int) -> None:
-    """Raise ForbiddenError unless a role with this permission goes as far as this agency or territory."""
-    access.require(permission)
-    if not access.reaches(permission, agency_id=agency_id, territory_id=territory_id):
-        raise ForbiddenError("access.scope", "This agency is outside your scope.", field="agency")

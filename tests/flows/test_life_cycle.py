@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.appeals import service as appeals
+from app.appeals import outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
@@ -308,7 +308,7 @@ class Life(RuleBasedStateMachine):
         if standing is not None:
             decision, at = "found", standing.published_at
         self._act(
-            lambda session: appeals.decide_reply(
+            lambda session: outcomes.decide_reply(
                 session, self.town.coordinator, reply_id=reply["id"], decision=decision, published_at=at, now=self.town.clock.now()
             ),
             self.town.coordinator,

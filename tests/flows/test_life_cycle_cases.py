@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.appeals import service as appeals
+from app.appeals import outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
@@ -94,7 +94,7 @@ async def test_an_old_answer_heard_of_late_does_not_answer_the_new_question(town
     (reply,) = await rows("SELECT id FROM reply WHERE state = 'uncertain'")
     now = town.clock.now()
     async with town.web.write(operator_id=town.operator.operator_id) as session:
-        await appeals.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=published, now=now)
+        await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=published, now=now)
     assert [(row.status, row.cycle) for row in await rows("SELECT status, cycle FROM appeal")] == [("new", 2)]
     assert [row.cycle for row in await rows("SELECT cycle FROM sla_timer WHERE stopped_at IS NULL")] == [2]
     assert (await acts(rows))[-1] == ("reply_sent", 1)
@@ -204,7 +204,7 @@ async def test_an_answer_that_a_person_found_gets_its_id_when_it_is_read(town: T
     (reply,) = await rows("SELECT id, first_tried_at FROM reply")
     town.pass_time(3600)
     async with town.web.write(operator_id=town.operator.operator_id) as session:
-        await appeals.decide_reply(session, town.operator, reply_id=reply.id, decision="found", now=town.clock.now())
+        await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="found", now=town.clock.now())
     assert [row.stopped_at for row in await rows("SELECT stopped_at FROM sla_timer")] == [reply.first_tried_at]
     await town.bring_in()
     (stored,) = await rows("SELECT state, by_hand, external_id FROM reply")
@@ -226,7 +226,7 @@ async def test_nobody_can_say_that_it_stood_before_we_tried_or_stands_in_the_fut
     town.pass_time(3600)
     now = town.clock.now()
     async with town.web.write(operator_id=town.operator.operator_id) as session:
-        await appeals.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=now + said, now=now)
+        await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=now + said, now=now)
     expected = {"tried": reply.first_tried_at, "now": now}[stands]
     assert [row.published_at for row in await rows("SELECT published_at FROM reply")] == [expected]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.appeals import service as appeals
+from app.appeals import outcomes, service as appeals
 from app.kernel.errors import ConflictError
 from app.replies import service as replies
 from connectors.contract import AccessLost, OutcomeUnknown, Rejected, TryLater
@@ -62,7 +62,7 @@ async def test_a_refusal_goes_to_a_person_who_sends_again(town: Town, rows: Rows
     assert code in {"comments_closed", "captcha"}
     (reply,) = await rows("SELECT id FROM reply")
     async with town.web.write(operator_id=town.operator.operator_id) as session:
-        await appeals.decide_reply(session, town.operator, reply_id=reply.id, decision="resend", now=town.clock.now())
+        await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="resend", now=town.clock.now())
     await town.outbound().send_due()
     assert (await _state(rows))[0] == "sent"
     assert len(town.world.answers) == 1
@@ -104,7 +104,7 @@ async def test_what_nobody_can_tell_goes_to_a_person(town: Town, rows: Rows) -> 
     (reply,) = await rows("SELECT id FROM reply")
     at = town.clock.now() - timedelta(minutes=59)
     async with town.web.write(operator_id=town.operator.operator_id) as session:
-        await appeals.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=at, now=town.clock.now())
+        await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="found", published_at=at, now=town.clock.now())
     (timer,) = await rows("SELECT stopped_at FROM sla_timer")
     assert timer.stopped_at == at
     assert len(town.world.answers) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from app.appeals import service as appeals
+from app.appeals import outcomes
 from app.flows.outbound import Outbound
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.people.queries import access_of_operator
@@ -151,9 +151,9 @@ async def test_a_runaway_waits_for_a_coordinator_and_nothing_is_lost(town: Town,
     (held,) = await rows("SELECT id FROM reply WHERE state = 'held'")
     with pytest.raises(ForbiddenError, match=r"publishing\.stop"):
         async with town.web.write(operator_id=town.operator.operator_id) as session:
-            await appeals.decide_reply(session, town.operator, reply_id=held.id, decision="resend", now=town.clock.now())
+            await outcomes.decide_reply(session, town.operator, reply_id=held.id, decision="resend", now=town.clock.now())
     async with town.web.write(operator_id=town.coordinator.operator_id) as session:
-        await appeals.decide_reply(session, town.coordinator, reply_id=held.id, decision="resend", now=town.clock.now())
+        await outcomes.decide_reply(session, town.coordinator, reply_id=held.id, decision="resend", now=town.clock.now())
     await worker.send_due()
     assert [row.state for row in await rows("SELECT state FROM reply ORDER BY id")] == ["sent", "sent"]
     (sent,) = await rows("SELECT operator_id, data FROM appeal_event WHERE act = 'reply_sent' ORDER BY id DESC LIMIT 1")

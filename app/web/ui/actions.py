@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import service
+from app.appeals import outcomes, service
 from app.appeals.correction import correct_topic
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.appeals.queries import card
@@ -177,7 +177,7 @@ async def resolve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
         found = row_number(reply_id)
         if found is None:
             raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
-        return await service.decide_reply(session, visit.access, reply_id=found, decision=form.text("decision"), now=visit.now)
+        return await outcomes.decide_reply(session, visit.access, reply_id=found, decision=form.text("decision"), now=visit.now)
 
     return await _done(visit, work)
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app.appeals.filters import format_number
+from app.bootstrap import newest_migration
 from app.kernel import log
 from app.kernel.live import Live
 from app.kernel.parts import WebParts
@@ -60,7 +61,7 @@ def parts(web_db: Database, database_url: URL, clock: FixedClock) -> WebParts:
     return make_parts(web_db, database_url, clock)
 
 
-def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool = False, migration: str = "0001") -> WebParts:
+def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool = False, migration: str | None = None) -> WebParts:
     """Parts over this database."""
     return WebParts(
         clock=clock,
@@ -72,7 +73,7 @@ def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool 
         session_hours=12,
         secure_cookies=secure,
         public_url="https://otklik.example" if secure else None,
-        migration=migration,
+        migration=migration or newest_migration(),
     )
 
 
