@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL, Connection
 
+COPY_DATABASE = 'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
+"""Files are copied as files: twice as fast as through the log, and the checkpoints that it needs cost nothing in memory."""
+_ROOM_BYTES = 4_000_000_000
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -85,7 +89,8 @@ def cluster() -> URL:
     if given:
         admin = make_url(given).set(drivername="postgresql+asyncpg")
     else:
-        home = Path(tempfile.gettempdir()) / f"otklik-tests-{os.getuid()}"
+        checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]  # two checkouts under test are none of each other's business
+        home = _fast_place() / f"otklik-tests-{os.getuid()}-{checkout}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its socket directory's name
             admin = start_embedded(home)
@@ -95,10 +100,19 @@ def cluster() -> URL:
     return admin
 
 
+def _fast_place() -> Path:
+    """In memory where the machine has room: a database of its own for each test is three hundred new files."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of ours is made in it, as in the temporary directory
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
 async def _unsafe_but_fast(admin: URL) -> None:
     connection = await asyncpg.connect(plain(admin))
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # memory is not for history that nobody reads
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
 
@@ -116,7 +130,7 @@ async def database_url(cluster: URL, template: str) -> AsyncIterator[URL]:
     """The owner's URL of a migrated database that only this test uses."""
     name = f"t_{uuid4().hex[:16]}"
     connection = await asyncpg.connect(plain(cluster))
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await connection.execute(COPY_DATABASE.format(name=name, template=template))
     try:
         yield cluster.set(database=name)
     finally:

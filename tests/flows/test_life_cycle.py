@@ -26,7 +26,7 @@ from app.sla.rules import Promise
 from app.triage.rules import Kind
 from connectors.contract import AccessLost, Attachment, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.fake import FakeWorld
-from tests.conftest import plain
+from tests.conftest import COPY_DATABASE, plain
 from tests.factories import MORNING
 from tests.flows.life_cycle_laws import Laws
 from tests.flows.life_cycle_town import Crash, Fuse, found_town
@@ -122,7 +122,7 @@ class Life(RuleBasedStateMachine):
 
     async def _found(self, clock: FixedClock) -> None:
         self.admin = await asyncpg.connect(plain(self.cluster))
-        await self.admin.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "{self.template}"')
+        await self.admin.execute(COPY_DATABASE.format(name=self.name, template=self.template))
         url = self.cluster.set(database=self.name)
         self.town = await found_town(url, self.world, clock, self.fuse)
         self.laws = Laws(connection=await asyncpg.connect(plain(url)), world=self.world)

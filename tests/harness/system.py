@@ -19,6 +19,7 @@ from app.cli.sample import WORLD, SignIn, seed_sample, sign_ins
 from app.people.rules import Grant, Role
 from app.people.staff import create_service_token
 from app.settings import Settings
+from tests.conftest import COPY_DATABASE
 from tests.harness.program import Program, free_port
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ async def seeded_database(cluster: URL, template: str) -> AsyncIterator[URL]:
     """A migrated database that is marked as the program's own, so that the sample region may go in."""
     name = f"t_{uuid4().hex[:16]}"
     connection = await asyncpg.connect(bootstrap.plain(cluster))
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await connection.execute(COPY_DATABASE.format(name=name, template=template))
     url = cluster.set(database=name)
     try:
         await bootstrap.set_mark(url, bootstrap.CREATED_MARK)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.kernel.db import Database, DatabaseRole, make_engine
 from app.sources.store import Stored, store_batch
 from connectors.contract import AuthorSnapshot, Batch, CommentSnapshot, Deletion, PostSnapshot, Unreadable, WholeThread
-from tests.conftest import plain
+from tests.conftest import COPY_DATABASE, plain
 from tests.factories import make_page
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ async def _compare(cluster: URL, template: str, told: Sequence[Observation], par
     for stream in ([told], parts):
         name = f"t_{uuid4().hex[:16]}"
         admin = await asyncpg.connect(plain(cluster))
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await admin.execute(COPY_DATABASE.format(name=name, template=template))
         owner = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests"))
         worker = Database(make_engine(cluster.set(database=name), role=DatabaseRole.WORKER, pool_size=0, application="tests"))
         try:
