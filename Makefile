@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ROOT := $(CURDIR)
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean chromium
+.PHONY: help run test check bench fuzz clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,10 +21,11 @@ test: $(VENV)/dev.stamp chromium ## Run all tests
 	  $(BIN)/python -m pytest -q "$$@" || failed="$$failed $$name"; \
 	  echo "== $$name: $$(( $$(date +%s) - began )) s"; \
 	}; \
-	phase "unit, app, web" -n 2 -m "not flows and not chaos and not browser and not wheel"; \
+	phase "unit, app, web" -n 2 -m "not flows and not chaos and not browser and not wheel and not fuzz"; \
 	phase "flows" -n 2 -m "flows and not chaos and not browser"; \
 	phase "chaos" -m chaos; \
 	phase "browser" -m browser; \
+	phase "fuzz" -m fuzz; \
 	phase "wheel" -m wheel; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; echo "All tests passed."
 
@@ -39,6 +40,12 @@ check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, template
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios to a floor taken in the same run
 	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# FUZZ_SECONDS says how long the API is asked; the readers of platforms' answers get fifty times their examples.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/dev.stamp ## Send made-up requests and platform answers, for some twenty minutes
+	$(BIN)/python -m pytest -q -m fuzz tests/fuzz --fuzz-seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m pytest -q tests/connectors --hypothesis-profile long --timeout 1800 -m "not flows"
 
 clean: ## Remove the virtual environment and caches (never the data in var)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

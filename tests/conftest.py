@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings
 
 from app.kernel.clock import FixedClock
 from app.kernel.db import Database, DatabaseRole, make_engine
@@ -47,6 +48,14 @@ def _fingerprint() -> str:
         if path.suffix in {".py", ".sql"}:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+settings.register_profile("long", max_examples=5_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long made-up requests are sent to the running service."""
+    parser.addoption("--fuzz-seconds", type=int, default=30, help="seconds of made-up requests in tests/fuzz")
 
 
 def plain(url: URL) -> str:

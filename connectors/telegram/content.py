@@ -73,22 +73,33 @@ def text_of(message: Json) -> str:
 
 
 def _strings(value: object) -> list[str]:
-    """What stands under every key `text`, however deep, in order: a string for each."""
-    if isinstance(value, list):
-        return [text for item in value for text in _strings(item)]
-    if not is_object(value):
-        return []
-    texts = ([_flat(inner)] if key == "text" else _strings(inner) for key, inner in value.items())
-    return [text for found in texts for text in found if text]
+    """What stands under every key `text`, however deep, in order: a string for each. Without recursion: depth is the platform's."""
+    found: list[str] = []
+    waiting: list[tuple[bool, object]] = [(False, value)]
+    while waiting:
+        is_text, one = waiting.pop()
+        if is_text:
+            found.append(_flat(one))
+        elif isinstance(one, list):
+            waiting += [(False, item) for item in reversed(one)]
+        elif is_object(one):
+            waiting += [(key == "text", inner) for key, inner in reversed(one.items())]
+    return [text for text in found if text]
 
 
 def _flat(value: object) -> str:
     """A rich text, which is a string, or a list of rich texts, or one dressed in a style."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(_flat(item) for item in value)
-    return _flat(value.get("text")) if is_object(value) else ""
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, list):
+            waiting += reversed(one)
+        elif is_object(one):
+            waiting.append(one.get("text"))
+    return "".join(found)
 
 
 def attachments(message: Json) -> tuple[Attachment, ...]:

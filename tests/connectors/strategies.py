@@ -7,7 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +30,11 @@ JSON: SearchStrategy[object] = st.recursive(
 )
 TEXT = st.text(st.characters(), max_size=60)
 """Any characters, NUL and lone surrogates included."""
+
+
+def examples(count: int) -> settings:
+    """So many examples; a Hypothesis profile that asks for more than the usual hundred multiplies them."""
+    return settings(deadline=None, max_examples=max(1, count * settings().max_examples // 100))
 
 
 def fixtures(platform: str) -> dict[str, object]:

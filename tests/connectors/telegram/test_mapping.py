@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from connectors.contract import Attachment, CommentSnapshot, PageRef, PostSnapshot
 from connectors.payload import OddError
 from connectors.telegram import mapping
 from connectors.telegram.links import chat_of
-from tests.connectors.strategies import JSON, TEXT, damaged, fixtures
+from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 
 RECORDED: dict[str, Any] = fixtures("telegram")
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
@@ -190,7 +190,7 @@ def test_what_a_link_names(link: str, chat: str | None) -> None:
     assert chat_of(link) == chat
 
 
-@settings(deadline=None)
+@examples(100)
 @given(text=TEXT)
 def test_no_character_is_lost(text: str) -> None:
     for key in ("text", "caption"):
@@ -200,7 +200,7 @@ def test_no_character_is_lost(text: str) -> None:
         assert mapping.updates(update, SEEN).comments[0].text == text
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(rows=JSON | damaged([answer["result"][0] for answer in RECORDED.values()]))
 def test_any_answer_is_read_or_refused(rows: object) -> None:
     """Nothing but OddError, and no update disappears."""
@@ -221,7 +221,7 @@ def _is_forward(row: object) -> bool:
     return isinstance(message, dict) and message.get("is_automatic_forward") is True
 
 
-@settings(deadline=None)
+@examples(100)
 @given(answer=JSON)
 def test_the_other_mappings_read_or_refuse(answer: object) -> None:
     for read in (lambda: mapping.sent(answer), lambda: mapping.page_snapshot(answer, answer, credential_key="bot")):

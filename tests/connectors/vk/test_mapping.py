@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from connectors.contract import CommentSnapshot, Deletion, PageRef, PostRef, Unreadable
 from connectors.payload import OddError
 from connectors.vk import mapping
 from connectors.vk.links import Named, named
-from tests.connectors.strategies import JSON, TEXT, damaged, fixtures
+from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ def test_what_a_link_names(link: str, expected: Named | None) -> None:
     assert named(link) == expected
 
 
-@settings(deadline=None)
+@examples(100)
 @given(text=TEXT)
 def test_no_character_is_lost(text: str) -> None:
     answer = deepcopy(RECORDED["wall.getComments"])
@@ -152,7 +152,7 @@ def test_no_character_is_lost(text: str) -> None:
     assert read["12"].text == text
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(answer=JSON | damaged(RECORDED["wall.getComments"]))
 def test_any_answer_is_read_or_refused(answer: object) -> None:
     """Nothing but OddError, and no row disappears: each is a snapshot, a deletion or unreadable."""
@@ -173,7 +173,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(walls=JSON | damaged(RECORDED["wall.get"]), pages=JSON | damaged(RECORDED["groups.getById"]), any_one=JSON)
 def test_the_other_mappings_read_or_refuse(walls: object, pages: object, any_one: object) -> None:
     ref = PostRef(page=PageRef(external_id="-500"), external_id="3")

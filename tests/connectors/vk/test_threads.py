@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from connectors.vk import mapping, threads
+from tests.connectors.strategies import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,7 +130,7 @@ def act(wall: Wall, what: str, which: int) -> None:
         wall.delete(living[which % len(living)])
 
 
-@settings(deadline=None)
+@examples(100)
 @given(shape=SHAPES, page=st.integers(2, 12))
 def test_a_quiet_post_is_read_whole(shape: list[int], page: int) -> None:
     wall = build(shape)
@@ -138,7 +139,7 @@ def test_a_quiet_post_is_read_whole(shape: list[int], page: int) -> None:
     assert is_whole(batches)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(shape=SHAPES, page=st.integers(2, 12), acts=ACTS)
 def test_nothing_that_stood_there_is_missed(shape: list[int], page: int, acts: list[tuple[str, int]]) -> None:
     wall = build(shape)
@@ -153,7 +154,7 @@ def test_nothing_that_stood_there_is_missed(shape: list[int], page: int, acts: l
     assert before & wall.living() <= found(batches)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(shape=SHAPES, page=st.integers(2, 12), acts=ACTS)
 def test_pages_cut_short_never_lead_to_a_false_claim(shape: list[int], page: int, acts: list[tuple[str, int]]) -> None:
     wall = build(shape, filters=True)
@@ -164,7 +165,7 @@ def test_pages_cut_short_never_lead_to_a_false_claim(shape: list[int], page: int
         assert wall.living() <= found(batches)
 
 
-@settings(deadline=None)
+@examples(100)
 @given(shape=SHAPES.filter(bool), page=st.integers(2, 12), which=st.integers(0, 13))
 def test_one_thread_alone(shape: list[int], page: int, which: int) -> None:
     wall = build(shape)

@@ -1,0 +1,148 @@
+"""Whatever a platform sends, each reader of it answers or refuses in the contract's words: no crash, nothing lost.
+
+A reader that somebody adds to a platform's package must stand in READERS, or the first test fails. `make fuzz` runs all
+of tests/connectors with fifty times the examples.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from connectors import payload
+from connectors.contract import ConnectorError, PageRef, PostRef
+from connectors.payload import OddError
+from connectors.registry import load
+from connectors.telegram import content, errors as telegram_errors, links as telegram_links, mapping as telegram
+from connectors.vk import attachments as vk_attachments, errors as vk_errors, links as vk_links, mapping as vk
+from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
+
+NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+POST = PostRef(page=PageRef(external_id="-500"), external_id="3")
+UNDER = vk.Under(page_external_id="-500", post_external_id="3", observed_at=NOW)
+SEEN = telegram.watch([PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW)
+RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "telegram")}
+
+Reader = Callable[[Any], object]
+# Module and function → how it is called with something of the platform's.
+READERS: dict[tuple[str, str], Reader] = {
+    ("vk.mapping", "comments_page"): lambda answer: vk.comments_page(answer, UNDER),
+    ("vk.mapping", "comment_of"): lambda answer: vk.comment_of(answer, UNDER, 11),
+    ("vk.mapping", "wall_posts"): lambda answer: vk.wall_posts(answer, page_external_id="-500", observed_at=NOW),
+    ("vk.mapping", "post_counts"): lambda answer: vk.post_counts(answer, asked=[POST], observed_at=NOW),
+    ("vk.mapping", "page_snapshot"): vk.page_snapshot,
+    ("vk.mapping", "resolved"): vk.resolved,
+    ("vk.attachments", "attachments"): vk_attachments.attachments,
+    ("telegram.mapping", "updates"): lambda answer: telegram.updates(answer, SEEN),
+    ("telegram.mapping", "sent"): telegram.sent,
+    ("telegram.mapping", "page_snapshot"): lambda answer: telegram.page_snapshot(answer, answer, credential_key="bot"),
+    ("telegram.content", "attachments"): lambda answer: content.attachments(answer if isinstance(answer, dict) else {"text": answer}),
+    ("telegram.content", "text_of"): lambda answer: content.text_of(answer if isinstance(answer, dict) else {"rich_message": answer}),
+    ("telegram.content", "is_written"): lambda answer: content.is_written(answer if isinstance(answer, dict) else {}),
+    ("telegram.content", "is_service"): lambda answer: content.is_service(answer if isinstance(answer, dict) else {}),
+}
+# These read no answer: they make something of our own values, or are covered by the tests of words below.
+OF_OURS = {
+    ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
+}  # fmt: skip
+
+
+def _platforms() -> list[str]:
+    """Every platform that the product speaks to, ours as a stranger's."""
+    return sorted(name for name in load(None) if find_spec(f"connectors.{name}.mapping") is not None)
+
+
+def test_every_reader_of_a_platform_s_answers_is_fuzzed() -> None:
+    found = set()
+    for platform in _platforms():
+        for part in ("mapping", "attachments", "content", "push", "webhook"):
+            if find_spec(f"connectors.{platform}.{part}") is not None:
+                module = import_module(f"connectors.{platform}.{part}")
+                functions = inspect.getmembers(module, inspect.isfunction)
+                found |= {(f"{platform}.{part}", name) for name, one in functions if one.__module__ == module.__name__ and name[0] != "_"}
+    assert found == set(READERS) | OF_OURS, f"{sorted(found ^ (set(READERS) | OF_OURS))}: put a new reader into READERS"
+    assert {"vk", "telegram"} <= set(_platforms())
+
+
+def _answers(platform: str) -> st.SearchStrategy[object]:
+    recorded = RECORDED.get(platform, {})
+    values = [one["result"] if isinstance(one, dict) and "result" in one else one for one in recorded.values()]
+    return st.one_of(JSON, *(damaged(one) for one in values))
+
+
+@pytest.mark.parametrize(("module", "name"), sorted(READERS))
+def test_anything_is_read_or_refused(module: str, name: str) -> None:
+    read = READERS[module, name]
+
+    @examples(60)
+    @given(answer=_answers(module.split(".", maxsplit=1)[0]))
+    def read_or_refused(answer: object) -> None:
+        with suppress(OddError):
+            read(answer)
+
+    read_or_refused()
+
+
+@examples(100)
+@given(walls=st.one_of(JSON, damaged(RECORDED["vk"]["wall.get"])))
+def test_no_post_is_lost(walls: object) -> None:
+    try:
+        found = vk.wall_posts(walls, page_external_id="-500", observed_at=NOW)
+    except OddError:
+        return
+    assert isinstance(walls, dict)
+    assert len(found.posts) + len(found.unreadable) == len(walls["items"])
+
+
+@examples(100)
+@given(body=st.one_of(st.binary(max_size=60), JSON.map(lambda value: json.dumps(value, allow_nan=True).encode())))
+def test_bytes_are_read_without_a_guess_and_kept(body: bytes) -> None:
+    """Whatever is no UTF-8 comes back byte for byte, and whatever was parsed can be kept."""
+    try:
+        value = json.loads(payload.readable_json(body))
+    except ValueError:
+        return
+    kept = payload.to_bytes(value)
+    assert kept
+    assert json.dumps(json.loads(kept)) == json.dumps(value)
+
+
+def test_an_answer_nested_beyond_measure_crashes_nothing() -> None:
+    deep: object = "x"
+    for _ in range(50_000):
+        deep = [deep]
+    for read in READERS.values():
+        with suppress(OddError):
+            read(deep)
+            read({"items": [deep], "count": 1, "text": deep, "attachments": deep})
+            read([{"update_id": 1, "message": deep}])
+
+
+@examples(100)
+@given(number=st.integers(), status=st.integers(100, 599), words=TEXT, raw=st.binary(max_size=20), sending=st.booleans())
+def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, words: str, raw: bytes, sending: bool) -> None:  # noqa: FBT001 - given by Hypothesis
+    scene = vk_errors.Scene(sending=sending, credential_key="k", time_scale=1.0)
+    there = telegram_errors.Scene(sending=sending, credential_key="k", time_scale=1.0)
+    for error in (
+        vk_errors.from_number(number, words, raw=raw, scene=scene),
+        vk_errors.from_status(status, raw=raw, scene=scene),
+        telegram_errors.from_status(status, words, raw=raw, scene=there),
+        telegram_errors.too_many(number, there),
+    ):
+        assert isinstance(error, ConnectorError)
+
+
+@examples(100)
+@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me)/[^\n]{0,40}")))
+def test_any_address_names_something_or_nothing(link: str) -> None:
+    vk_links.named(link)
+    telegram_links.chat_of(link)

@@ -1,0 +1,1 @@
+"""Made-up requests against the running service, for as long as one wishes."""
