@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.routing import APIRoute
 
-from app.people.rules import Permission
+from app.people.rules import Permission, Role
 from app.replies.rules import ReplyState
 from app.web.app import PUBLIC
 from app.web.deps import Requires
@@ -27,7 +27,10 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """One request. `path` fills the route's parameters; `also`: a permission that is asked for inside the route."""
+    """One request. `path` fills the route's parameters; `also`: a permission that is asked for inside the route.
+
+    `shared`: whose matter it is wherever it lies.
+    """
 
     method: str
     route: str
@@ -37,6 +40,7 @@ class Ask:
     json: Mapping[str, Any] | None = None
     part: bool = False
     also: Permission | None = None
+    shared: frozenset[Role] = frozenset()
 
     @property
     def address(self) -> str:
@@ -53,7 +57,7 @@ class Ask:
 
 
 # Parameters of an address that name something secret, and values that name nothing at all.
-NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993"}
+NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
 # Parameters of an address that name nothing secret.
 HARMLESS = frozenset({"action"})
 
@@ -123,6 +127,14 @@ def _acts(town: Town) -> Iterable[Ask]:
     for state, decision in ((ReplyState.FAILED, "resend"), (ReplyState.UNCERTAIN, "found"), (ReplyState.QUEUED, "withdraw")):
         path = {"reply_id": str(town.replies[state])}
         yield Ask(method="POST", route="/replies/{reply_id}/resolve", path=path, form={"decision": decision}, part=True)
+    yield Ask(
+        method="POST",
+        route="/publishing/stop",
+        form={"subject": str(town.ours.id), "reason": "Проверяем"},
+        shared=frozenset({Role.ADMINISTRATOR}),
+    )
+    path = {"stop_id": str(town.stop_id)}
+    yield Ask(method="POST", route="/publishing/{stop_id}/release", path=path, form={}, shared=frozenset({Role.ADMINISTRATOR}))
     made = {"agency": str(town.ours.id), "topic": str(town.topic.id), "text": "по телефону.", "key": "k-new"}
     yield Ask(method="POST", route="/appeals/new", form=made)
     yield Ask(method="POST", route="/api/v1/appeals", json={"agency": "ours", "topic": "lights", "text": "письмо."})

@@ -48,6 +48,8 @@ async def test_nobody_learns_or_changes_what_is_not_theirs(
     before = await _everything(owner_db)
     ask_as = asker(who)
     for ask in whole_walk(web, town):
+        if town.roles[who] & ask.shared:
+            continue
         answer = await ask_as(ask)
         label = f"{who}: {ask.method} {ask.address} {dict(ask.query)}"
         assert SECRET not in answer.text, label
@@ -118,6 +120,8 @@ NAMES_SECRETS = {
     "comment": "test_an_answer_goes_to_no_foreign_comment",
     "comment_id": "test_an_answer_goes_to_no_foreign_comment",
     "agency": "test_nothing_is_opened_or_found_in_a_foreign_agency",
+    "page": "test_nobody_stops_what_is_not_theirs",
+    "subject": "test_nobody_stops_what_is_not_theirs",
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
 }
 NAMES_NOTHING_SECRET = frozenset({
@@ -182,6 +186,16 @@ async def test_an_answer_goes_to_no_foreign_comment(town: Town, asker: Callable[
         assert SECRET not in answer.text
     async with owner_db.read() as session:
         assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
+
+
+async def test_nobody_stops_what_is_not_theirs(town: Town, asker: Callable[[str], Asker], owner_db: Database) -> None:
+    """A coordinator of the other town: by its agency, by its page, and everything at once."""
+    ask_as = asker("coordinator elsewhere")
+    for form in ({"subject": str(town.ours.id)}, {"subject": "page", "page": str(town.post.page_id)}, {"subject": "all"}):
+        answer = await ask_as(Ask(method="POST", route="/publishing/stop", form={"reason": "Мешает"} | form))
+        assert answer.status in {FORBIDDEN, NOT_FOUND}, (form, answer.status)
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM publishing_stop")) == 1
 
 
 async def test_nothing_is_opened_or_found_in_a_foreign_agency(town: Town, asker: Callable[[str], Asker]) -> None:

@@ -51,6 +51,7 @@ class Town:
     comments: dict[str, Comment] = field(default_factory=dict)
     waiting: dict[str, Comment] = field(default_factory=dict)
     replies: dict[ReplyState, int] = field(default_factory=dict)
+    stop_id: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
     people: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[Role]] = field(default_factory=dict)
@@ -82,6 +83,8 @@ async def build(session: WriteSession, now: datetime) -> Town:
     for use in USES:
         await _appeal(session, town, use, now)
     await _around(session, town, now)
+    stop = "INSERT INTO publishing_stop (page_id, reason, stopped_at) VALUES (:page, 'Проверяем доступ', :now) RETURNING id"
+    town.stop_id = (await session.execute(text(stop), {"page": page.id, "now": now})).scalar_one()
     for use in TRIAGE_USES:
         comment = await make.make_comment(
             session, post=town.post, author=await make.make_author(session, name=f"{SECRET} Житель"), text=f"{SECRET}: наконец-то!",
