@@ -300,6 +300,9 @@ async def build_web(settings: Settings) -> WebParts:
         session_hours=settings.session_hours,
         secure_cookies=(settings.public_url or "").startswith("https://"),
         public_url=settings.public_url,
+        media_hosts=settings.media_hosts,
+        media_folder=settings.data_dir / "media",
+        media_cache_mb=settings.media_cache_mb,
         migration=newest_migration(),
     )
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.media.rules import parse_media_hosts
 from app.replies.rules import parse_limits
 
 
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     page_answer_limits: str = Field(
         default="30/minute, 300/hour, 2000/day", description="How many answers go out on one page; more wait for a coordinator"
     )
+    media_hosts: str = Field(
+        default="vk: *.userapi.com, *.vkuserphoto.ru, *.vk.com; ok: *.mycdn.me, *.okcdn.ru",
+        description="Hosts from which pictures are fetched, by platform; this machine only as host:port",
+    )
+    media_cache_mb: int = Field(default=256, ge=1, description="Megabytes of pictures that a web process keeps in the data directory")
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")
     job_heartbeat_seconds: float = Field(default=6.0, gt=0, description="A dead worker's job is taken over after this long")
     web_pool: int = Field(default=8, ge=1, description="Database connections of the web process (up to twice as many in a rush)")
@@ -69,6 +75,12 @@ class Settings(BaseSettings):
     @classmethod
     def _readable(cls, value: str) -> str:
         parse_limits(value)
+        return value
+
+    @field_validator("media_hosts")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        parse_media_hosts(value)
         return value
 
     def api_url(self, platform: str) -> str | None:

@@ -71,6 +71,11 @@ class Plan:
         names = _SANDBOXED if self.sample else ()
         return {f"{name}_api_url": self.sandbox_url for name in names if self.settings.api_url(name) is None}
 
+    def media_hosts(self) -> str:
+        """Pictures of the sandbox are let in beside those of the settings: its very port, and only for a sample region."""
+        own = self.settings.media_hosts
+        return f"{own}; vk: {self.sandbox_url.removeprefix('http://')}" if self.platform_urls().get("vk_api_url") else own
+
     def with_platforms(self, settings: Settings) -> Settings:
         """The settings with the sandbox as the platforms."""
         return settings.model_copy(update=self.platform_urls())

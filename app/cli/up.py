@@ -95,6 +95,7 @@ async def _start(settings: Settings, tree: Tree, *, sample_wanted: bool) -> tupl
                 await seed_sample(plan.with_platforms(settings), ground)
             people = await sign_ins(settings, ground)
     environment = {f"OTKLIK_{name.upper()}": url for name, url in plan.platform_urls().items()}
+    environment["OTKLIK_MEDIA_HOSTS"] = plan.media_hosts()
     environment["OTKLIK_DATABASE_URL"] = bootstrap.plain(ground.url)
     with _step("The worker and the web process are ready"):
         await tree.add(plan.child("worker", **environment))

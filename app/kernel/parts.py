@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class WebParts:
     session_hours: int
     secure_cookies: bool
     public_url: str | None
+    media_hosts: str = ""
+    """From where pictures may be fetched, as the settings write it."""
+    media_folder: Path = Path("var/media")
+    media_cache_mb: int = 256
     migration: str
     """The newest migration of this program: /health/ready compares it with the database's."""
 

@@ -11,6 +11,8 @@ from fastapi import APIRouter, FastAPI
 
 from app.appeals.office import OfficeKeeper
 from app.kernel.parts import WebParts
+from app.media.rules import parse_media_hosts
+from app.media.service import MediaProxy
 from app.web.api import appeals, health, pages, replies, reports
 from app.web.api.document import describe
 from app.web.deps import TokenCache, Web
@@ -53,7 +55,10 @@ def create_app(parts: WebParts) -> FastAPI:
         lifespan=lifespan, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )  # fmt: skip
-    app.state.web = Web(parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock))
+    media = MediaProxy(parse_media_hosts(parts.media_hosts), parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000)
+    app.state.web = Web(
+        parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock), media=media
+    )
     describe(app)
     add_error_handlers(app)
     for router in _API:

@@ -24,6 +24,7 @@ from app.kernel.clock import Clock
 from app.kernel.db import Database, ReadSession, WriteSession
 from app.kernel.errors import ForbiddenError
 from app.kernel.parts import WebParts
+from app.media.service import MediaProxy
 from app.people.queries import access_of_session, access_of_token
 from app.people.rules import Access, Permission
 from app.people.tokens import API_TOKEN_PREFIX, token_hash
@@ -45,6 +46,7 @@ class Web:
     parts: WebParts
     office: OfficeKeeper
     tokens: TokenCache
+    media: MediaProxy
 
 
 class TokenCache:

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.asyncio
 AXE = next((Path(__file__).parent / "vendor").glob("axe-core-*/axe.min.js"))
 SCREENS = {
     "operator": ("/queue", "/appeals/{number}", "/pages"),
-    "coordinator": ("/triage",),
+    "coordinator": ("/triage", "/publishing"),
     "supervisor": ("/reports",),
 }
 

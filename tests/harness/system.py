@@ -189,6 +189,7 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
         "OTKLIK_VK_API_URL": sandbox_url,
         "OTKLIK_TELEGRAM_API_URL": sandbox_url,
         "OTKLIK_TIME_SCALE": str(time_scale),
+        "OTKLIK_MEDIA_HOSTS": f"vk: {sandbox_url.removeprefix('http://')}",
         "OTKLIK_WORKER_POOL": "4",
         "OTKLIK_WEB_POOL": "4",
     }

@@ -66,8 +66,8 @@ async def card_view(
         topic=appeal.topic_name or "",
         agency=appeal.agency_name,
         opened_at=appeal.opened_at,
-        post=post_view(found),
-        comments=_thread(visit.access, found),
+        post=post_view(found, visit.media),
+        comments=_thread(visit, found),
         deadlines=tuple(_deadline(visit, found, timer, calendars.get(timer.calendar_version_id or 0)) for timer in timers),
         verdict=_verdict(visit, found),
         history=tuple(_history(visit, event) for event in found.events),
@@ -90,10 +90,11 @@ async def card_view(
     )
 
 
-def _thread(access: Access, found: Card) -> tuple[ThreadComment, ...]:
+def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
+    access = visit.access
     place = {"agency_id": found.appeal.agency_id, "territory_id": found.appeal.territory_id}
     may_work = found.held_until is None and access.may(Permission.APPEAL_WORK)
-    return thread_view(found, may_work=may_work, may_release=access.reaches(Permission.PUBLISHING_STOP, **place))
+    return thread_view(found, visit.media, may_work=may_work, may_release=access.reaches(Permission.PUBLISHING_STOP, **place))
 
 
 def actions(access: Access, found: Card) -> frozenset[str]:

@@ -106,6 +106,7 @@ FAULT = {
     "appeal.version": N_("Something has changed while you were reading. Look at it as it is now, then decide."),
     "comment.unknown": N_("There is no such comment, or it belongs to another agency."),
     "invitation.gone": N_("This invitation was used or has expired. Ask the administrator for a new one."),
+    "picture.gone": N_("There is no such picture, or it cannot be shown."),
     "publishing.reason": N_("Say why, in at most %(most)s characters: everybody concerned will read it."),
     "publishing.released": N_("Somebody has let it go on already."),
     "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),

@@ -7,6 +7,8 @@ import unicodedata
 
 from markupsafe import Markup, escape
 
+from app.web.ui.hosts import deceptive_hosts
+
 SHOWN_CHARACTERS = 20_000  # of one text; more would only make the page slow
 
 _NAMES = {
@@ -45,6 +47,8 @@ _SUSPECT = re.compile(
 _TURNS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u061c\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4,}")
 _KEPT_MARKS = 3
+# After a host that looks like another one: what it really is.
+_HOST = Markup('<span class="host-mark">⚠ {}</span>')
 _FLAG_END = "\U000e007f"
 _LONGEST_FLAG = 8
 _FIRST_PRINTABLE_LATIN = "\u00a0"
@@ -58,11 +62,11 @@ def reveal(text: str, *, limit: int = SHOWN_CHARACTERS) -> Markup:
     shown = _MARKS.sub(lambda match: match[0][:_KEPT_MARKS] + "\ufffd", normal[:limit])
     parts: list[Markup] = []
     position = 0
-    for match in _SUSPECT.finditer(shown):
-        if _draws_emoji(shown, match.start()):
-            continue
-        parts.extend((escape(shown[position : match.start()]), _mark(match[0])))
-        position = match.end()
+    marks = [(one.start(), one.end(), _mark(one[0])) for one in _SUSPECT.finditer(shown) if not _draws_emoji(shown, one.start())]
+    marks += [(end, end, _HOST.format(name)) for end, name in deceptive_hosts(shown)]
+    for start, end, mark in sorted(marks, key=lambda one: one[:2]):
+        parts.extend((escape(shown[position:start]), mark))
+        position = end
     parts.append(escape(shown[position:]))
     return Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join(parts))
 

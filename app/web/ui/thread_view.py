@@ -10,11 +10,12 @@ from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadCo
 
 if TYPE_CHECKING:
     from app.appeals.card_rows import Card, CommentRow, ReplyRow
+    from app.media.rules import MediaHosts
 
 _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw": ReplyState.WITHDRAWN}
 
 
-def post_view(found: Card) -> PostView | None:
+def post_view(found: Card, media: MediaHosts) -> PostView | None:
     """The post above the thread, if there is one."""
     post = found.post
     if post is None:
@@ -23,7 +24,7 @@ def post_view(found: Card) -> PostView | None:
         text=post.text,
         published_at=post.published_at,
         url=web_address(post.link),
-        attachments=attachments(post.attachments),
+        attachments=attachments(post.attachments, media, platform=found.appeal.platform, at=f"post/{post.id}"),
         gone=post.gone_at is not None,
     )
 
@@ -33,7 +34,7 @@ def answerable(comment: CommentRow) -> bool:
     return comment.of_appeal and not comment.by_page and comment.deleted_at is None
 
 
-def thread_view(found: Card, *, may_work: bool, may_release: bool = False) -> tuple[ThreadComment, ...]:
+def thread_view(found: Card, media: MediaHosts, *, may_work: bool, may_release: bool = False) -> tuple[ThreadComment, ...]:
     """Comments in the order of writing. Our own answers stand under what they answer, not once more as the page's comment."""
     ours = {reply.external_id for reply in found.replies if not reply.by_hand and reply.external_id is not None}
     shown = [comment for comment in found.comments if not (comment.by_page and comment.external_id in ours)]
@@ -45,7 +46,10 @@ def thread_view(found: Card, *, may_work: bool, may_release: bool = False) -> tu
         place: [_reply(reply, may_work=may_work, may_release=may_release) for reply in some]
         for place, some in _places(shown, replies).items()
     }
-    return tuple(_comment(comment, under.get(comment.id, ())) for comment in shown)
+    files = {
+        comment.id: attachments(comment.attachments, media, platform=found.appeal.platform, at=f"comment/{comment.id}") for comment in shown
+    }
+    return tuple(_comment(comment, files[comment.id], under.get(comment.id, ())) for comment in shown)
 
 
 def _alone(found: Card, replies: Iterable[ReplyView]) -> tuple[ThreadComment, ...]:
@@ -75,7 +79,7 @@ def _places(shown: Sequence[CommentRow], replies: Iterable[ReplyRow]) -> Mapping
     return under
 
 
-def _comment(comment: CommentRow, replies: Iterable[ReplyView]) -> ThreadComment:
+def _comment(comment: CommentRow, files: tuple[Attachment, ...], replies: Iterable[ReplyView]) -> ThreadComment:
     voice = "page" if comment.by_page else "citizen" if comment.of_appeal or comment.by_author else "other"
     return ThreadComment(
         id=str(comment.id),
@@ -94,7 +98,7 @@ def _comment(comment: CommentRow, replies: Iterable[ReplyView]) -> ThreadComment
             for one in comment.revisions
             if one.revision < comment.revision
         ),
-        attachments=attachments(comment.attachments),
+        attachments=files,
         replies=tuple(replies),
     )
 
@@ -130,10 +134,16 @@ def _decisions(state: ReplyState, *, may_release: bool) -> tuple[str, ...]:
     return tuple(name for name in possible if name != "resend" or state is not ReplyState.HELD or may_release)
 
 
-def attachments(stored: Iterable[Mapping[str, Any]]) -> tuple[Attachment, ...]:
-    """References to pictures and files."""
+def attachments(stored: Iterable[Mapping[str, Any]], media: MediaHosts, *, platform: str, at: str) -> tuple[Attachment, ...]:
+    """References to pictures and files; `at` is their comment or post as the proxy of pictures names it."""
     return tuple(
-        Attachment(kind=str(one.get("kind", "other")), title=str(one.get("title", "")), url=web_address(one.get("url"))) for one in stored
+        Attachment(
+            kind=(kind := str(one.get("kind", "other"))),
+            title=str(one.get("title") or ""),
+            url=web_address(one.get("url")),
+            picture=f"/media/{at}/{place}" if media.shows(platform, kind, one.get("url")) else "",
+        )
+        for place, one in enumerate(stored)
     )
 
 

@@ -141,7 +141,7 @@ def _row(visit: Visit, row: FoundRow) -> TriageRow:
         url=web_address(row.link),
         territory=row.territory_name,
         due=_due(row),
-        attachments=attachments(row.attachments),
+        attachments=attachments(row.attachments, visit.media, platform=row.platform, at=f"comment/{row.comment_id}"),
         suggestions=_suggestions(visit, row),
     )
 

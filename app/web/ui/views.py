@@ -177,11 +177,12 @@ class QueuePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attachment:
-    """A reference to a picture or a file; nothing is loaded from outside."""
+    """A reference to a picture or a file; nothing is loaded from outside. `picture`: where our own proxy shows it, in two sizes."""
 
     kind: str
     title: str = ""
     url: str = ""
+    picture: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,11 +18,12 @@ from app.appeals.office import Office
 from app.appeals.waiting import triage_waiting
 from app.kernel.db import ReadSession, WriteSession
 from app.kernel.parts import WebParts
+from app.media.rules import MediaHosts
 from app.notices.queries import count_notices
 from app.notices.rules import Kind as NoticeKind
 from app.people.rules import Access, Grant, Permission, Role
 from app.replies.stops import standing_stops
-from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened
+from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened, web_of
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
 from app.web.ui.sections import SECTIONS
@@ -60,6 +61,11 @@ class Visit:
     access: Access
     office: Office
     now: datetime
+
+    @property
+    def media(self) -> MediaHosts:
+        """From where pictures may be shown."""
+        return web_of(self.request).media.hosts
 
     @property
     def language(self) -> str:

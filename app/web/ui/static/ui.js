@@ -147,6 +147,11 @@
     first.focus();
   });
 
+  // --- a picture that cannot be had leaves its line, not a broken frame ---
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.("img[data-picture]")) event.target.closest("li").classList.add("no-picture");
+  }, true);
+
   // --- characters that are left in an answer ---
   const count = (area) => {
     const counter = document.querySelector(`[data-counter-for="${area.id}"]`);

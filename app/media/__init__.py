@@ -1,0 +1,1 @@
+"""Pictures of platforms, shown through our own proxy."""

@@ -1,0 +1,59 @@
+"""In a real browser: the policy holds, htmx and the chart work under it, pictures come through the proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import sign_in
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+    from tests.harness import System
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+
+SINKS = {
+    "innerHTML": "document.body.lastElementChild.innerHTML = '<img src=x onerror=1>'",
+    "outerHTML": "document.createElement('div').outerHTML = '<b>x</b>'",
+    "insertAdjacentHTML": "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+    "document.write": "document.write('<b>x</b>')",
+    "a script's address": "document.createElement('script').src = '/static/ui.js'",
+    "another policy": "trustedTypes.createPolicy('mine', {createHTML: (html) => html})",
+    "the same policy again": "trustedTypes.createPolicy('otklik', {createHTML: (html) => html})",
+}
+
+
+async def test_stored_xss_no_script_writes_markup_or_code(system: System, browser: Browser) -> None:
+    page = await sign_in(browser, system, "operator")
+    for name, code in SINKS.items():
+        told = await page.evaluate(f"(() => {{ try {{ {code}; return 'done'; }} catch (error) {{ return error.name; }} }})()")
+        assert told == "TypeError", name
+    await page.context.close()
+
+
+async def test_the_chart_is_drawn_under_the_policy(system: System, browser: Browser) -> None:
+    page = await sign_in(browser, system, "supervisor")
+    await page.goto(f"{system.web_url}/reports")
+    if await page.locator("#chart").count():
+        await page.locator("#chart canvas").first.wait_for(timeout=15_000)
+    await page.context.close()
+
+
+async def test_a_citizen_s_picture_is_shown_through_the_proxy(system: System, browser: Browser) -> None:
+    """From the sandbox's wall into the thread, loaded from our own address alone."""
+    (found,) = await system.rows(
+        "SELECT a.number FROM comment c JOIN appeal a ON a.id = c.appeal_id JOIN page g ON g.id = c.page_id "
+        "WHERE g.platform = 'vk' AND c.attachments @> '[{\"kind\": \"photo\"}]' ORDER BY c.id LIMIT 1"
+    )
+    page = await sign_in(browser, system, "coordinator")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{system.web_url}/appeals/{found.number}?status=all")
+    shown = page.locator("img[data-picture]").first
+    await shown.scroll_into_view_if_needed()
+    await page.wait_for_function("document.querySelector('img[data-picture]').naturalWidth > 0", timeout=15_000)
+    assert {url.split("/")[2] for url in asked} == {system.web_url.split("/")[2]}
+    await page.context.close()
