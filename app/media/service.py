@@ -74,6 +74,11 @@ class Cache:
             total -= size
 
 
+def cache_key(platform: str, url: str, size: Size) -> str:
+    """Under what a picture is kept."""
+    return hashlib.sha256(f"{platform}\n{url}\n{size.value}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class MediaProxy:
     """Gives pictures of allowed hosts. One per web process."""
 
@@ -103,7 +108,7 @@ class MediaProxy:
         url, caller = attachment.get("url"), self._callers.get(platform)
         if attachment.get("kind") not in SHOWN or not isinstance(url, str) or caller is None:
             raise RefusedError("kind", "This is no picture that we show.")
-        key = hashlib.sha256(f"{platform}\n{url}\n{size.value}".encode("utf-8", "surrogatepass")).hexdigest()
+        key = cache_key(platform, url, size)
         kept = await asyncio.to_thread(self._cache.get, key)
         if kept is not None:
             return kept

@@ -58,8 +58,9 @@ class Ask:
 
 # Parameters of an address that name something secret, and values that name nothing at all.
 NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
+NOWHERE |= {"row": "9007199254740993"}
 # Parameters of an address that name nothing secret.
-HARMLESS = frozenset({"action"})
+HARMLESS = frozenset({"action", "of", "place", "size"})
 
 DIALOGS = {
     "route": ("route", Permission.APPEAL_ROUTE),
@@ -97,6 +98,8 @@ def _reads(town: Town) -> Iterable[Ask]:
         yield Ask(method="GET", route="/reports", query=period | {"group_by": grouping})
         for as_of in ({}, {"as_of": "2026-11-17T07:00:00Z"}):
             yield Ask(method="GET", route="/api/v1/reports/response-times", query=period | {"group_by": grouping} | as_of)
+    path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
+    yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/live", query={"after": "0.0"})
 
 

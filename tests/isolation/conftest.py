@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -17,12 +17,16 @@ import pytest
 
 from app.kernel import log
 from app.kernel.db import Database, make_engine
+from app.media.rules import Size, parse_media_hosts
+from app.media.service import Cache, MediaProxy, cache_key
 from app.web.app import create_app
 from tests.conftest import plain
-from tests.isolation.town import Town, build
+from tests.isolation.town import PICTURE, SECRET, Town, build
 from tests.web.api.conftest import make_parts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastapi import FastAPI
     from sqlalchemy.engine import URL
 
@@ -95,10 +99,14 @@ def town(grown: Grown) -> Town:
 
 
 @pytest.fixture
-def web(web_db: Database, database_url: URL, clock: FixedClock) -> FastAPI:
-    """The application."""
+def web(web_db: Database, database_url: URL, clock: FixedClock, tmp_path: Path) -> FastAPI:
+    """The application; the picture under a citizen's comment has been fetched already."""
     clock.moment = MOMENT
-    return create_app(make_parts(web_db, database_url, clock))
+    app = create_app(make_parts(web_db, database_url, clock))
+    for size in Size:
+        Cache(tmp_path, most_bytes=1_000_000).put(cache_key("vk", PICTURE, size), SECRET.encode())
+    app.state.web = replace(app.state.web, media=MediaProxy(parse_media_hosts("vk: *.userapi.com"), tmp_path))
+    return app
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

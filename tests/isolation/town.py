@@ -65,6 +65,9 @@ INSIDERS = ("everything", "operator", "coordinator", "supervisor", "administrato
 OUTSIDERS = ("operator elsewhere", "coordinator elsewhere", "supervisor elsewhere", "administrator", "without a role")
 
 
+PICTURE = "https://sun.userapi.com/secret.jpg"
+
+
 async def build(session: WriteSession, now: datetime) -> Town:
     """Everything, as the owner; each guarded table has a row of the secret town."""
     region = await make.make_territory(session, code="region", name="Область")
@@ -122,6 +125,7 @@ async def _appeal(session: WriteSession, town: Town, use: str, now: datetime) ->
 async def _around(session: WriteSession, town: Town, now: datetime) -> None:
     """Everything that an appeal can have besides."""
     appeal, comment = town.appeals["read"], town.comments["read"]
+    comment.attachments = [{"kind": "photo", "url": PICTURE, "external_id": None, "title": None}]
     for state in ReplyState:
         reply = await make.make_reply(session, appeal=appeal, comment=comment, state=state, text=f"{SECRET}: починят.")
         town.replies[state] = reply.id
