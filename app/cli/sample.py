@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FOLDER = Path(app.sample.__file__).resolve().parent
 WORLD = FOLDER / "world.json"
 SIGN_INS_FILE = "sign-ins.json"
+_HISTORY_DAYS = 14
+"""Of the sample world: its pages are watched from before, so that the first report has days to compare."""
 OPERATORS_AGENCY = "adm-svetloozersk"
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 _PEOPLE = (
@@ -89,7 +91,8 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
             await _region(session, work)
             await _tokens(session, work, of_pages=False)
             await _people(session, work)
-        await watch(work, _file("pages.csv"), dry_run=False, refresh=False)
+        since = settings.model_copy(update={"context_hours": _HISTORY_DAYS * 24})
+        await watch(replace(work, settings=since), _file("pages.csv"), dry_run=False, refresh=False)
         async with work.database.write() as session:
             await _tokens(session, work, of_pages=True)
             await import_rules(session, _file("rules.csv"), now=work.clock.now())

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 
 from connectors.sandbox.journal import Event
@@ -12,6 +13,7 @@ from connectors.sandbox.world import NewComment, World, WorldError
 
 _POST_HOURS = 48.0
 _HOUR = 3600
+_MOSCOW = timezone(timedelta(hours=3))
 
 
 class WorldFileError(Exception):
@@ -83,10 +85,24 @@ def _entries(world: World, page: Fields) -> Iterator[_Entry]:
     now = world.now()
     for item in page.items("posts"):
         fields = Fields(item, "a post")
-        hours = fields.hours("hours_ago", _POST_HOURS)
+        hours = _hours_ago(fields, _POST_HOURS, now)
         post = _Entry(now - int(hours * _HOUR), None, fields.text("text"), photo(fields))
         yield post
         yield from _comments(fields, "comments", hours, _Thread(post=post, parent=None, now=now))
+
+
+def _hours_ago(fields: Fields, default: float, now: int) -> float:
+    """`hours_ago`; or `at`, a time of day in Moscow, so many `days_ago`: people write by day, and offices answer by day."""
+    at = fields.word("at", "")
+    if not at:
+        return fields.hours("hours_ago", default)
+    day = datetime.fromtimestamp(now, _MOSCOW).date() - timedelta(days=fields.hours("days_ago", 0))
+    try:
+        moment = datetime.combine(day, time.fromisoformat(at), _MOSCOW)
+    except ValueError as error:
+        message = f"at: {at!r} is not a time of day; write 09:30"
+        raise WorldError(message) from error
+    return max((now - moment.timestamp()) / _HOUR, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +115,7 @@ class _Thread:
 def _comments(holder: Fields, name: str, above: float, thread: _Thread) -> Iterator[_Entry]:
     for item in holder.items(name):
         fields = Fields(item, "a comment")
-        hours = min(fields.hours("hours_ago", above * 0.5), above)
+        hours = min(_hours_ago(fields, above * 0.5, thread.now), above)
         entry = _Entry(
             thread.now - int(hours * _HOUR),
             None,

@@ -142,8 +142,16 @@ def test_the_world_is_alive() -> None:
     written = [comment for post in posts for comment in comments(post["comments"])]
     assert len(posts) >= 30
     assert len(written) >= 60
-    assert all(0 <= comment["hours_ago"] <= 20 for comment in written)
+    assert all(0 <= comment["hours_ago"] <= 20 for comment in written if "at" not in comment)
+    assert all(1 <= one["days_ago"] <= 13 for one in (*posts, *written) if "at" in one), "watched from fourteen days before"
     assert any(comment.get("photo") and not comment["text"] for comment in written)
     assert any(comment.get("as_page") for comment in written)
     for post in posts:
-        assert all(comment["hours_ago"] <= post["hours_ago"] for comment in comments(post["comments"]))
+        assert all(_moment(comment) >= _moment(post) for comment in comments(post["comments"]))
+        for comment in post["comments"]:
+            assert all(_moment(reply) >= _moment(comment) for reply in comments(comment.get("replies", [])))
+
+
+def _moment(item: dict[str, Any]) -> tuple[float, str]:
+    """Comparable among times of day, and later than those for what happened within the last hours."""
+    return (-item["days_ago"], item["at"]) if "at" in item else (0.0, f"{100 - item['hours_ago']:09.4f}")

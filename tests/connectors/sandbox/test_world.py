@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from copy import deepcopy
+from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from connectors.sandbox.server import Running
 
+MOSCOW = timezone(timedelta(hours=3))
 HOSTILE = "\0<script>alert(1)</script>\u202egnp.exe\u200b\ud800 е\u0301 \N{GRINNING FACE}\r\n\t'\";--"
 
 
@@ -196,6 +198,7 @@ def test_one_directory_serves_one_sandbox(tmp_path: Path) -> None:
         '{"pages": [{"platform": "vk"}]}',
         '{"pages": [{"platform": "vk", "page": "a"}, {"platform": "vk", "page": "a"}]}',
         '{"pages": [{"platform": "vk", "page": "a", "posts": [{"text": "т", "comments": [{"text": "т"}]}]}]}',
+        '{"pages": [{"platform": "vk", "page": "a", "posts": [{"text": "т", "days_ago": 1, "at": "half past nine"}]}]}',
         '{"tokens": [{"platform": "vk", "token": "т"}]}',
     ],
 )
@@ -204,6 +207,18 @@ def test_a_wrong_world_file_is_named(tmp_path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
     with pytest.raises(WorldFileError, match=r"world\.json"):
         build(world_file=path)
+
+
+def test_what_happened_at_a_time_of_day_is_written_then(tmp_path: Path) -> None:
+    path = tmp_path / "world.json"
+    comment = '{"author": "Вера", "text": "т", "days_ago": 2, "at": "10:40"}'
+    post = f'{{"text": "т", "days_ago": 3, "at": "09:30", "comments": [{comment}]}}'
+    path.write_text(f'{{"pages": [{{"platform": "vk", "page": "a", "posts": [{post}]}}]}}', encoding="utf-8")
+    sandbox, _ = build(world_file=path)
+    (page,) = sandbox.world.state.pages.values()
+    (written,) = (datetime.fromtimestamp(one.written_at, MOSCOW) for one in page.comments.values())
+    today = datetime.fromtimestamp(sandbox.world.now(), MOSCOW).date()
+    assert (written.date(), written.time()) == (today - timedelta(days=2), time(10, 40))
 
 
 def test_the_world_file_s_history_happens_in_order(world_file: Path) -> None:
