@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 # Any number that only we use: of several processes that migrate at once, one does and the others wait.
 _MIGRATION_LOCK = 7_305_148_203
+_MIGRATED = text(
+    "INSERT INTO audit_entry (act, subject, data) VALUES ('database.migrated', 'database', "
+    "jsonb_build_object('from', CAST(:before AS text), 'to', CAST(:after AS text)))"
+)
 CREATED_MARK = "otklik: created by the program, empty"
 SEEDING_MARK = "otklik: the sample region is on its way in"
 SAMPLE_MARK = "otklik: holds the sample region"
@@ -201,6 +205,8 @@ async def migrate(url: URL) -> tuple[str | None, str]:
         connection.commit()
         _refuse_newer(before)
         command.upgrade(config, "head")
+        if before != newest_migration():
+            connection.execute(_MIGRATED, {"before": before, "after": newest_migration()})
         return before
 
     try:

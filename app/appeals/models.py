@@ -8,21 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Text, UniqueConstraint, text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import UserDefinedType
 
 from app.appeals.rules import OPEN, WAITING, Status
-from app.kernel.db import Base, moment, row_id, word
-
-
-class Xid8(UserDefinedType[int]):
-    """PostgreSQL's 64-bit transaction id."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_kw: object) -> str:
-        """The name of the type."""
-        return "xid8"
-
+from app.kernel.db import Base, Xid8, moment, row_id, word
 
 _WHERE_OPEN = f"status IN ({', '.join(sorted(repr(status.value) for status in OPEN))})"
 _WHERE_WAITING = f"status IN ({', '.join(sorted(repr(status.value) for status in WAITING))})"

@@ -1,4 +1,4 @@
-"""Adds to the trail of acts and reads."""
+"""Adds to the trail of acts. Reads are noted by `app.audit.reads`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from app.kernel.db import WriteSession
 
@@ -22,17 +22,20 @@ async def record(
     subject_id: int | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Somebody (None: the program) did something. `data` holds ids and codes only, never a citizen's words."""
+    """Somebody (None: the program, or a command) did something. `data` holds ids and codes only, never a citizen's words.
+
+    An act without a dot gets its subject before it: `invite` of an `operator` is `operator.invite`.
+    """
     await session.execute(
         _INSERT,
-        {"operator_id": operator_id, "act": act, "subject": subject, "subject_id": subject_id, "data": json.dumps(dict(data or {}))},
+        {
+            "operator_id": operator_id,
+            "act": act if "." in act else f"{subject}.{act}",
+            "subject": subject,
+            "subject_id": subject_id,
+            "data": json.dumps(dict(data or {})),
+        },
     )
-
-
-async def record_reads(session: WriteSession, *, operator_id: int, subject: str, subject_ids: Sequence[int]) -> None:
-    """Somebody looked at these: one row for all of them."""
-    if subject_ids:
-        await record(session, operator_id=operator_id, act="read", subject=subject, data={"ids": list(subject_ids)})
 
 
 # Without RETURNING: the web role may add to the trail but not read it.

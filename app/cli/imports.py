@@ -14,6 +14,7 @@ from app.cli.owner import Owner, owner, run
 from app.exchange.agencies import import_agencies
 from app.exchange.calendars import complete_calendars, import_calendar
 from app.exchange.pages import Platforms, import_pages
+from app.exchange.result import note_import
 from app.exchange.rules import import_rules
 from app.exchange.table import LARGEST_FILE, ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
@@ -124,6 +125,7 @@ async def _in_one(importer: Callable[..., Awaitable[Imported]], data: bytes, *, 
         result = await importer(session, data, now=work.clock.now(), dry_run=dry_run)
         if not dry_run:
             await complete_calendars(session, now=work.clock.now())
+            await note_import(session, result)
         return result
 
 

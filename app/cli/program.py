@@ -35,6 +35,7 @@ _OURS = {
     "credentials": "app.cli.pages:credentials",
     "reports": "app.cli.reports:reports",
     "publishing": "app.cli.publishing:publishing",
+    "audit": "app.cli.audit:audit",
 }
 _HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0

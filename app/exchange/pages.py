@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.directory.queries import ids_of_codes
 from app.exchange.page_names import PageNames
-from app.exchange.result import Imported, compare
+from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
 from app.sources.service import connect_page, ensure_feeds
 from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams
@@ -120,6 +120,7 @@ async def import_pages(
                     now=now,
                 )
             await _feeds(session, platforms, now)
+            await note_import(session, result)
     return result
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.audit.service import record
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from app.kernel.db import WriteSession
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +22,12 @@ class Imported:
     changed: int
     same: int
     written: bool
+
+
+async def note_import(session: WriteSession, result: Imported) -> None:
+    """Have it in the audit trail."""
+    counts = {"added": result.added, "changed": result.changed, "same": result.same}
+    await record(session, operator_id=None, act="imported", subject=result.kind, data=counts)
 
 
 def compare(kind: str, wanted: Mapping[str, object], there: Mapping[str, object], *, dry_run: bool) -> tuple[Imported, list[str]]:

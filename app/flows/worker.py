@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.appeals.office import OfficeKeeper
+from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, inbound
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
+SEAL_SECONDS = 30.0
 TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0005
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
@@ -63,6 +65,14 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         async with parts.database.write() as session:
             return bool(await jobs.forget(session))
 
+    async def seal() -> bool:
+        """What the audit trail holds by now; a hash in the log stands outside the database."""
+        async with parts.database.write() as session:
+            link = await seal_next(session, now=parts.clock.now())
+        if link is not None:
+            logger.info("audit_sealed", number=link.number, entries=len(link.ids), hash=link.hash.hex())
+        return link is not None and len(link.ids) == MOST_ENTRIES
+
     async def gauges() -> bool:
         await read_gauges(parts)
         await _pause(stop, GAUGES_SECONDS)
@@ -77,6 +87,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("tidy", tidy, stop, idle=TIDY_SECONDS))
+        group.create_task(_forever("seal", seal, stop, idle=SEAL_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
     REPORT_READ = "report.read"
+    AUDIT_READ = "audit.read"
+    SUBJECT_WORK = "subject.work"
     CONFIGURE = "configure"
 
 
@@ -61,7 +63,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.SUPERVISOR: frozenset({Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}),
-    Role.ADMINISTRATOR: frozenset({Permission.CONFIGURE, Permission.PUBLISHING_STOP, Permission.PAGE_READ}),
+    Role.ADMINISTRATOR: frozenset(
+        {
+            Permission.CONFIGURE,
+            Permission.PUBLISHING_STOP,
+            Permission.PAGE_READ,
+            Permission.AUDIT_READ,
+            Permission.SUBJECT_WORK,
+        }
+    ),
 }
 
 

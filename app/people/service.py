@@ -50,6 +50,8 @@ async def authenticate(database: Database, *, login: str, password: str, address
         row = (await session.execute(_BY_LOGIN, {"login": login})).one_or_none()
     fits = await password_fits(password, row.password_hash if row is not None else None)
     if row is None or not fits:
+        async with database.write() as session:  # of a name that nobody has, the trail keeps nothing: it may be a password
+            await record(session, operator_id=None, act="sign_in_refused", subject="operator", subject_id=None if row is None else row.id)
         raise InvalidError("sign_in.refused", "The sign-in name or the password is wrong.")
     async with database.write(operator_id=row.id) as session:
         await session.execute(_FORGET_ATTEMPTS, {"login": login, "address": address, "old": now - WINDOW})
@@ -66,7 +68,9 @@ async def open_session(session: WriteSession, *, operator_id: int, now: datetime
 
 async def close_session(session: WriteSession, *, token: str, now: datetime) -> None:
     """End a browser session, if it is one."""
-    await session.execute(_CLOSE, {"hash": token_hash(token), "now": now})
+    ended = (await session.execute(_CLOSE, {"hash": token_hash(token), "now": now})).one_or_none()
+    if ended is not None:
+        await record(session, operator_id=ended.operator_id, act="sign_out", subject="operator", subject_id=ended.operator_id)
 
 
 async def close_other_sessions(session: WriteSession, *, operator_id: int, token: str | None, now: datetime) -> None:
@@ -82,6 +86,7 @@ async def save_preferences(session: WriteSession, *, operator_id: int, locale: s
         text("UPDATE operator SET locale = :locale, letters = :letters WHERE id = :id"),
         {"locale": locale, "letters": letters, "id": operator_id},
     )
+    await record(session, operator_id=operator_id, act="preferences", subject="operator", subject_id=operator_id)
 
 
 async def invited(session: ReadSession, *, token: str, now: datetime) -> SignedIn:
@@ -166,7 +171,7 @@ _OPEN = text(
     "INSERT INTO operator_session (token_hash, operator_id, created_at, seen_at, expires_at) "
     "VALUES (:hash, :operator_id, :now, :now, :expires_at)"
 )
-_CLOSE = text("UPDATE operator_session SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL")
+_CLOSE = text("UPDATE operator_session SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL RETURNING operator_id")
 _CLOSE_OTHERS = text(
     "UPDATE operator_session SET ended_at = :now WHERE operator_id = :operator_id AND token_hash <> :hash AND ended_at IS NULL"
 )

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from fastapi import APIRouter, FastAPI
 
 from app.appeals.office import OfficeKeeper
+from app.audit.reads import ReadTrail
 from app.kernel.parts import WebParts
 from app.media.rules import parse_media_hosts
 from app.media.service import MediaProxy
@@ -41,24 +42,30 @@ _API = (appeals.router, replies.router, pages.router, reports.router, health.rou
 
 def create_app(parts: WebParts) -> FastAPI:
     """The application over these parts."""
+    web = Web(
+        parts=parts,
+        office=OfficeKeeper(parts.database, parts.clock),
+        tokens=TokenCache(parts.database, parts.clock),
+        media=MediaProxy(parse_media_hosts(parts.media_hosts), parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000),
+        reads=ReadTrail(parts.database),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await parts.live.start()
+        web.reads.start()
         try:
             yield
         finally:
             await parts.live.stop()
+            await web.reads.stop()
             await parts.database.dispose()
 
     app = FastAPI(
         lifespan=lifespan, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )  # fmt: skip
-    media = MediaProxy(parse_media_hosts(parts.media_hosts), parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000)
-    app.state.web = Web(
-        parts=parts, office=OfficeKeeper(parts.database, parts.clock), tokens=TokenCache(parts.database, parts.clock), media=media
-    )
+    app.state.web = web
     describe(app)
     add_error_handlers(app)
     for router in _API:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
 from app.appeals.office import Office, OfficeKeeper
+from app.audit.reads import ReadTrail
 from app.kernel.clock import Clock
 from app.kernel.db import Database, ReadSession, WriteSession
 from app.kernel.errors import ForbiddenError
@@ -47,6 +48,7 @@ class Web:
     office: OfficeKeeper
     tokens: TokenCache
     media: MediaProxy
+    reads: ReadTrail
 
 
 class TokenCache:
@@ -258,6 +260,29 @@ async def moment(request: Request) -> datetime:
     return web_of(request).parts.clock.now()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looking:
+    """Notes for the audit trail what whoever asks is shown."""
+
+    reads: ReadTrail
+    operator_id: int
+    now: datetime
+
+    def look(self, subject: str, subject_id: int) -> None:
+        """They opened this one. Raises TrailFullError when that cannot be kept."""
+        self.reads.look(operator_id=self.operator_id, subject=subject, subject_id=subject_id, at=self.now)
+
+    def looks(self, subject: str, subject_ids: Sequence[int]) -> None:
+        """They were shown a list with these. Raises TrailFullError when that cannot be kept."""
+        self.reads.looks(operator_id=self.operator_id, subject=subject, subject_ids=subject_ids, at=self.now)
+
+
+async def looking(request: Request, access: CurrentAccess) -> Looking:
+    """For routes that show what citizens wrote."""
+    web = web_of(request)
+    return Looking(reads=web.reads, operator_id=access.operator_id, now=web.parts.clock.now())
+
+
 async def office_now(request: Request) -> Office:
     """Directory, rules and promises, at most five seconds old. UnavailableError when they cannot be read."""
     try:
@@ -280,6 +305,7 @@ async def writing(request: Request, access: CurrentAccess) -> AsyncIterator[Writ
 
 Parts = Annotated[WebParts, Depends(web_parts)]
 Now = Annotated[datetime, Depends(moment)]
+CurrentLooking = Annotated[Looking, Depends(looking)]
 CurrentOffice = Annotated[Office, Depends(office_now)]
 Reading = Annotated[ReadSession, Depends(reading, scope="function")]
 Writing = Annotated[WriteSession, Depends(writing, scope="function")]

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from app.audit.reads import TrailFullError
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, OtklikError
 from app.kernel.log import logger
 
@@ -110,6 +111,8 @@ def _of_ours(error: OtklikError) -> Problem:
     seconds = error.params.get("seconds")
     if isinstance(error, UnavailableError):
         return _unavailable()
+    if isinstance(error, TrailFullError):
+        return Problem(status=503, code=error.code, detail=error.detail, retry_after=_RETRY_LATER)
     if isinstance(error, ForbiddenError) and isinstance(seconds, int):
         return Problem(status=429, code=error.code, detail=error.detail, retry_after=seconds, params=error.params)
     return Problem(status=_status(error), code=error.code, detail=error.detail, errors=errors, params=error.params)

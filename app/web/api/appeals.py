@@ -16,7 +16,7 @@ from app.people.rules import Access, Permission
 from app.web.api.document import BEARER, problems
 from app.web.api.filters import agency_id, asked_filters, cursor_of, territory_id, topic_id
 from app.web.api.models import AppealBrief, AppealCreated, AppealList, AppealWhole, NewAppealBody
-from app.web.deps import CurrentOffice, Now, Reading, Writing, requires
+from app.web.deps import CurrentLooking, CurrentOffice, Now, Reading, Writing, requires
 
 router = APIRouter(prefix="/api/v1", tags=["appeals"], dependencies=[Depends(BEARER)])
 
@@ -32,12 +32,14 @@ async def list_appeals(
     access: Reader,
     session: Reading,
     now: Now,
+    looking: CurrentLooking,
     filters: Annotated[QueueFilters, Depends(asked_filters)],
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 25,
 ) -> AppealList:
     """Those that wait come by their deadline, any other selection the newest first. Each appeal is told once while paging."""
     found = await queue(session, access, filters=filters, now=now, after=cursor_of(cursor), limit=limit)
+    looking.looks("appeal", [row.id for row in found.rows])
     return AppealList(items=[_brief(row) for row in found.rows], next=None if found.next is None else str(found.next))
 
 
@@ -72,11 +74,12 @@ async def create_appeal(
 
 
 @router.get("/appeals/{number}", summary="One appeal, whole", responses=problems(404))
-async def read_appeal(number: str, access: Reader, session: Reading) -> AppealWhole:
+async def read_appeal(number: str, access: Reader, session: Reading, looking: CurrentLooking) -> AppealWhole:
     """Post, thread, verdicts, answers, notes, history, deadlines. After the appeal was handed on, only what was recorded by then."""
     found = await card(session, access, number_in_path(number))
     if found is None:
         raise unknown_appeal(number)
+    looking.look("appeal", found.appeal.id)
     return _whole(found)
 
 

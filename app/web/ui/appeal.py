@@ -130,6 +130,7 @@ async def read_rows(session: ReadSession, visit: Visit, number: int) -> Card:
     found = await card(session, visit.access, number)
     if found is None:
         raise unknown(number)
+    visit.looking.look("appeal", found.appeal.id)
     return found
 
 

@@ -70,6 +70,7 @@ async def read_queue(
         after=Cursor.parse(cursor) if cursor else None,
         limit=limit,
     )
+    visit.looking.looks("appeal", [row.id for row in found.rows])
     return queue_page(visit, filters, found, first=not (cursor and visit.wants_part))
 
 

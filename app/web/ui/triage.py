@@ -114,6 +114,7 @@ def _unknown() -> NotFoundError:
 
 async def _read(session: ReadSession, visit: Visit, *, cursor: str | None = None, limit: int = ROWS) -> TriagePage:
     found = await triage_queue(session, visit.access, after=Cursor.parse(cursor) if cursor else None, limit=limit)
+    visit.looking.looks("comment", [row.comment_id for row in found.rows])
     return TriagePage(
         rows=tuple(_row(visit, row) for row in found.rows),
         kinds=tuple(Choice(value=kind.value, label=visit.words("kind", kind.value)) for kind in _NOT_APPEALS),
@@ -187,6 +188,7 @@ async def _dialog(visit: Visit, comment_id: int, form: Fields, *, error: str = "
     async with visit.reading() as session:
         frame = await visit.frame(session)
         row = await _waiting(session, visit, comment_id)
+    visit.looking.look("comment", comment_id)
     directory, suggested = visit.office.desk.directory, _suggestions(visit, row)[:1]
     topic = form.text("topic") or "".join(one.topic for one in suggested)
     agency = form.text("agency") or "".join(one.agency for one in suggested) or str(row.page_agency_id)

@@ -23,7 +23,7 @@ from app.notices.queries import count_notices
 from app.notices.rules import Kind as NoticeKind
 from app.people.rules import Access, Grant, Permission, Role
 from app.replies.stops import standing_stops
-from app.web.deps import CurrentAccess, CurrentOffice, Now, Parts, csrf_token, opened, web_of
+from app.web.deps import CurrentAccess, CurrentOffice, Looking, Now, Parts, csrf_token, opened, web_of
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
 from app.web.ui.sections import SECTIONS
@@ -101,6 +101,11 @@ class Visit:
     def writing(self) -> AbstractAsyncContextManager[WriteSession]:
         """A transaction in their name; it has committed when the block ends."""
         return opened(self.parts.database.write(operator_id=self.access.operator_id))
+
+    @property
+    def looking(self) -> Looking:
+        """Notes for the audit trail what they are shown."""
+        return Looking(reads=web_of(self.request).reads, operator_id=self.access.operator_id, now=self.now)
 
     async def frame(self, session: ReadSession) -> Frame:
         """What stands around a page: at most four statements."""
