@@ -26,7 +26,6 @@ OPEN = {
     "agency": "the directory: everybody chooses from it, and the reach of a person is computed from it",
     "alembic_version": "the version of the schema",
     "api_token": "a token is looked up before anybody is known; only its hash is kept, and no citizen's or agency's data",
-    "audit_entry": "the web role only adds to it and reads nothing of it",
     "calendar_version": "working hours and days off: every deadline is computed from them",
     "invitation": "looked up by its hash before anybody is known",
     "operator": "colleagues' names stand beside what they did; whoever signs in is looked up before anybody is known",
@@ -46,6 +45,16 @@ OPEN = {
 
 # Functions that act as the database's owner, so each is a door in the wall: what passes through it, and why no more.
 DOORS = {
+    "otklik_administers()": "reads roles of the asking operator alone; tells yes or no",
+    "otklik_appeal_numbers(appeals bigint[])": "tells an administrator of the whole region the numbers of appeals, nothing else",
+    "otklik_appeal_of_number(of_number bigint)": "the way back, likewise",
+    "otklik_audit_listed(of_subject text, of_id bigint, of_operator bigint, of_act text, since timestamp with time zone, "
+    "until timestamp with time zone, before_id bigint, most integer)": (
+        "tells ids of the trail to whom its policy shows them; containment in jsonb would leak"
+    ),
+    "otklik_drop_audit(before timestamp with time zone, at timestamp with time zone)": (
+        "the worker's: ends entries of whole seals after their term, never of the last year, and says so in the trail"
+    ),
     "otklik_configures()": "reads roles of the asking operator alone; tells yes or no",
     "otklik_role_reaches(roles text[], of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
     "otklik_may_stop(of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
@@ -190,7 +199,6 @@ ESCAPES = (
     "UPDATE operator_role SET agency_id = NULL",
     "SELECT secret FROM credential",
     "SELECT raw FROM set_aside",
-    "SELECT data FROM audit_entry",
     "DELETE FROM appeal_event",
     "TRUNCATE appeal",
     "COPY appeal TO PROGRAM 'true'",

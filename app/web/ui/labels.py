@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import faults
+from app.web.ui import audit_words, faults
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -242,6 +242,7 @@ HINT = {
 # Of the administration; `sections.py` says where they stand and who may open them.
 SECTION = {
     "people": N_("People"),
+    "audit": N_("Audit trail"),
 }
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -275,6 +276,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "notice": NOTICE,
     "hint": HINT,
     "section": SECTION,
+    "audit_act": audit_words.ACT,
+    "audit_subject": audit_words.SUBJECT,
+    "audit_fact": audit_words.FACT,
     "feed_problem": faults.FEED_PROBLEM,
 }
 

@@ -16,6 +16,7 @@ from app.web.ui import (
     actions,
     administration,
     appeal,
+    audit,
     home,
     live,
     media,
@@ -51,6 +52,7 @@ _ROUTERS = (
     media.router,
     live.router,
     administration.router,
+    audit.router,
     people.router,
 )
 

@@ -16,4 +16,7 @@ class Section:
     permission: Permission
 
 
-SECTIONS = (Section(name="people", path="/administration/people", permission=Permission.CONFIGURE),)
+SECTIONS = (
+    Section(name="people", path="/administration/people", permission=Permission.CONFIGURE),
+    Section(name="audit", path="/administration/audit", permission=Permission.AUDIT_READ),
+)

@@ -45,7 +45,7 @@ async def settled(database: Database) -> None:
 
 async def sealed(database: Database, clock: FixedClock, *, most: int = 3, wait: bool = True) -> list[Link]:
     """Seal all that can be."""
-    links = []
+    links: list[Link] = []
     if wait:
         await settled(database)
     while True:

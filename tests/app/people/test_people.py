@@ -74,7 +74,7 @@ async def test_a_person_signs_in_and_out(owner_db: Database, web_db: Database, c
         stored = (await session.execute(text("SELECT encode(token_hash, 'escape') FROM operator_session"))).scalar_one()
         assert token not in stored
         acts = (await session.execute(text("SELECT act FROM audit_entry ORDER BY id"))).scalars().all()
-        assert acts == ["add", "sign_in"]
+        assert acts == ["operator.add", "operator.sign_in", "operator.sign_out"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ PAGES: dict[str, set[str]] = {
     "/notices": READS,
     "/publishing": {"coordinator", "administrator"},
     "/administration/people": {"administrator"},
+    "/administration/audit": {"administrator"},
+    "/administration/audit?person=а&act=appeal.read&subject=comment&number=7&from=2026-01-01&to=2026-11-17": {"administrator"},
 }
 FRAGMENTS: dict[str, set[str]] = {
     "/queue/rows?take=30": READS,
