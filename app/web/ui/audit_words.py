@@ -34,6 +34,8 @@ ACT = {
     "appeal.reopened": N_("Reopened an appeal"),
     "reply.found": N_("Confirmed that an answer stands on the platform"),
     "triage.decided": N_("Decided about a comment in triage"),
+    "publishing.stopped": N_("Stopped publishing"),
+    "publishing.resumed": N_("Let publishing go on"),
     "territories.imported": N_("Territories imported"),
     "spheres.imported": N_("Spheres imported"),
     "agencies.imported": N_("Agencies imported"),
@@ -51,6 +53,7 @@ SUBJECT = {
     "comment": N_("Comment"),
     "reply": N_("Answer"),
     "operator": N_("Operator"),
+    "publishing_stop": N_("Stop of publishing"),
     "credential": N_("Platform token"),
     "audit": N_("Seal"),
 }
