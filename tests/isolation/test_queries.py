@@ -43,7 +43,7 @@ OF_ADMINISTRATORS = re.compile(r"\b(feed|publishing_stop|audit_entry|otklik_appe
 """What an administrator may know of every agency."""
 REFUSALS = frozenset({"42501", "23000"})
 """By a policy, or by a trigger of ours that runs before it: which of the two reaches nobody, since code looks first."""
-IN_ANOTHERS_NAME = "42501"
+IN_ANOTHERS_NAME = "refused"
 """Nobody writes the audit trail in another's name: refused whatever is there, so nothing is told."""
 FRAME = re.compile(r"^\s*(SELECT set_config|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE)
 

@@ -104,6 +104,7 @@ FAULT = {
     "appeal.unanswered": N_("Answer the citizen first, or say that it is impossible to answer on the platform."),
     "appeal.unknown": N_("There is no such appeal, or it belongs to another agency."),
     "appeal.version": N_("Something has changed while you were reading. Look at it as it is now, then decide."),
+    "audit.file": N_("This is no export of the audit trail."),
     "audit.full": N_("What is looked at cannot be written to the audit trail just now, so nothing is shown. Try again in a minute."),
     "audit.number": N_("Give a number, such as 123 456 789."),
     "audit.period": N_("The first day lies after the last one."),

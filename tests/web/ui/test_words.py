@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from tests.web.ui.conftest import Browser
 
 APP = Path(__file__).resolve().parents[3] / "app"
-ERRORS = {"OtklikError", "NotFoundError", "ForbiddenError", "InvalidError", "ConflictError", "SignInNeededError", "UnavailableError"}
+ERRORS = {
+    "OtklikError",
+    "NotFoundError",
+    "ForbiddenError",
+    "InvalidError",
+    "ConflictError",
+    "SignInNeededError",
+    "TrailFullError",
+    "UnavailableError",
+}
 NO_SCREEN = {"exchange", "cli"}
 """Only the command line raises these, and it speaks English."""
 
