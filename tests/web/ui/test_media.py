@@ -32,7 +32,7 @@ async def host(web: FastAPI, town: Town, owner_db: Database, tmp_path: Path) -> 
         raw.plan(http(picture(size=(900, 600))))
         old: Web = web.state.web
         media = MediaProxy(parse_media_hosts(f"vk: {raw.url.removeprefix('http://')}"), tmp_path / "media")
-        web.state.web = Web(parts=old.parts, office=old.office, tokens=old.tokens, media=media)
+        web.state.web = Web(parts=old.parts, office=old.office, tokens=old.tokens, media=media, reads=old.reads)
         files = [
             {"kind": "photo", "url": f"{raw.url}/a.png", "external_id": "photo1_2", "title": None},
             {"kind": "link", "url": "https://xn--80ak6aa92e.com/x", "external_id": None, "title": "apple"},
