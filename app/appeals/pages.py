@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageRow:
-    """An official page. `polled_at` is empty for a platform that is read by the stream of a credential."""
+    """An official page. How watching it goes: `polled_at`, `failures`, `error_code`."""
 
     id: int
     platform: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from app.kernel.db import WriteSession
+    from app.kernel.db import ReadSession, WriteSession
     from app.sources.store import Change
 
 
@@ -63,3 +63,9 @@ async def record_reply_trouble(session: WriteSession, *, appeal_id: int, reply_i
         appeal_id=appeal_id, act=act, cycle=row.cycle, operator_id=None, occurred_at=now, data={"reply": reply_id, "code": code}
     )
     await history.record(session, [event])
+
+
+async def posts_with_waiting(session: ReadSession, post_ids: Sequence[int]) -> frozenset[int]:
+    """Those of some posts under which an appeal waits for an answer: for the worker, which sees all."""
+    statement = text("SELECT DISTINCT post_id FROM appeal WHERE post_id = ANY (:posts) AND status IN ('new', 'in_work')")
+    return frozenset((await session.scalars(statement, {"posts": list(post_ids)})).all())

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
+from app.appeals.records import posts_with_waiting
 from app.flows import inbound
 from app.flows.platforms import calling
+from app.flows.polling_batches import aside, page_ref, post_ref, together
 from app.flows.polling_plan import Plan
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
@@ -22,15 +24,12 @@ from connectors.contract import (
     ConnectorError,
     Discovers,
     Feed,
-    PageRef,
-    PostRef,
     Probes,
     ReadsThreads,
     Rejected,
     Streams,
     TryLater,
     UnknownPayload,
-    Unreadable,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +83,9 @@ class Poller:
         self._troubled: set[int] = set()
         self._ensured: set[str] = set()
         """Keys of feeds that have their row: asked of the database once, not in every round for every page."""
+        self._carried: dict[int, list[str]] = {}
+        """The pages of each stream that this round follows."""
+        self._pages_ensured: set[str] = set()
 
     async def round(self) -> bool:
         """Poll what is due; whether anything was."""
@@ -98,8 +100,10 @@ class Poller:
     # --- streams
 
     async def _stream_round(self, connector: Streams, pages: Sequence[WatchedPage]) -> bool:
-        feeds = {feed.key: feed for feed in connector.feeds([_page_ref(page) for page in pages])}
+        feeds = {feed.key: feed for feed in connector.feeds([page_ref(page) for page in pages])}
         leased = await self._lease([(key, None) for key in feeds])
+        self._carried = {one.id: [page.external_id for page in feeds[one.key].pages] for one in leased if one.key in feeds}
+        await self._ensure_carried([page for carried in self._carried.values() for page in carried])
         await asyncio.gather(*(self._follow(connector, feeds[one.key], one) for one in leased if one.key in feeds))
         return bool(leased)
 
@@ -140,7 +144,7 @@ class Poller:
             await self._say_page_trouble(leased, error)
         except UnknownPayload as error:  # of this page: the others are listed all the same
             await self._say_page_trouble(leased, error)
-            batch = _aside(error, page.external_id)
+            batch = aside(error, page.external_id)
         await self._store([leased.id], batch, discover_at=self._clock.now() + again)
 
     async def _newest_posts(self, connector: Discovers, page: WatchedPage) -> Batch:
@@ -148,7 +152,7 @@ class Poller:
         limit = DISCOVER_POSTS
         while True:
             with calling(self._platform, "discover"):
-                batch = await connector.discover(_page_ref(page), limit=limit)
+                batch = await connector.discover(page_ref(page), limit=limit)
             if await self._joins_known(page, batch, limit):
                 return batch
             if limit >= DISCOVER_MOST:
@@ -188,22 +192,31 @@ class Poller:
             await self._keep(session, [one.id for one in leased])
             await sources.posts_gone(session, post_ids=gone, at=now)
             await sources.schedule_probes(session, [(post.id, now + self._plan.probe_again(now - post.published_at)) for post, _ in found])
+        standing = [(post, count) for post, count in found if count is not None and not count.gone]
+        waiting = await self._waiting([post for post, _ in standing if self._plan.may_be_edited(post.read_at, now)])
         changed = [
             (post, count)
-            for post, count in found
-            if count is not None and not count.gone and self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now)
+            for post, count in standing
+            if post.id in waiting or self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now)
         ]
         for start in range(0, len(changed), READ_AT_ONCE):
             await self._read_some(leased, changed[start : start + READ_AT_ONCE])
+
+    async def _waiting(self, posts: Sequence[WatchedPost]) -> frozenset[int]:
+        """Those of some posts under which an appeal waits for an answer."""
+        if not posts:
+            return frozenset()
+        async with self._database.read() as session:
+            return await posts_with_waiting(session, [post.id for post in posts])
 
     async def _counts(self, connector: Probes, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost]) -> Sequence[PostCount]:
         """Counters of some posts; an answer that cannot be read is set aside and tells none of them."""
         try:
             with calling(self._platform, "probe"):
-                return await connector.probe([_post_ref(post) for post in posts])
+                return await connector.probe([post_ref(post) for post in posts])
         except UnknownPayload as error:
             logger.warning("probe_unreadable", platform=self._platform, posts=len(posts))
-            await self._store([one.id for one in leased], _aside(error, None))
+            await self._store([one.id for one in leased], aside(error, None))
             return ()
 
     async def _read_some(self, leased: Sequence[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
@@ -232,12 +245,12 @@ class Poller:
         assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
         try:
             with calling(self._platform, "read_thread"):
-                batch = await self._connector.read_thread(_post_ref(post), root_external_id=None, cursor=cursor)
+                batch = await self._connector.read_thread(post_ref(post), root_external_id=None, cursor=cursor)
         except Rejected as error:
             logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
             return _Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
         except UnknownPayload as error:
-            return _Part(batch=_aside(error, post.page_external_id), whole=False)
+            return _Part(batch=aside(error, post.page_external_id), whole=False)
         return _Part(batch=batch, whole=batch.cursor is None)
 
     async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, _Part]], began: datetime) -> None:
@@ -247,7 +260,7 @@ class Poller:
         now = self._clock.now()
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
-            await inbound.take_in(session, platform=self._platform, batch=_together([part.batch for _, _, part in parts]), now=now)
+            await inbound.take_in(session, platform=self._platform, batch=together([part.batch for _, _, part in parts]), now=now)
             await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now)
             later = now + self._plan.after_refusal()
             await sources.schedule_probes(session, [(post.id, later) for post, _, part in parts if part.refused])
@@ -267,6 +280,16 @@ class Poller:
             )
         self._ensured.update(key for key, _ in new)
         return leased
+
+    async def _ensure_carried(self, pages: Sequence[str]) -> None:
+        new = [page for page in pages if page not in self._pages_ensured]
+        if new:
+            async with self._database.write() as session:
+                await sources.ensure_carried(session, platform=self._platform, pages=new)
+            self._pages_ensured.update(new)
+
+    def _pages_of(self, leased: Sequence[LeasedFeed]) -> list[str]:
+        return [page for one in leased for page in self._carried.get(one.id, ())]
 
     async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:
         try:
@@ -306,6 +329,7 @@ class Poller:
                 session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at,
                 troubled=sorted(self._troubled),
             )  # fmt: skip
+            await sources.carried_read(session, platform=self._platform, pages=self._pages_of(leased), now=self._clock.now())
 
     async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError) -> None:
         """A bad end: written down for the people who mend it, and when to try again."""
@@ -314,11 +338,13 @@ class Poller:
         logger.warning("poll_failed", platform=self._platform, code=error.code, detail=error.detail, feeds=len(leased))
         async with self._database.write() as session:
             if isinstance(error, UnknownPayload):
-                await inbound.take_in(session, platform=self._platform, batch=_aside(error, None), now=self._clock.now())
+                await inbound.take_in(session, platform=self._platform, batch=aside(error, None), now=self._clock.now())
             await sources.fail_feeds(
                 session, feed_ids=[one.id for one in leased], worker=self._worker, due_at=self._clock.now() + pause, code=error.code,
                 detail=error.detail,
             )  # fmt: skip
+            pages = self._pages_of(leased)
+            await sources.carried_failed(session, platform=self._platform, pages=pages, code=error.code, detail=error.detail)
 
     async def _say_page_trouble(self, leased: LeasedFeed, error: ConnectorError) -> None:
         self._troubled.add(leased.id)
@@ -362,28 +388,3 @@ class _Guard:
         if error is None and self._due_at is not None:
             await self._poller.release(self._leased, due_at=self._due_at)
         return False
-
-
-def _page_ref(page: WatchedPage) -> PageRef:
-    return PageRef(external_id=page.external_id, options=page.options)
-
-
-def _post_ref(post: WatchedPost) -> PostRef:
-    return PostRef(
-        page=PageRef(external_id=post.page_external_id, options=post.page_options), external_id=post.external_id, thread_ref=post.thread_ref
-    )
-
-
-def _together(batches: Sequence[Batch]) -> Batch:
-    """Batches of different posts as one, so that they are stored and decided in one go."""
-    return Batch(
-        posts=tuple(row for batch in batches for row in batch.posts),
-        comments=tuple(row for batch in batches for row in batch.comments),
-        deletions=tuple(row for batch in batches for row in batch.deletions),
-        unreadable=tuple(row for batch in batches for row in batch.unreadable),
-        complete_for=tuple(row for batch in batches for row in batch.complete_for),
-    )
-
-
-def _aside(error: UnknownPayload, page_external_id: str | None) -> Batch:
-    return Batch(unreadable=(Unreadable(reason=f"{error.code}: {error.detail}", raw=error.raw, page_external_id=page_external_id),))

@@ -10,6 +10,8 @@ DISCOVER_AT_LEAST = timedelta(seconds=30)
 FEED_PAUSE = timedelta(seconds=1)
 SWEEP = timedelta(hours=6)
 """A counter hides an addition behind a deletion: each post is read in full this often, whatever its counter says."""
+REREAD = timedelta(minutes=10)
+"""No counter tells an edit: posts under which somebody waits for an answer are read in full this often."""
 LONGEST_PAUSE = timedelta(minutes=15)
 
 # Age of a post → pause between looks at its counter: comments come early.
@@ -47,6 +49,10 @@ class Plan:
     def must_read(self, count: int, seen: int | None, read_at: datetime | None, now: datetime) -> bool:
         """Whether the comments of a post are to be read now."""
         return seen is None or read_at is None or count != seen or now - read_at >= SWEEP / self._scale
+
+    def may_be_edited(self, read_at: datetime | None, now: datetime) -> bool:
+        """Whether the comments of a post are to be read again if an appeal under it waits for an answer."""
+        return read_at is not None and now - read_at >= REREAD / self._scale
 
     def pause_after(self, named: timedelta | None, failures: int) -> timedelta:
         """After a failed poll: what the platform asked for (already scaled), else doubling from a second."""

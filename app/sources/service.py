@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,10 +15,13 @@ from app.sources.rules import storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from app.kernel.db import ReadSession, WriteSession
     from connectors.contract import PageSnapshot, PostCount
+
+CARRIED_EVERY = timedelta(seconds=10)
+"""A busy stream is read many times a second, and each time for all its pages: so often is that written down."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +124,51 @@ _ENSURE_FEEDS = Bulk(
 async def ensure_feeds(session: WriteSession, *, platform: str, feeds: Sequence[tuple[str, int | None]], now: datetime) -> None:
     """Have a row for each (key, page id or None), due at once when it is new."""
     await _ENSURE_FEEDS.run(session, [(platform, key, page_id, now) for key, page_id in sorted(feeds, key=lambda feed: feed[0])])
+
+
+_ENSURE_CARRIED = Bulk(
+    """
+    INSERT INTO feed (platform, key, page_id, due_at, discover_at)
+    SELECT platform, 'page:' || p.external_id, p.id, 'infinity', 'infinity' FROM {rows} JOIN page p USING (platform, external_id)
+    ON CONFLICT (platform, key) DO NOTHING
+    """,
+    platform="text", external_id="text",
+)  # fmt: skip
+
+
+async def ensure_carried(session: WriteSession, *, platform: str, pages: Sequence[str]) -> None:
+    """Have a row for each page (external id) that a stream carries: never due, it only says how reading the page goes."""
+    await _ENSURE_CARRIED.run(session, [(platform, page) for page in sorted(pages)])
+
+
+def _carried_keys(pages: Sequence[str]) -> list[str]:
+    return [f"page:{page}" for page in sorted(pages)]
+
+
+async def carried_read(session: WriteSession, *, platform: str, pages: Sequence[str], now: datetime) -> None:
+    """A stream that carries these pages was read; a moment that was written down just now is left as it is."""
+    await session.execute(
+        text(
+            """
+            UPDATE feed SET polled_at = :now, failures = 0, error_code = NULL, error_detail = NULL
+            WHERE platform = :platform AND key = ANY (:keys) AND (polled_at IS NULL OR polled_at < :stale OR error_code IS NOT NULL)
+            """
+        ),
+        {"platform": platform, "keys": _carried_keys(pages), "now": now, "stale": now - CARRIED_EVERY},
+    )
+
+
+async def carried_failed(session: WriteSession, *, platform: str, pages: Sequence[str], code: str, detail: str) -> None:
+    """The stream that carries these pages cannot be read: for the people who mend it."""
+    await session.execute(
+        text(
+            """
+            UPDATE feed SET failures = failures + 1, error_code = :code, error_detail = :detail
+            WHERE platform = :platform AND key = ANY (:keys)
+            """
+        ),
+        {"platform": platform, "keys": _carried_keys(pages), "code": code, "detail": storable(detail)[0][:500]},
+    )
 
 
 async def lease_feeds(session: WriteSession, *, platform: str, worker: str, now: datetime, lease: timedelta, most: int) -> list[LeasedFeed]:

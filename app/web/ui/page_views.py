@@ -11,7 +11,7 @@ from app.web.ui.views import Choice
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLine:
-    """An official page. `polled_at` is empty for one that is read by the stream of a credential; `problem` is a code."""
+    """An official page, and how watching it goes; `problem` is a code."""
 
     id: str
     platform: str
