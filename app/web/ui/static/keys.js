@@ -41,6 +41,13 @@
       element.form.requestSubmit();
       return;
     }
+    if (element.id === "q" && (event.key === "Enter" || event.key === "ArrowDown") && !event.isComposing) {
+      event.preventDefault(); // out of the search, into what it found: j and k go on from here
+      if (event.key === "Enter") element.form.requestSubmit();
+      element.blur();
+      if (event.key === "ArrowDown") move(1);
+      return;
+    }
     if (event.key === "Escape" && writing(element) && !document.querySelector("dialog[open]")) { element.blur(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
     if (document.body.dataset.keys === "off" || writing(element) || document.querySelector("dialog[open]")) return;

@@ -6,7 +6,7 @@
   if (!address) return;
   let cursor = document.body.dataset.liveCursor;
   let source = null, pause = 1000, timer = 0, sleeping = 0, doubt = 0;
-  let numbers = new Set(), all = false, due = 0, last = 0, lastFacets = 0, known = null;
+  let numbers = new Set(), all = false, due = 0, last = 0, lastFacets = 0, recounting = 0, known = null;
 
   const show = (state) => {
     const place = document.getElementById("live");
@@ -28,6 +28,15 @@
     if (shown) query.set("take", shown);
     return `${place.dataset.liveRows}?${query}`;
   };
+  // Counts cost more than rows: once in a while, and once more for what happened in between.
+  const recount = () => {
+    if (recounting || !document.getElementById("facets")) return;
+    recounting = setTimeout(() => {
+      recounting = 0;
+      lastFacets = Date.now();
+      htmx.trigger(document.getElementById("facets"), "facets");
+    }, Math.max(0, lastFacets + FACETS_EVERY - Date.now()));
+  };
   const refresh = () => {
     due = 0;
     last = Date.now();
@@ -37,8 +46,7 @@
     if (card?.dataset.number && (all || numbers.has(card.dataset.number))) {
       get(`/appeals/${card.dataset.number}${location.search}`, "#card", "innerMorph");
     }
-    const facets = document.getElementById("facets");
-    if (facets && Date.now() - lastFacets > FACETS_EVERY) { lastFacets = Date.now(); htmx.trigger(facets, "facets"); }
+    recount();
     numbers = new Set();
     all = false;
   };

@@ -97,6 +97,13 @@
     const at = rows.findIndex((row) => row.hasAttribute("aria-current"));
     (rows[at + 1] ?? rows[at - 1])?.click();
   };
+  // What was written has gone: the letters work again, and nobody types the next answer into a note.
+  const leaveText = (form) => {
+    const area = form.querySelector("textarea");
+    if (area && document.activeElement !== area) return;
+    const tab = byId("tab-answer") ?? byId("tab-note");
+    if (tab) { tab.checked = true; tab.focus({ preventScroll: true }); } else area?.blur();
+  };
   document.addEventListener("htmx:after:swap", (event) => {
     const ctx = event.detail.ctx;
     const target = ctx.target?.id ? ctx.target : event.target;
@@ -109,6 +116,7 @@
       dialog.close();
       if (form.hasAttribute("data-then-next")) openNext();
     }
+    if (form?.hasAttribute("data-clears-draft") && ctx.response.status < 400) leaveText(form);
     if (target?.id === "rows" && ctx.sourceElement?.closest?.("#filters")) htmx.trigger(byId("facets"), "facets");
     const total = document.querySelector("#triage-rows [data-total]");
     if (total && byId("triage-total")) byId("triage-total").textContent = total.dataset.total;
