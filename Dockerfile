@@ -31,7 +31,7 @@ USER otklik
 WORKDIR /var/lib/otklik
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Of the web process. The worker listens nowhere: compose.yaml switches the check off there.
+# Of the web process. The worker has a port of its own: compose.yaml looks there.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.getenv('OTKLIK_PORT', '8000') + '/health/live', timeout=2)"]
 ENTRYPOINT ["otklik"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,6 +21,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path("./var"), description="Where the embedded PostgreSQL, keys and the sandbox's world live")
     host: str = Field(default="127.0.0.1", description="The address that the web process listens on")
     port: int = Field(default=8000, ge=1, le=65535, description="The port of the web process")
+    worker_port: int | None = Field(
+        default=None, ge=1, le=65535, description="A port on which the worker serves /metrics and /health/live; none when empty"
+    )
     sandbox_port: int = Field(default=8010, ge=1, le=65535, description="The port of the sandbox")
     database_url: SecretStr | None = Field(default=None, description="A PostgreSQL to use instead of the embedded one (its owner)")
     web_database_url: SecretStr | None = Field(
@@ -41,7 +45,9 @@ class Settings(BaseSettings):
     )
     context_hours: int = Field(default=24, ge=0, description="Comments older than this before the page's connection open nothing")
     locale: str = Field(default="ru", pattern="^(ru|en)$", description="The language of the screens until a person chooses")
-    timezone: str = Field(default="Europe/Moscow", description="The time zone of reports and of territories without their own")
+    timezone: str = Field(
+        default="Europe/Moscow", description="The time zone of reports, and of screens that show several territories' times together"
+    )
     public_url: str | None = Field(
         default=None, description="The address people open, when a proxy stands before the web process; https turns on secure cookies"
     )
@@ -81,6 +87,18 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts(cls, value: str) -> str:
         parse_media_hosts(value)
+        return value
+
+    @field_validator("worker_port", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Moscow or Asia/Yekaterinburg")
         return value
 
     def api_url(self, platform: str) -> str | None:

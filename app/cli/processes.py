@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -13,6 +13,7 @@ import uvicorn
 from app import bootstrap
 from app.cli import show
 from app.cli.owner import run
+from app.cli.worker_page import worker_page
 from app.kernel import log
 from app.kernel.errors import SetupError
 
@@ -88,8 +89,13 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 async def _work(settings: Settings) -> None:
     from app.flows.worker import run as work  # noqa: PLC0415 - other commands need no connectors
 
-    parts = await bootstrap.build_worker(settings)
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await work(parts, stop)
+    with ExitStack() as held:
+        listener = None
+        if settings.worker_port is not None:
+            listener = held.enter_context(listen(settings.host, settings.worker_port, setting="OTKLIK_WORKER_PORT"))
+        parts = await bootstrap.build_worker(settings)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with worker_page(listener):
+            await work(parts, stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,9 +47,7 @@ def up(
 async def _up(settings: Settings, *, sample_wanted: bool) -> None:
     bootstrap.check_data_dir(settings.data_dir)
     bootstrap.load_plugins(settings)
-    listen(settings.host, settings.port, setting="OTKLIK_PORT").close()
-    if sample_wanted or (settings.data_dir / SIGN_INS_FILE).exists():
-        listen("127.0.0.1", settings.sandbox_port, setting="OTKLIK_SANDBOX_PORT").close()
+    _check_ports(settings, sandbox=sample_wanted or (settings.data_dir / SIGN_INS_FILE).exists())
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -65,6 +63,16 @@ async def _up(settings: Settings, *, sample_wanted: bool) -> None:
     finally:
         await tree.stop()
     show.done("Stopped.")
+
+
+def _check_ports(settings: Settings, *, sandbox: bool) -> None:
+    """Try all ports at once, before anything is started: two settings may name the same one."""
+    with ExitStack() as held:
+        held.enter_context(listen(settings.host, settings.port, setting="OTKLIK_PORT"))
+        if settings.worker_port is not None:
+            held.enter_context(listen(settings.host, settings.worker_port, setting="OTKLIK_WORKER_PORT"))
+        if sandbox:
+            held.enter_context(listen("127.0.0.1", settings.sandbox_port, setting="OTKLIK_SANDBOX_PORT"))
 
 
 async def _first(starting: asyncio.Task[tuple[Plan, list[SignIn]]], stop: asyncio.Event) -> None:

@@ -36,7 +36,7 @@ class Machine:
     """`otklik up` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port, self.worker_port = folder, free_port(), free_port()
         self.out = folder / "out.txt"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -44,6 +44,7 @@ class Machine:
         given = os.environ.items()  # noqa: TID251 - handed on to the program under test
         kept = {name: value for name, value in given if not name.startswith("OTKLIK_")}
         settings = {**kept, "OTKLIK_DATA_DIR": str(self.folder / "var"), "OTKLIK_PORT": str(self.port), "PYTHONPATH": str(ROOT)}
+        settings["OTKLIK_WORKER_PORT"] = str(self.worker_port)
         with self.out.open("w", encoding="utf-8") as out:
             self.process = subprocess.Popen([sys.executable, "-m", "app", "up"], cwd=ROOT, env=settings, stdout=out, stderr=out)
         self.wait(lambda: "Ctrl+C stops everything" in self.said() or self.process_ended())
@@ -78,6 +79,13 @@ class Machine:
         except OSError:
             return False
 
+    def worker_says(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.worker_port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
     def wait(self, until: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE
         while not until():
@@ -94,6 +102,10 @@ def test_it_mends_itself_and_goes_as_a_whole(folder: Path) -> None:
         before = machine.children()
         assert set(before) == {"keep-database", "worker", "web", "postgres"}
         assert "operators invite" in machine.said(), "no demo data unless it is asked for"
+
+        machine.wait(lambda: "otklik_timers_overdue 0.0" in machine.worker_says("/metrics"))
+        assert machine.worker_says("/health/live") == '{"status":"ok"}'
+        assert machine.worker_says("/elsewhere") == ""
 
         os.kill(before["web"], signal.SIGKILL)
         machine.wait(lambda: "web ended (SIGKILL)" in machine.said())
