@@ -19,7 +19,7 @@ from app.exchange.rules import import_rules
 from app.exchange.table import LARGEST_FILE, ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.exchange.topics import import_topics
-from app.kernel.errors import SetupError
+from app.kernel.errors import InvalidError, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -143,7 +143,8 @@ def _import(file: Path, work: Callable[[bytes], Awaitable[Imported]], *, json: b
         else:
             for fault in error.faults:
                 show.fail(f"{file.name}, line {fault.line}: {fault.text}")
-        raise
+        count = f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''}"
+        raise InvalidError("import.faults", f"Nothing was imported: {count}. Mend {file.name} and import it again.") from error
     if json:
         show.as_json(result)
         return

@@ -17,7 +17,8 @@ from app.cli.owner import owner, run
 from app.exchange.credentials import add_credential, list_credentials, revoke_credential
 from app.exchange.page_names import PageNames
 from app.exchange.pages import OPTIONAL, REQUIRED, list_pages
-from app.kernel.errors import NotFoundError
+from app.exchange.table import ImportFaultsError
+from app.kernel.errors import InvalidError, NotFoundError
 
 pages = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The pages that are watched.")
 credentials = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The platforms' tokens, encrypted at rest.")
@@ -64,7 +65,12 @@ def add(  # noqa: PLR0913 - one parameter per option
             result = await watch(administrator, table.getvalue().encode(), dry_run=False, refresh=True)
         show.done("The page is watched from now on." if result.added else "The page was watched already; it is up to date.")
 
-    run(work())
+    try:
+        run(work())
+    except ImportFaultsError as error:
+        for fault in error.faults[:-1]:
+            show.fail(fault.text)
+        raise InvalidError("page.faults", error.faults[-1].text) from error
 
 
 @credentials.command("add")

@@ -11,7 +11,7 @@ import typer
 
 from app.cli import show
 from app.cli.owner import owner, run
-from app.kernel.errors import ConflictError, InvalidError
+from app.kernel.errors import ConflictError
 from app.reports.rules import Grouping, Period
 from app.reports.service import response_times
 from app.reports.verify import verify
@@ -84,17 +84,20 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
 
 
 def period_of(begin: str, end: str, *, tz: str, now: datetime) -> Period:
-    """The days asked for. Raises InvalidError when they cannot be read."""
+    """The days asked for. Raises BadParameter, a wrong usage, when they cannot be read or end before they begin."""
     today = now.astimezone(ZoneInfo(tz)).date()
     last = _day(end, "--to") if end else today
-    return Period(start=_day(begin, "--from") if begin else last - _DAYS, end=last, tz=tz)
+    first = _day(begin, "--from") if begin else last - _DAYS
+    if first > last:
+        raise typer.BadParameter(f"the period ends on {last}, before it begins on {first}.", param_hint="'--to'")
+    return Period(start=first, end=last, tz=tz)
 
 
 def _day(given: str, option: str) -> date:
     try:
         return date.fromisoformat(given)
     except ValueError as error:
-        raise InvalidError("report.day", f"{option} {given!r} is not a day such as 2026-11-01.") from error
+        raise typer.BadParameter(f"{given!r} is not a day such as 2026-11-01.", param_hint=f"'{option}'") from error
 
 
 def _cells(row: Figures) -> tuple[str, ...]:

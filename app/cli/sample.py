@@ -92,7 +92,7 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
             await _tokens(session, work, of_pages=False)
             await _people(session, work)
         since = settings.model_copy(update={"context_hours": _HISTORY_DAYS * 24})
-        await watch(replace(work, settings=since), _file("pages.csv"), dry_run=False, refresh=False)
+        await watch(replace(work, settings=since), _file("pages.csv"), dry_run=False, refresh=True)  # followers
         async with work.database.write() as session:
             await _tokens(session, work, of_pages=True)
             await import_rules(session, _file("rules.csv"), now=work.clock.now())

@@ -6,7 +6,8 @@ connector; so these functions take the database: no transaction is open while a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ from app.exchange.page_names import PageNames
 from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
 from app.sources.service import connect_page, ensure_feeds
-from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams
+from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.kernel.db import Database, ReadSession, WriteSession
 
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4))
+LONGEST_WAIT = timedelta(seconds=10)
 REQUIRED, OPTIONAL = ("platform", "link", "agency", "territory"), ("external_id", "title", "sphere")
 
 
@@ -83,7 +86,7 @@ async def import_pages(
 ) -> Imported:
     """Watch the pages of a file from now on (comments older than `context` before now open nothing).
 
-    `refresh` asks the platforms about pages that are known already, too: after a token was changed.
+    `refresh` asks the platforms about pages that are known already or described by the file, too: after a token was changed.
     Raises ImportFaultsError with every fault, those that the platforms tell included; nothing is written then.
     """
     lines = read_table(data, required=REQUIRED, optional=OPTIONAL)
@@ -91,10 +94,8 @@ async def import_pages(
     async with database.read() as reading:
         there = {(page.platform, page.external_id): page for page in await list_pages(reading)}
         rows = await _resolve(reading, lines, platforms, faults)
-    if refresh:
-        rows = [replace(row, known=None) for row in rows]
     faults.stop()
-    found = await _snapshots(rows, platforms, faults)
+    found = await _snapshots(rows, platforms, faults, refresh=refresh)
     _check_twice(found, faults)
     faults.stop()
     result, _ = compare(
@@ -155,23 +156,30 @@ async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms
     return rows
 
 
-async def _snapshots(rows: list[_Row], platforms: Platforms, faults: Faults) -> list[tuple[_Row, PageSnapshot]]:
+async def _snapshots(rows: list[_Row], platforms: Platforms, faults: Faults, *, refresh: bool) -> list[tuple[_Row, PageSnapshot]]:
     found = []
     for row in rows:
-        snapshot = await _snapshot(row, platforms, faults)
+        ask = refresh and (row.known is not None or row.line["platform"] in platforms.connectors)
+        snapshot = None if ask else _told_before(row, platforms)
+        snapshot = snapshot or await _asked(row, platforms, faults)
         if snapshot is not None:
             found.append((row, snapshot))
     return found
 
 
-async def _snapshot(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapshot | None:
-    """What is known of the page: stored before, said in the file, or asked of the platform."""
+def _told_before(row: _Row, platforms: Platforms) -> PageSnapshot | None:
+    """What is known of the page without asking: stored before, or said in the file."""
     line = row.line
     if row.known is not None:
         return PageSnapshot(external_id=row.known.external_id, title=line["title"] or row.known.title, link=line["link"])
-    plugin = platforms.plugins[line["platform"]]
-    if line["external_id"] and line["title"] and not _streams(plugin):
+    if line["external_id"] and line["title"] and not _streams(platforms.plugins[line["platform"]]):
         return PageSnapshot(external_id=line["external_id"], title=line["title"], link=line["link"])
+    return None
+
+
+async def _asked(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapshot | None:
+    """What the platform says of the page."""
+    line, plugin = row.line, platforms.plugins[row.line["platform"]]
     connector = platforms.connectors.get(line["platform"])
     if connector is None:
         kinds = ", ".join(plugin.credential_kinds)
@@ -182,7 +190,7 @@ async def _snapshot(row: _Row, platforms: Platforms, faults: Faults) -> PageSnap
         )
         return None
     try:
-        told = await connector.describe_page(line["link"])
+        told = await _patiently(connector, line["link"])
     except ConnectorError as error:
         faults.add(line, f"{plugin.title} does not tell about {line['link']}: {error}.")
         return None
@@ -193,6 +201,18 @@ async def _snapshot(row: _Row, platforms: Platforms, faults: Faults) -> PageSnap
         external_id=told.external_id, title=line["title"] or told.title, link=line["link"] if "/" in line["link"] else told.link,
         members=told.members, options=told.options,
     )  # fmt: skip
+
+
+async def _patiently(connector: Connector, link: str) -> PageSnapshot:
+    """The platform's answer; a worker that reads with the same token may have used up the second's share of calls."""
+    for pause in PAUSES:
+        try:
+            return await connector.describe_page(link)
+        except TryLater as error:
+            if error.after > LONGEST_WAIT:
+                raise
+            await asyncio.sleep(max(error.after, pause).total_seconds())
+    return await connector.describe_page(link)
 
 
 def _streams(plugin: Plugin | None) -> bool:

@@ -27,6 +27,7 @@ commands = typer.Typer(
     help="Local stand-ins of the platforms, with a wall on which one writes as a citizen.",
     invoke_without_command=True,
     no_args_is_help=False,
+    rich_markup_mode=None,
 )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from aiogram import Bot, exceptions
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import GetChat, GetChatMember, GetMe, GetUpdates, SendMessage, TelegramMethod
+from aiogram.methods import GetChat, GetChatMember, GetChatMemberCount, GetMe, GetUpdates, SendMessage, TelegramMethod
 from aiogram.types import ReplyParameters
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
@@ -145,6 +145,10 @@ class TelegramClient:
         """What a member may do in a chat."""
         method = GetChatMember(chat_id=chat, user_id=user)
         return await self._call(credential, method, patience=self._options.timeout)
+
+    async def member_count(self, credential: Credential, chat: str) -> Answer:
+        """How many follow a chat."""
+        return await self._call(credential, GetChatMemberCount(chat_id=chat), patience=self._options.timeout)
 
     def _sending_windows(self, credential: Credential, chat: str) -> list[Window]:
         second, minute = 1 / self._scale, MINUTE / self._scale

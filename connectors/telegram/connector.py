@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.contract import (
@@ -75,9 +76,17 @@ class TelegramConnector:
         await self._check_hearing(credential, str(linked))
         group = await self._client.chat(credential, str(linked))
         try:
-            return mapping.page_snapshot(chat, group.value, credential_key=credential.key)
+            snapshot = mapping.page_snapshot(chat, group.value, credential_key=credential.key)
         except OddError as odd:
             raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
+        return replace(snapshot, members=await self._members(credential, snapshot.external_id))
+
+    async def _members(self, credential: Credential, channel: str) -> int | None:
+        """How many follow the channel: nice to know, and no reason to refuse a page."""
+        try:
+            return maybe_int((await self._client.member_count(credential, channel)).value)
+        except (AccessLost, Rejected):
+            return None
 
     async def _check_hearing(self, credential: Credential, group: str) -> None:
         """A bot hears every comment only with its privacy mode off or as an administrator. Raises AccessLost."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +87,12 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["import", "moons", "x.csv"], ["operators", "invite"], ["reports", "response-times", "--group-by", "moon"]]
-)
+    "arguments",
+    [
+        ["nonsense"], ["import", "moons", "x.csv"], ["operators", "invite"], ["reports", "response-times", "--group-by", "moon"],
+        ["reports", "response-times", "--from", "2026-13-01"], ["reports", "verify", "--from", "2026-12-01", "--to", "2026-11-01"],
+    ],
+)  # fmt: skip
 def test_wrong_usage_ends_with_2(arguments: list[str], otklik: Run) -> None:
     assert otklik(*arguments).code == 2
 
@@ -96,6 +101,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str], otklik: Run) -> None:
     ("environment", "words"),
     [
         ({"OTKLIK_PORT": "many"}, "OTKLIK_PORT"),
+        ({"OTKLIK_TIMEZONE": "Mars/Olympus"}, "Europe/Moscow"),
         ({"OTKLIK_DATABASE_URL": "mysql://x/y"}, "PostgreSQL only"),
         ({"OTKLIK_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "Check OTKLIK_DATABASE_URL"),
         ({"OTKLIK_DATABASE_URL": "postgresql://127.0.0.1:1"}, "names no database"),
@@ -128,6 +134,51 @@ def test_a_busy_port_is_told_before_anything_starts(command: str, otklik: Run, t
     assert ended.code == 1
     assert "OTKLIK_PORT" in ended.err
     assert not (tmp_path / "var" / "log").exists()
+
+
+def test_one_port_for_two_parts_is_told_before_anything_starts(otklik: Run, tmp_path: Path) -> None:
+    port = str(free_port())
+    for other, more in (("OTKLIK_SANDBOX_PORT", {}), ("OTKLIK_WORKER_PORT", {"OTKLIK_SANDBOX_PORT": str(free_port())})):
+        ended = otklik("up", "--sample", OTKLIK_PORT=port, **{other: port}, **more)
+        assert ended.code == 1
+        assert other in ended.err
+        assert not (tmp_path / "var" / "log").exists()
+
+
+def test_a_postgresql_that_is_too_old_is_told(otklik: Run) -> None:
+    """One that greets as PostgreSQL 14 does: authenticated, its version, ready."""
+
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+    greeting = message(b"R", bytes(4)) + message(b"S", b"server_version\x0014.9\0") + message(b"Z", b"I")
+
+    def greet(listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                if client.recv(8)[4:] == (80877103).to_bytes(4, "big"):  # asks for TLS first
+                    client.sendall(b"N")
+                client.recv(4096)
+                client.sendall(greeting)
+                client.recv(4096)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=greet, args=(listener,), daemon=True).start()
+        ended = otklik("migrate", OTKLIK_DATABASE_URL=f"postgresql://otklik:x@127.0.0.1:{listener.getsockname()[1]}/otklik")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert (ended.code, ended.out) == (1, "")
+    assert "PostgreSQL 14 is too old: Otklik needs 16 or newer" in ended.err
+
+
+def test_every_fault_of_a_page_is_told(otklik: Run) -> None:
+    ended = otklik("pages", "add", "https://vk.com/x", "--platform", "vk", "--agency", "nobody", "--territory", "nowhere")
+    assert ended.code == 1
+    assert ["nobody" in line or "nowhere" in line for line in ended.err.strip().splitlines()] == [True, True]
+    assert "line" not in ended.err.lower()
 
 
 def test_an_old_database_is_told_to_migrate(otklik: Run, cluster: URL) -> None:
@@ -260,7 +311,7 @@ def test_an_empty_region_has_a_report_of_nothing(otklik: Run) -> None:
     assert report.json["total"]["opened"] == 0
     assert "Europe/Moscow" in otklik("reports", "response-times").out
     assert "2026-13-01" in otklik("reports", "response-times", "--from", "2026-13-01").err
-    assert otklik("reports", "response-times", "--from", "2026-11-02", "--to", "2026-11-01").code == 1
+    assert otklik("reports", "response-times", "--from", "2026-11-02", "--to", "2026-11-01").code == 2
     verified = otklik("reports", "verify", "--from", "2026-11-01", "--to", "2026-11-30", "--json")
     assert (verified.code, verified.json["timers"], verified.json["differences"]) == (0, 0, [])
     assert "agree with their history" in otklik("reports", "verify").out

@@ -16,7 +16,7 @@ from app.exchange.table import ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.kernel.errors import InvalidError, SetupError
 from app.kernel.vault import Vault, open_vault
-from connectors.contract import AccessLost, Credential, Options, PageSnapshot
+from connectors.contract import AccessLost, Credential, Options, PageSnapshot, TryLater
 from connectors.fake import FakeWorld, fake_plugin
 
 if TYPE_CHECKING:
@@ -111,6 +111,27 @@ async def test_an_id_and_a_title_need_no_token_but_a_stream_does(owner_db: Datab
     assert (await load(owner_db, clock, fake_world(), rows, tokens=False)).added == 1
     with pytest.raises(ImportFaultsError, match="otklik credentials add --platform fake"):
         await load(owner_db, clock, fake_world("streaming"), "fake,https://fake.example/2,2,Имя,a,r,\n", tokens=False)
+
+
+@pytest.mark.usefixtures("region")
+async def test_a_page_that_the_file_describes_is_asked_about_when_wanted(owner_db: Database, clock: FixedClock) -> None:
+    rows = "fake,https://fake.example/1,1,Имя,a,r,\n"
+    for refresh, members in ((False, None), (True, 5)):
+        await load(owner_db, clock, fake_world(), rows, refresh=refresh)
+        async with owner_db.read() as session:
+            (page,) = await list_pages(session)
+        assert (page.title, page.members) == ("Имя", members)
+
+
+@pytest.mark.usefixtures("region")
+async def test_a_platform_that_is_busy_is_asked_again_and_a_long_pause_is_told(owner_db: Database, clock: FixedClock) -> None:
+    """A worker that reads with the same token may have taken the second's share of calls."""
+    world = fake_world()
+    world.fail("describe_page", TryLater("rate", "Too many requests per second", after=timedelta(0)))
+    assert (await load(owner_db, clock, world, "fake,https://fake.example/1,,,a,r,\n")).added == 1
+    world.fail("describe_page", TryLater("quota", "the day's share is used up", after=timedelta(hours=5)))
+    with pytest.raises(ImportFaultsError, match="the day's share is used up"):
+        await load(owner_db, clock, world, "fake,https://fake.example/2,,,a,r,\n")
 
 
 @pytest.mark.usefixtures("region")

@@ -73,7 +73,7 @@ async def town(*, reads_all: bool = True, discussion: bool = True, **limits: flo
     with running(time_scale=SCALE) as sandbox:
         world = World(sandbox.url)
         group = "sadovoye_chat" if discussion else None
-        await world.post("/world/pages", platform="telegram", page="sadovoye", title="Село Садовое", discussion=group)
+        await world.post("/world/pages", platform="telegram", page="sadovoye", title="Село Садовое", members=1200, discussion=group)
         await world.post(
             "/world/tokens",
             platform="telegram",
@@ -99,6 +99,13 @@ def outgoing(page: PageRef, post: str, comment: str, text: str = "Ответ") -
         text=text,
         first_tried_at=utc_now(),
     )
+
+
+async def test_a_channel_says_how_many_follow_it_and_is_taken_without() -> None:
+    async with town() as here:
+        assert (await here.telegram.describe_page("@sadovoye")).members == 1200
+        await here.world.post("/faults", platform="telegram", method="getChatMemberCount", kind="error", code=400)
+        assert (await here.telegram.describe_page("@sadovoye")).members is None
 
 
 async def test_what_was_not_stored_comes_again() -> None:
