@@ -145,3 +145,20 @@ class IdempotencyKey(Base):
     appeal_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))
     reply_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("reply.id"))
     recorded_at: Mapped[datetime] = moment(default_now=True)
+
+
+class AppealOrigin(Base):
+    """The row of another system from which an appeal was brought in, as it was: erasable with the words in it.
+
+    What has a place of its own here was put there; the rest is kept only here, and nothing was dropped.
+    """
+
+    __tablename__ = "appeal_origin"
+    __table_args__ = (UniqueConstraint("system", "external_id"), Index("ix_appeal_origin_appeal_id", "appeal_id"))
+
+    id: Mapped[int] = row_id()
+    appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"))
+    system: Mapped[str] = word()
+    external_id: Mapped[str] = word()
+    cells: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    recorded_at: Mapped[datetime] = moment(default_now=True)

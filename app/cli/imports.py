@@ -1,7 +1,8 @@
-"""`otklik import …`: the region in CSV files."""
+"""`otklik import …`: the region in CSV files, and its past from another system."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,9 @@ from app.cli import show
 from app.cli.owner import Owner, owner, run
 from app.exchange.agencies import import_agencies
 from app.exchange.calendars import complete_calendars, import_calendar
+from app.exchange.incident.importing import IncidentImport, import_incidents
+from app.exchange.incident.mapping import Mapping, UnknownValuesError, read_mapping, write_mapping
+from app.exchange.incident.workbook import read_rows
 from app.exchange.pages import Platforms, import_pages
 from app.exchange.result import note_import
 from app.exchange.rules import import_rules
@@ -22,15 +26,16 @@ from app.exchange.topics import import_topics
 from app.kernel.errors import InvalidError, SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.exchange.result import Imported
+    from app.exchange.table import Line
     from app.kernel.db import WriteSession
 
 imports = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Read CSV files: territories, spheres, agencies, calendar, topics, pages, rules, in this order. "
+    help="Read CSV files: territories, spheres, agencies, calendar, topics, pages, rules, in this order; then past incidents. "
     "A file is checked as a whole first; running it again changes only what differs.",
 )
 File = Annotated[Path, typer.Argument(help="CSV file; commas or semicolons, UTF-8 or Windows-1251.", metavar="FILE.csv")]
@@ -96,6 +101,65 @@ def rules(
     _import(file, lambda data: _in_one(work, data, dry_run=dry_run), json=json)
 
 
+@imports.command()
+def incident(
+    file: Annotated[Path, typer.Argument(help="The 47-column export of «Инцидент Менеджмент».", metavar="FILE.xlsx")],
+    *,
+    mapping: Annotated[
+        Path | None, typer.Option(help="CSV of kind, value, ours; else FILE.mapping.csv. Unknown values are added to it.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="The time zone of the file's moments; else OTKLIK_TIMEZONE.")] = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Past incidents, with their history; prints each calculated cell that comes out otherwise."""
+    known = mapping or file.with_name(f"{file.stem}.mapping.csv")
+
+    def work() -> IncidentImport:
+        lines = read_rows(read_file(file))
+        given = read_mapping(read_file(known)) if known.exists() else Mapping()
+        return run(_incidents(lines, given, timezone=timezone, dry_run=dry_run))
+
+    _told(file, work, mapping=known, json=json)
+
+
+async def _incidents(lines: Sequence[Line], given: Mapping, *, timezone: str, dry_run: bool) -> IncidentImport:
+    async with owner() as work, work.database.write() as session:
+        return await import_incidents(
+            session, lines, given, timezone=timezone or work.settings.timezone, now=work.clock.now(), dry_run=dry_run
+        )
+
+
+def _told(file: Path, work: Callable[[], IncidentImport], *, mapping: Path, json: bool) -> None:
+    try:
+        result = work()
+    except UnknownValuesError as error:
+        mapping.write_bytes(write_mapping(error.mapping))
+        _tell_faults(file, error, json=json)
+        raise InvalidError(
+            "import.unknown",
+            f"Nothing was imported: {len(error.mapping.asked)} values are unknown. Fill the column ours in {mapping} and run it again.",
+        ) from error
+    except ImportFaultsError as error:
+        _tell_faults(file, error, json=json)
+        raise _nothing_imported(file, error) from error
+    if json:
+        show.as_json(asdict(result))
+        return
+    for one in result.differences:
+        show.note(f"{file.name}, line {one.line}, ID {one.external_id}: «{one.unlike.column}» is {one.unlike.file}, ours {one.unlike.ours}")
+    for line, told in result.remarks:
+        show.note(f"{file.name}, line {line}: {told}")
+    if result.made:
+        show.note(f"Made: {', '.join(result.made)}.")
+    show.done(
+        f"incidents: {result.added} new, {result.same} as they were, {result.joined} appeals here already; "
+        f"{len(result.differences)} calculated cells differ."
+    )
+    if not result.written:
+        show.note("Nothing was written: --dry-run.")
+
+
 async def watch(work: Owner, data: bytes, *, dry_run: bool, refresh: bool) -> Imported:
     """Import pages with the connectors that have tokens."""
     plugins = bootstrap.load_plugins(work.settings)
@@ -138,19 +202,27 @@ def _import(file: Path, work: Callable[[bytes], Awaitable[Imported]], *, json: b
     try:
         result = run(whole())
     except ImportFaultsError as error:
-        if json:
-            show.as_json({"written": False, "faults": error.faults})
-        else:
-            for fault in error.faults:
-                show.fail(f"{file.name}, line {fault.line}: {fault.text}")
-        count = f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''}"
-        raise InvalidError("import.faults", f"Nothing was imported: {count}. Mend {file.name} and import it again.") from error
+        _tell_faults(file, error, json=json)
+        raise _nothing_imported(file, error) from error
     if json:
         show.as_json(result)
         return
     show.done(f"{result.kind}: {result.added} new, {result.changed} changed, {result.same} as they were.")
     if not result.written:
         show.note("Nothing was written: --dry-run.")
+
+
+def _nothing_imported(file: Path, error: ImportFaultsError) -> InvalidError:
+    count = f"{len(error.faults)} fault{'s' if len(error.faults) > 1 else ''}"
+    return InvalidError("import.faults", f"Nothing was imported: {count}. Mend {file.name} and import it again.")
+
+
+def _tell_faults(file: Path, error: ImportFaultsError, *, json: bool) -> None:
+    if json:
+        show.as_json({"written": False, "faults": error.faults})
+    else:
+        for fault in error.faults:
+            show.fail(f"{file.name}, line {fault.line}: {fault.text}")
 
 
 def read_file(path: Path) -> bytes:

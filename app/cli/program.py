@@ -31,6 +31,7 @@ _OURS = {
     "operators": "app.cli.staff:operators",
     "token": "app.cli.staff:tokens",
     "import": "app.cli.imports:imports",
+    "export": "app.cli.exports:exports",
     "pages": "app.cli.pages:pages",
     "credentials": "app.cli.pages:credentials",
     "reports": "app.cli.reports:reports",

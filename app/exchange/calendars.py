@@ -79,11 +79,13 @@ async def complete_calendars(session: WriteSession, weeks: Mapping[Scope, Week] 
     stored = await _newest(session)
     wanted = _by_territory(directory, stored, given)
     wanted |= {scope: (week, directory.timezone_of(scope[0])) for scope, week in given.items() if scope[1] is not None}
+    # Until the first clock ran, hours that are given hold for the past as well: there is nothing yet that they would change.
+    since = now if await session.scalar(text("SELECT EXISTS (SELECT FROM sla_timer)")) else BEGINNING
     written = 0
     for scope, (week, timezone) in wanted.items():
         known = stored.get(scope)
         if known is None or (known.week, known.timezone) != (week, timezone):
-            await _write(session, scope, week, timezone, version=1 if known is None else known.version + 1, now=now)
+            await _write(session, scope, week, timezone, version=1 if known is None else known.version + 1, since=since, now=now)
             written += 1
     if directory.territories:
         await _first_promises(session, now)
@@ -162,7 +164,7 @@ async def _newest(session: ReadSession) -> dict[Scope, _Stored]:
     return found
 
 
-async def _write(session: WriteSession, scope: Scope, week: Week, timezone: str, *, version: int, now: datetime) -> None:
+async def _write(session: WriteSession, scope: Scope, week: Week, timezone: str, *, version: int, since: datetime, now: datetime) -> None:
     calendar = calendar_of(week, timezone, until=now.year + _LATER_YEARS)
     await session.execute(
         text(
@@ -174,7 +176,7 @@ async def _write(session: WriteSession, scope: Scope, week: Week, timezone: str,
             "agency_id": scope[1],
             "version": version,
             "definition": json.dumps(to_json(calendar)),
-            "valid_from": BEGINNING if version == 1 else now,
+            "valid_from": BEGINNING if version == 1 else since,
             "now": now,
         },
     )

@@ -22,6 +22,7 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.people.queries import access_of_token
 from app.people.rules import Role
 from app.people.service import accept, authenticate
+from tests.app.exchange.incident.sheets import row, workbook
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -265,6 +266,37 @@ def test_a_town_hall_begins(otklik: Run, tmp_path: Path) -> None:
     assert "s3cret" not in listed.out
     assert otklik("credentials", "revoke", str(listed.json[0]["id"])).code == 0
     assert otklik("credentials", "revoke", str(listed.json[0]["id"])).code == 1
+
+
+def test_the_past_comes_in_after_what_is_unknown_was_mapped(otklik: Run, tmp_path: Path) -> None:
+    import_region(otklik)
+    file, mapping = tmp_path / "past.xlsx", tmp_path / "past.mapping.csv"
+    file.write_bytes(workbook([row(), row(ID="2", TO_ANSWER="9:00:00")]))
+    asked = otklik("import", "incident", file)
+    assert asked.code == 1
+    assert f"Fill the column ours in {mapping}" in asked.err
+    assert "line 2: agency 'Администрация города' is unknown (2 rows)" in asked.err
+    filled = mapping.read_text(encoding="utf-8-sig")
+    assert filled.splitlines()[0] == "kind,value,ours"
+    ours = {"agency": "minzdrav", "territory": "priozerye", "topic": "new:roads-past/holes-past"}
+    filled = re.sub(r"^(\w+),(.*),$", lambda line: f"{line[1]},{line[2]},{ours[line[1]]}", filled, flags=re.MULTILINE)
+    mapping.write_text(filled, encoding="utf-8")
+    assert "There is no time zone 'Europe/Nowhere'" in otklik("import", "incident", file, "--timezone", "Europe/Nowhere").err
+    dry = otklik("import", "incident", file, "--dry-run", "--json").json
+    assert (dry["added"], dry["written"], dry["made"]) == (2, False, ["topic roads-past", "topic holes-past"])
+    done = otklik("import", "incident", file)
+    assert done.code == 0
+    assert "line 3, ID 2: «Время с даты создания инцидента до времени первого ответа» is 9:00:00, ours 14:29:30" in done.out + done.err
+    assert "incidents: 2 new, 0 as they were" in done.out + done.err
+    assert otklik("import", "incident", file, "--json").json["same"] == 2
+    out = tmp_path / "out.xlsx"
+    period = ("--from", "2025-12-01", "--to", "2025-12-31")
+    assert "2 appeals written" in otklik("export", "incident", *period, out).out
+    assert out.stat().st_mode & 0o077 == 0
+    assert otklik("export", "incident", *period, out).code == 1
+    assert otklik("export", "incident", *period, "--agency", "none-such", tmp_path / "not.xlsx").code == 1
+    assert not (tmp_path / "not.xlsx").exists()
+    assert otklik("reports", "verify", *period).code == 0
 
 
 async def _come_in(web_db: Database, clock: SystemClock, token: str) -> str:

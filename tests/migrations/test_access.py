@@ -30,6 +30,7 @@ GRANTS = {
     "appeal_assignment": ("SIu", "SI"),
     "appeal_event": ("SI", "SI"),
     "appeal_note": ("SI", ""),
+    "appeal_origin": ("S", ""),
     "appeal_text": ("SI", ""),
     "audit_entry": ("SI", "SI"),
     "audit_seal": ("S", "SI"),

@@ -39,7 +39,7 @@ class AppealBrief(Told):
 
     number: Number
     status: Status
-    source: str = Field(description="`comment`, `api` or `hand`: how it came")
+    source: str = Field(description="`comment`, `api`, `hand` or `incident`: how it came")
     platform: str
     priority: str
     cycle: int = Field(description="Grows with each reopening")

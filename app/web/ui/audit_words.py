@@ -43,6 +43,8 @@ ACT = {
     "topics.imported": N_("Topics imported"),
     "pages.imported": N_("Pages imported or added"),
     "rules.imported": N_("Routing rules imported"),
+    "incidents.imported": N_("Past incidents imported"),
+    "incidents.exported": N_("Appeals handed out as incidents"),
     "database.migrated": N_("Database brought to a new version"),
     "audit.exported": N_("Audit trail handed out"),
     "audit.dropped": N_("Old entries dropped after their term"),

@@ -17,6 +17,7 @@ from app.exchange.table import ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.exchange.topics import import_topics
 from app.sla.calendar import from_json, to_json, working_time
+from tests import factories as make
 
 if TYPE_CHECKING:
     from app.exchange.result import Imported
@@ -163,6 +164,15 @@ async def hours(owner_db: Database, territory: str, at: datetime, agency: str | 
     return calendar.timezone, working_time(calendar, monday, monday + timedelta(days=7)).total_seconds() / 3600
 
 
+async def test_until_the_first_clock_runs_hours_hold_for_the_past_as_well(owner_db: Database, clock: FixedClock) -> None:
+    await region(owner_db, clock)
+    async with owner_db.write() as session:
+        await complete_calendars(session, now=clock.now())
+    await load(owner_db, import_calendar, f"territory,{WEEK}\nregion,{'09:00-13:00,' * 5},\n", clock)
+    assert await hours(owner_db, "city", clock.now() - timedelta(days=900)) == ("Asia/Omsk", 20)
+    assert await hours(owner_db, "east", clock.now() - timedelta(days=900)) == ("Asia/Tomsk", 20)
+
+
 async def test_hours_are_inherited_in_the_own_time_zone_and_follow_the_parent(owner_db: Database, clock: FixedClock) -> None:
     await region(owner_db, clock)
     async with owner_db.write() as session:
@@ -172,6 +182,8 @@ async def test_hours_are_inherited_in_the_own_time_zone_and_follow_the_parent(ow
     assert await hours(owner_db, "east", clock.now() - timedelta(days=900)) == ("Asia/Tomsk", 40)
 
     clock.moment += timedelta(days=1)
+    async with owner_db.write() as session:
+        await make.make_timer(session, appeal=await make.make_appeal(session))
     half = f"territory,{WEEK}\nregion,{'09:00-13:00,' * 5},\n"
     changed = await load(owner_db, import_calendar, half, clock)
     assert (changed.added, changed.changed) == (0, 1)
