@@ -1,7 +1,8 @@
 """PostgreSQL: engines, the declarative base, and the only commit of the program.
 
 A function that takes a `ReadSession` reads; one that takes a `WriteSession` writes. Nobody but this file commits.
-Every transaction states its operator (`otklik.operator_id`, empty for the program itself): row-level security reads it.
+Every transaction states its operator (`otklik.operator_id` and the reach beside it, empty for the program itself): row-level
+security reads it.
 """
 
 from __future__ import annotations
@@ -120,11 +121,20 @@ class Database:
         await self.engine.dispose()
 
 
+# The operator's reach is computed by the database and kept in the transaction: the policies look it up. Nobody has none.
+_ENTER = text("SELECT otklik_enter(CAST(:operator AS bigint)), set_config('transaction_read_only', :read_only, true)")
+_NOBODY = text(
+    "SELECT set_config('otklik.operator_id', '', true), set_config('otklik.whole', '', true), set_config('otklik.agencies', '', true), "
+    "set_config('otklik.territories', '', true), set_config('transaction_read_only', :read_only, true)"
+)
+
+
 async def _begin(session: AsyncSession, operator_id: int | None, *, read_only: bool) -> None:
-    await session.execute(
-        text("SELECT set_config('otklik.operator_id', :operator, true), set_config('transaction_read_only', :read_only, true)"),
-        {"operator": "" if operator_id is None else str(operator_id), "read_only": "on" if read_only else "off"},
-    )
+    given = {"read_only": "on" if read_only else "off"}
+    if operator_id is None:
+        await session.execute(_NOBODY, given)
+    else:
+        await session.execute(_ENTER, {"operator": operator_id, **given})
 
 
 class Bulk:

@@ -45,7 +45,10 @@ REFUSALS = frozenset({"42501", "23000"})
 """By a policy, or by a trigger of ours that runs before it: which of the two reaches nobody, since code looks first."""
 IN_ANOTHERS_NAME = "refused"
 """Nobody writes the audit trail in another's name: refused whatever is there, so nothing is told."""
-FRAME = re.compile(r"^\s*(SELECT set_config|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE)
+FRAME = re.compile(
+    r"^\s*(SELECT set_config|SELECT otklik_enter|SELECT CAST\(pg_snapshot_xmin|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE
+)
+"""What begins and ends transactions, and the moment from which a stream goes on: it is the whole server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ async def outcome(connection: asyncpg.Connection, statement: Statement, operator
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await connection.execute("SELECT set_config('otklik.operator_id', $1, true)", "" if operator_id is None else str(operator_id))
+        await connection.execute("SELECT otklik_enter($1)", operator_id)
         told = []
         for parameters in statement.rows:
             rows = await connection.fetch(statement.sql, *parameters)

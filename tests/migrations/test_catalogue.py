@@ -63,9 +63,7 @@ DOORS = {
     ),
     "otklik_publishing_stop(of_page bigint, of_agency bigint)": "why an answer that is in sight waits; tells the number of a stop",
     "otklik_bind_reply()": "a trigger: reads the comment and the appeal that the new answer names; tells the page, or refuses",
-    "otklik_sees_whole()": "reads roles of the asking operator alone; tells yes or no",
-    "otklik_agency_scope()": "reads roles of the asking operator alone; tells their agencies",
-    "otklik_territory_scope()": "reads roles of the asking operator alone; tells their territories",
+    "otklik_enter(of_operator bigint)": "reads the roles of one operator and keeps their reach in the transaction; tells nothing",
     "otklik_held(of_appeal bigint, at timestamp with time zone, agencies bigint[])": (
         "a part of policies, which hand it the asker's own agencies; tells yes or no, never a row"
     ),
@@ -235,6 +233,8 @@ async def test_a_temporary_table_deceives_no_door(owner: asyncpg.Connection, log
         "NULL::bigint AS territory_id, NULL::timestamptz AS until"
     )
     await login.execute("UPDATE pg_temp.operator_role SET operator_id = $1", person)
-    await login.execute("SELECT set_config('otklik.operator_id', $1, false)", str(person))
     assert await login.fetchval("SELECT count(*) FROM operator_role") == 1, "the table is theirs in their own search path"
-    assert await login.fetchval("SELECT public.otklik_sees_whole()") is False
+    async with login.transaction():
+        await login.execute("SELECT otklik_enter($1)", person)
+        assert await login.fetchval("SELECT current_setting('otklik.operator_id')") == str(person)
+        assert await login.fetchval("SELECT public.otklik_sees_whole()") is False
