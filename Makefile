@@ -34,7 +34,6 @@ check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, template
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --check --quiet app/web/ui/templates connectors/sandbox/wall/templates
 	$(BIN)/djlint --lint --quiet app/web/ui/templates connectors/sandbox/wall/templates
 	$(BIN)/codespell
 
