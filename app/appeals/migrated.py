@@ -128,13 +128,12 @@ def _steps(one: Migrated) -> list[_Step]:
         _Step(Act.ANSWERED_BY_HAND, answer.published_at, {} if answer.at_known else {"moment": "unknown"}, answer) for answer in one.answers
     ]
     later = list(answers)
-    # Only what waits can be handed over: an assignment after the first answer stays in the row of the other system.
-    if one.assigned_at is not None and all(one.assigned_at <= answer.at for answer in answers):
-        data = {"agency": one.agency_id, "territory": one.territory_id}
-        later.insert(0, _Step(Act.ROUTED, one.assigned_at, data))
     if one.end is not None:
         act = Act.CLOSED if isinstance(one.end.reason, CloseReason) else Act.DISMISSED
         later.append(_Step(act, one.end.at, {"reason": one.end.reason.value}))
+    # Only what waits can be handed over: an assignment after the first answer or the end stays in the row of the other system.
+    if one.assigned_at is not None and all(one.assigned_at <= step.at for step in later):
+        later.insert(0, _Step(Act.ROUTED, one.assigned_at, {"agency": one.agency_id, "territory": one.territory_id}))
     return [opened, *sorted(later, key=lambda step: step.at)]
 
 

@@ -188,13 +188,19 @@ def _whole(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
+# The page of appeals is cut first: what belongs to one is looked up for these alone.
 _APPEALS = text(
     """
+    WITH a AS MATERIALIZED (
+      SELECT * FROM appeal
+      WHERE (written_at, id) > (:after, :after_id) AND written_at >= :after AND written_at < :until
+        AND (CAST(:agencies AS bigint[]) IS NULL OR agency_id = ANY (CAST(:agencies AS bigint[])))
+      ORDER BY written_at, id LIMIT :most)
     SELECT a.id, a.number, a.version, a.status, a.platform, a.agency_id, a.territory_id, a.topic_id, a.written_at, a.answered_at,
       a.closed_at, a.close_reason, n.name AS agency, o.name AS operator, coalesce(c.text, w.text) AS words,
       coalesce(c.link, w.link, p.link) AS link, g.link AS page_link, g.members, u.link AS author_link,
       coalesce(jsonb_array_length(c.attachments), 0) > 0 AS has_media, held.since AS assigned_at, i.external_id, i.cells
-    FROM appeal a JOIN agency n ON n.id = a.agency_id
+    FROM a JOIN agency n ON n.id = a.agency_id
     LEFT JOIN operator o ON o.id = a.operator_id
     LEFT JOIN appeal_text w ON w.appeal_id = a.id
     LEFT JOIN comment c ON c.id = a.comment_id
@@ -205,9 +211,7 @@ _APPEALS = text(
       SELECT h.since FROM appeal_assignment h WHERE h.appeal_id = a.id ORDER BY h.since DESC, h.id DESC LIMIT 1) held ON true
     LEFT JOIN LATERAL (
       SELECT s.external_id, s.cells FROM appeal_origin s WHERE s.appeal_id = a.id AND s.system = 'incident' ORDER BY s.id LIMIT 1) i ON true
-    WHERE (a.written_at, a.id) > (:after, :after_id) AND a.written_at >= :after AND a.written_at < :until
-      AND (CAST(:agencies AS bigint[]) IS NULL OR a.agency_id = ANY (CAST(:agencies AS bigint[])))
-    ORDER BY a.written_at, a.id LIMIT :most
+    ORDER BY a.written_at, a.id
     """
 )
 _ANSWERS = text(

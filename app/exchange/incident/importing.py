@@ -166,7 +166,7 @@ def _compare(one: _Placed, measuring: Measuring, result: IncidentImport) -> None
 
 def _remark_changes(row: Row, stored: ReadOnly[str, str], result: IncidentImport) -> None:
     changed = [f"«{column}»" for column in Column if row.line[column] != stored.get(column.value, "")]
-    if changed:
+    if changed and stored:  # erased since: there is nothing left to compare with
         result.remark(row, f"came in before and lives here now; what the file says otherwise was left alone: {', '.join(changed)}.")
 
 

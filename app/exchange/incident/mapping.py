@@ -9,10 +9,11 @@ import csv
 import io
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from app.exchange.incident.values import folded
-from app.exchange.table import Fault, ImportFaultsError, read_table
+from app.exchange.table import MOST_FAULTS, Fault, ImportFaultsError, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ class UnknownValuesError(ImportFaultsError):
         super().__init__(
             [
                 Fault(line=rows[0], text=f"{of.value} {value!r} is unknown ({len(rows)} rows). In the mapping file: {HELP[of]}.")
-                for (of, value), rows in mapping.asked.items()
+                for (of, value), rows in islice(mapping.asked.items(), MOST_FAULTS)
             ]
         )
         self.mapping = mapping

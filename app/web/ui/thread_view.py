@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, ReplyState
+from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, ReplyState, same_words
 from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
@@ -49,7 +49,13 @@ def thread_view(found: Card, media: MediaHosts, *, may_work: bool, may_release: 
     files = {
         comment.id: attachments(comment.attachments, media, platform=found.appeal.platform, at=f"comment/{comment.id}") for comment in shown
     }
-    return tuple(_comment(comment, files[comment.id], under.get(comment.id, ())) for comment in shown)
+    told_here = tuple(_comment(comment, files[comment.id], under.get(comment.id, ())) for comment in shown)
+    return told_here if _stands_among(found.appeal.text, shown) else (*_alone(found, ()), *told_here)
+
+
+def _stands_among(words: str | None, shown: Sequence[CommentRow]) -> bool:
+    """Whether an appeal's own words, if it has any, are those of a comment: what another system brought may miss in the thread."""
+    return not words or any(same_words(words, comment.text) for comment in shown)
 
 
 def _alone(found: Card, replies: Iterable[ReplyView]) -> tuple[ThreadComment, ...]:

@@ -71,3 +71,22 @@ async def test_the_factories_appeal_without_a_comment_is_shown(operator: Browser
     async with owner_db.write() as session:
         made = await factories.make_taken_down_appeal(session, agency=town.ours, text="Ветки на обочине")
     assert "Ветки на обочине" in (await operator.get(f"/appeals/{number_text(made.number)}")).text
+
+
+async def test_words_that_another_system_brought_stand_in_a_thread_that_lacks_them(
+    operator: Browser, town: Town, owner_db: Database
+) -> None:
+    async with owner_db.write() as session:
+        other = await factories.make_appeal(session, agency=town.ours)
+        made = await factories.make_taken_down_appeal(session, agency=town.ours, text="Ветки на обочине")
+        await session.execute(
+            text("UPDATE appeal SET page_id = :page, post_id = :post, root_external_id = :root WHERE id = :id"),
+            {"page": other.page_id, "post": other.post_id, "root": other.root_external_id, "id": made.id},
+        )
+        words = await session.scalar(text("SELECT text FROM comment WHERE id = :id"), {"id": other.comment_id})
+    shown = (await operator.get(f"/appeals/{number_text(made.number)}")).text
+    assert shown.count("Ветки на обочине") >= 1
+    assert str(words) in shown
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE comment SET text = 'Ветки  на обочине' WHERE id = :id"), {"id": other.comment_id})
+    assert 'id="comment-0"' not in (await operator.get(f"/appeals/{number_text(made.number)}")).text
