@@ -8,6 +8,7 @@ import app.directory.models
 import app.notices.models
 import app.people.models
 import app.replies.models
+import app.reports.models
 import app.sla.models
 import app.sources.models
 import app.triage.models

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
 import app.sample
 from app.bootstrap import migrate
 from app.directory.queries import ids_of_codes
@@ -34,25 +36,32 @@ SAMPLE = Path(app.sample.__file__).resolve().parent
 
 
 @asynccontextmanager
-async def ground() -> AsyncIterator[tuple[URL, Database]]:
-    """The owner's URL and database, with the sample's pages watched; gone afterwards."""
+async def ground(keep: Path | None = None) -> AsyncIterator[tuple[URL, Database]]:
+    """The owner's URL and database, with the sample's pages watched; gone afterwards, unless there is a place to keep it."""
     with tempfile.TemporaryDirectory(prefix="otklik-bench-") as place:
-        url = await prepare(start_embedded(Path(place)), name="bench")
+        url = await prepare(start_embedded(keep or Path(place)), name="bench")
         await migrate(url)
         database = Database(make_engine(url, pool_size=0, application="bench"))
-        async with database.write() as session:
-            for importer, name in (
-                (import_territories, "territories"),
-                (import_agencies, "agencies"),
-                (import_calendar, "calendar"),
-                (import_topics, "topics"),
-            ):
-                await importer(session, (SAMPLE / f"{name}.csv").read_bytes(), now=NOW)
-            await complete_calendars(session, now=NOW)
-            await _pages(session)
-            await import_rules(session, (SAMPLE / "rules.csv").read_bytes(), now=NOW)
+        async with database.read() as session:
+            filled = await session.scalar(text("SELECT EXISTS (SELECT FROM territory)"))
+        if not filled:
+            await _directory(database)
         yield url, database
         await database.dispose()
+
+
+async def _directory(database: Database) -> None:
+    async with database.write() as session:
+        for importer, name in (
+            (import_territories, "territories"),
+            (import_agencies, "agencies"),
+            (import_calendar, "calendar"),
+            (import_topics, "topics"),
+        ):
+            await importer(session, (SAMPLE / f"{name}.csv").read_bytes(), now=NOW)
+        await complete_calendars(session, now=NOW)
+        await _pages(session)
+        await import_rules(session, (SAMPLE / "rules.csv").read_bytes(), now=NOW)
 
 
 async def _pages(session: WriteSession) -> None:

@@ -12,12 +12,13 @@ import typer
 from app.cli import show
 from app.cli.owner import owner, run
 from app.kernel.errors import ConflictError
+from app.reports.rollup import rebuild
 from app.reports.rules import Grouping, Period
 from app.reports.service import response_times
 from app.reports.verify import verify
 
 if TYPE_CHECKING:
-    from app.reports.figures import Figures, ResponseTimes
+    from app.reports.figures import Figures, Report
     from app.reports.verify import Verification
 
 reports = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="How fast and how well people are answered.")
@@ -40,7 +41,7 @@ def times(
 ) -> None:
     """Hours to the first answer: average, median, 90th percentile, the share in time."""
 
-    async def work() -> ResponseTimes:
+    async def work() -> Report:
         async with owner() as administrator, administrator.database.read() as session:
             now = administrator.clock.now()
             period = period_of(begin, end, tz=administrator.settings.timezone, now=now)
@@ -81,6 +82,18 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
         raise ConflictError(
             "report.differs", f"{len(found.differences)} of {found.timers} clocks and {found.figures} figures differ from their history."
         )
+
+
+@reports.command("rebuild")
+def anew() -> None:
+    """Throw away what is kept for fast reports and compute it anew from the history. Reports stay right meanwhile."""
+
+    async def work() -> int:
+        async with owner() as administrator:
+            tz = administrator.settings.timezone
+            return await rebuild(administrator.database, tz=tz, progress=lambda done: show.note(f"{done} appeals"))
+
+    show.done(f"{run(work())} appeals computed anew.")
 
 
 def period_of(begin: str, end: str, *, tz: str, now: datetime) -> Period:

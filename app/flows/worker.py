@@ -17,6 +17,7 @@ from app.flows.polling import Poller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
 from app.replies.rules import Limits, parse_limits
+from app.reports import rollup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +31,8 @@ TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0005
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
 Python's own 5 ms each statement of a batch waits so long for its turn: a third fewer appeals a second."""
+REPORTS_SECONDS = 2.0
+"""Reports are exact at any moment: what is not kept yet they compute themselves, so little should wait."""
 
 
 async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
@@ -88,6 +91,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("tidy", tidy, stop, idle=TIDY_SECONDS))
         group.create_task(_forever("seal", seal, stop, idle=SEAL_SECONDS))
+        group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
@@ -139,6 +143,12 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
             await stop.wait()
     except TimeoutError:
         return
+
+
+async def keep_reports(parts: WorkerParts) -> bool:
+    """What reports stand on follows the history."""
+    done = await rollup.refresh(parts.database, tz=parts.timezone)
+    return done.appeals >= rollup.AT_ONCE
 
 
 async def read_gauges(parts: WorkerParts) -> None:

@@ -15,25 +15,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """One line of figures; `measures.RESPONSE_TIMES` says what each means. Times in seconds, None without answers.
+    """One line of figures; `measures.py` says what each means. Times in seconds, None without answers.
 
-    opened = answered + unanswered; answered = in_time + late; unanswered = waiting + closed_unanswered.
+    opened = answered + unanswered; answered = in_time + late + unpromised; unanswered = waiting + closed_unanswered.
+    `dismissed` lie outside `opened`, and are counted only where they are asked for.
     """
 
     opened: int = 0
     answered: int = 0
     in_time: int = 0
     late: int = 0
+    unpromised: int = 0
     waiting: int = 0
     overdue: int = 0
     closed_unanswered: int = 0
+    reopened: int = 0
+    repeated: int = 0
+    dismissed: int = 0
     oldest_unanswered_age_s: float | None = None
     average_s: float | None = None
     median_s: float | None = None
     p90_s: float | None = None
+    p99_s: float | None = None
     working_average_s: float | None = None
     working_median_s: float | None = None
     working_p90_s: float | None = None
+    working_p99_s: float | None = None
 
     @property
     def unanswered(self) -> int:
@@ -42,13 +49,34 @@ class Figures:
 
     @property
     def in_time_of(self) -> int:
-        """How many have their fate decided: answered, overdue, or closed without an answer."""
-        return self.answered + self.overdue + self.closed_unanswered
+        """How many promises have their fate decided: answered, overdue, or closed without an answer."""
+        return self.in_time + self.late + self.overdue + self.closed_unanswered
 
     @property
     def in_time_share(self) -> float | None:
         """0 to 1; None while nothing is decided."""
         return self.in_time / self.in_time_of if self.in_time_of else None
+
+    @property
+    def overdue_share(self) -> float | None:
+        """0 to 1: of those that wait, how many are past their deadline; None when nobody waits."""
+        return self.overdue / self.waiting if self.waiting else None
+
+    @property
+    def reopened_share(self) -> float | None:
+        """0 to 1, of those answered."""
+        return self.reopened / self.answered if self.answered else None
+
+    @property
+    def repeated_share(self) -> float | None:
+        """0 to 1, of all that count."""
+        return self.repeated / self.opened if self.opened else None
+
+    @property
+    def dismissed_share(self) -> float | None:
+        """0 to 1, of all that came, the dismissed ones among them."""
+        came = self.opened + self.dismissed
+        return self.dismissed / came if came else None
 
     @property
     def small_number(self) -> bool:
@@ -72,7 +100,7 @@ class Row(Figures):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResponseTimes:
+class Report:
     """The report. `as_of` is the moment whose knowledge it shows, `ages_at` the one at which ages were taken."""
 
     definition: Definition
@@ -84,6 +112,8 @@ class ResponseTimes:
     total: Figures
     next_cursor: str | None = None
     small_below: int = SMALL_BELOW
+    approximate: bool = False
+    """Percentiles were read from sketches: they are within 1 %. All other figures are exact."""
 
     @property
     def time_zone(self) -> str:
@@ -109,3 +139,4 @@ class Trend:
     ages_at: datetime
     points: tuple[TrendPoint, ...]
     total: Figures
+    approximate: bool = False

@@ -1,4 +1,4 @@
-"""The SQL of the measures: which timers count (`_facts`), how they are grouped, what is computed of them.
+"""The SQL of the measures: which lines count (`facts_sql`), how they are grouped, what is computed of them.
 
 One statement per report. Values are always parameters; only fragments of this file are put together.
 """
@@ -11,87 +11,87 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.appeals.rules import Act
+from app.reports.lines import KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql
+from app.reports.models import PROMISES
 from app.reports.rules import TREES, Grouping
-from app.sla.rules import Promise, TimerOutcome
+from app.sla.rules import TimerOutcome
 
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
-STOPPING_ACTS = (Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED)
-"""What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
-
-_STOPPING = ", ".join(f"'{act.value}'" for act in STOPPING_ACTS)
 _CANCELLED, _UNANSWERED = (f"'{one.value}'" for one in (TimerOutcome.CANCELLED, TimerOutcome.UNANSWERED))
 _MET, _LATE = (f"'{one.value}'" for one in (TimerOutcome.MET, TimerOutcome.LATE))
+_ANSWERS = f"({_MET}, {_LATE}, '{UNPROMISED}')"
 
-# The event that stopped the clock. Literals, so that the partial index of the timers fits a generic plan as well.
-_STOP = f"""
-LEFT JOIN LATERAL (
-  SELECT e.id, e.data FROM appeal_event e
-  WHERE e.appeal_id = t.appeal_id AND e.cycle = t.cycle AND e.act IN ({_STOPPING}) {{known}}
-  ORDER BY e.id LIMIT 1) stop ON true
-"""  # noqa: S608 - constants
+# Lines that are kept, and those that are queued for keeping, computed on the spot: together they are exact.
+_KEPT = "SELECT {columns} FROM report_line l WHERE l.started_at >= :since AND l.started_at < :until AND {early}"
+_NOW = f"""
+  {_KEPT}
+    AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = l.appeal_id)
+  UNION ALL SELECT {{columns}} FROM ({lines_sql(QUEUED, as_of=False)}) l WHERE l.started_at >= :since AND l.started_at < :until"""  # noqa: S608
+_THEN = f"SELECT {{columns}} FROM ({lines_sql(PERIOD, as_of=True)}) l WHERE l.started_at >= :since AND l.started_at < :until"  # noqa: S608
 
-# Who wrote the answer; of what has none, who holds it.
-_WRITER = f"""
-LEFT JOIN reply r ON r.id = CAST(stop.data ->> 'reply' AS bigint)
-LEFT JOIN LATERAL (
-  SELECT CASE WHEN {{outcome}} IN ({_MET}, {_LATE}) THEN r.operator_id ELSE {{holder}} END AS operator_id)
-  writer ON true
-"""
 
-# As things stood: only what was recorded by then. An appeal belongs to whoever held it then, and is about what was said
-# of it by then.
-_THEN = f"""
-LEFT JOIN LATERAL (
-  SELECT h.agency_id FROM appeal_assignment h WHERE h.appeal_id = t.appeal_id AND h.since <= :as_of
-  ORDER BY h.since DESC, h.id DESC LIMIT 1) held ON true
-LEFT JOIN LATERAL (
-  SELECT e.id, CAST(e.data ->> 'topic' AS bigint) AS topic_id FROM appeal_event e
-  WHERE e.appeal_id = t.appeal_id AND e.act IN ('{Act.OPENED.value}', '{Act.TOPIC_SET.value}') AND e.data ? 'topic'
-    AND e.recorded_at <= :as_of
-  ORDER BY e.id DESC LIMIT 1) about ON true
-LEFT JOIN LATERAL (
-  SELECT e.id, CAST(e.data ->> 'territory' AS bigint) AS territory_id FROM appeal_event e
-  WHERE e.appeal_id = t.appeal_id AND e.act IN ('{Act.OPENED.value}', '{Act.ROUTED.value}') AND e.data ? 'territory'
-    AND e.recorded_at <= :as_of
-  ORDER BY e.id DESC LIMIT 1) place ON true
-"""  # noqa: S608 - constants
+class Source(StrEnum):
+    """Where lines come from: what is kept, that and what is queued, or the history as it was known at a moment."""
 
-# Who had taken it by then: the last to take it since it was last re-routed, else the first to answer.
-_HOLDER_THEN = f"""(
-  SELECT e.operator_id FROM appeal_event e
-  WHERE e.appeal_id = t.appeal_id AND e.recorded_at <= :as_of
-    AND e.act IN ('{Act.TAKEN.value}', '{Act.REPLY_QUEUED.value}')
-    AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
-      WHERE o.appeal_id = t.appeal_id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
-  ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
-  LIMIT 1)"""  # noqa: S608 - constants
+    KEPT = "kept"
+    NOW = "now"
+    THEN = "then"
 
-_FACTS_NOW = """
-SELECT t.started_at, t.due_at, t.stopped_at, t.outcome, t.elapsed_seconds, t.working_seconds,
-  coalesce(t.agency_id, a.agency_id) AS agency_id, a.territory_id, a.topic_id, a.page_id, a.platform,
-  {operator} AS operator_id
-FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id {joins}
-WHERE t.promise = '{promise}' AND t.started_at >= :since AND t.started_at < :until
-  AND t.outcome IS DISTINCT FROM {cancelled}
-  AND {early}
-"""
-_FACTS_THEN = """
-SELECT t.started_at, t.due_at,
-  CASE WHEN stop.id IS NOT NULL THEN t.stopped_at END AS stopped_at,
-  CASE WHEN stop.id IS NOT NULL THEN t.outcome END AS outcome,
-  CASE WHEN stop.id IS NOT NULL THEN t.elapsed_seconds END AS elapsed_seconds,
-  CASE WHEN stop.id IS NOT NULL THEN t.working_seconds END AS working_seconds,
-  coalesce(CASE WHEN stop.id IS NOT NULL THEN t.agency_id END, held.agency_id, a.agency_id) AS agency_id,
-  CASE WHEN place.id IS NOT NULL THEN place.territory_id ELSE a.territory_id END AS territory_id,
-  CASE WHEN about.id IS NOT NULL THEN about.topic_id ELSE a.topic_id END AS topic_id,
-  a.page_id, a.platform, {operator} AS operator_id
-FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id {joins}
-WHERE t.promise = '{promise}' AND t.started_at >= :since AND t.started_at < :until AND t.recorded_at <= :as_of
-  AND NOT (stop.id IS NOT NULL AND t.outcome IS NOT DISTINCT FROM {cancelled})
-"""
+
+_SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.THEN: _THEN}
+# What there is to read: by which zone's days cells are cut, whether something is queued, and how much cells hold.
+GROUND = text(
+    """
+    SELECT (SELECT tz FROM report_state) AS tz, EXISTS (SELECT FROM report_queue) AS queued,
+      (SELECT sum(c.opened) FROM report_cell c
+        JOIN unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[])) s(level, start) ON s.level = c.level AND s.start = c.start
+        WHERE c.dim = :dim AND (CAST(:keys AS text[]) IS NULL OR c.key = ANY (CAST(:keys AS text[])))) AS opened
+    """
+)
+
+
+class Clock(StrEnum):
+    """Which of a line's clocks a report is about. Its value names the columns."""
+
+    FIRST = "first"
+    INTERIM = "interim"
+    FINAL = "final"
+    AGENCY = "agency"
+    TRIAGE = "triage"
+    DETECTION = "detection"
+
+
+def _columns(clock: Clock) -> str:
+    """A line's columns as the figures name them."""
+    # What happened to a matter as a whole is told where first answers are.
+    fates = "l.reopened, l.repeated" if clock is Clock.FIRST else "false AS reopened, false AS repeated"
+    base = f"l.appeal_id, l.cycle, l.started_at, l.first_outcome, {fates}, l.dismissed, " + ", ".join(f"l.{key}" for key in KEYS)
+    name = clock.value
+    if name in PROMISES:
+        return base + (
+            f", l.{name}_due_at AS due_at, l.{name}_stopped_at AS stopped_at, l.{name}_outcome AS outcome,"
+            f" l.{name}_seconds AS elapsed_seconds, l.{name}_working AS working_seconds"
+        )
+    working = "CAST(NULL AS integer)" if clock is Clock.DETECTION else f"l.{name}_working"
+    # No promise was made of these: what was measured counts as done, the rest as not measured.
+    return base + (
+        f", CAST(NULL AS timestamptz) AS due_at, CASE WHEN l.{name}_seconds IS NOT NULL THEN l.started_at END AS stopped_at,"
+        f" CASE WHEN l.{name}_seconds IS NOT NULL THEN '{UNPROMISED}' END AS outcome,"
+        f" l.{name}_seconds AS elapsed_seconds, {working} AS working_seconds"
+    )
+
+
+# Who belongs to the population. Dismissed appeals never do.
+_POPULATION = {
+    Clock.FIRST: "NOT f.dismissed",
+    Clock.INTERIM: f"f.due_at IS NOT NULL AND f.outcome IS DISTINCT FROM {_CANCELLED}",
+    Clock.FINAL: f"f.due_at IS NOT NULL AND f.outcome IS DISTINCT FROM {_CANCELLED}",
+    Clock.AGENCY: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
+    Clock.TRIAGE: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
+    Clock.DETECTION: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
+}
 
 
 class Sight(StrEnum):
@@ -115,13 +115,12 @@ _VISIBLE = {
     Sight.TERRITORIES: _IN_TERRITORIES.format(of="f.territory_id"),
     Sight.BOTH: f"({_IN_AGENCIES.format(of='f.agency_id')} OR {_IN_TERRITORIES.format(of='f.territory_id')})",
 }
-# Says less than the door does, but of one table: such cheap, leakproof conditions are asked before the dear ones of
-# row-level security.
+# The same of the kept lines themselves, where an index can be followed.
 _EARLY = {
     Sight.WHOLE: "true",
-    Sight.AGENCIES: f"(t.agency_id IS NULL OR {_IN_AGENCIES.format(of='t.agency_id')})",
-    Sight.TERRITORIES: _IN_TERRITORIES.format(of="a.territory_id"),
-    Sight.BOTH: "true",
+    Sight.AGENCIES: _IN_AGENCIES.format(of="l.agency_id"),
+    Sight.TERRITORIES: _IN_TERRITORIES.format(of="l.territory_id"),
+    Sight.BOTH: f"({_IN_AGENCIES.format(of='l.agency_id')} OR {_IN_TERRITORIES.format(of='l.territory_id')})",
 }
 _SHOWN = {
     (Grouping.AGENCY, Sight.AGENCIES): _IN_AGENCIES.format(of="g.key"),
@@ -146,22 +145,26 @@ _ONLY = {
     "operator_id": "f.operator_id = ANY (CAST(:only_operator_id AS bigint[]))",
 }
 
-_ANSWERED = f"f.outcome IN ({_MET}, {_LATE})"
+_ANSWERED = f"f.outcome IN {_ANSWERS}"
 _FIGURES = f"""
-  count(*) AS opened,
-  count(*) FILTER (WHERE {_ANSWERED}) AS answered,
-  count(*) FILTER (WHERE f.outcome = {_MET}) AS in_time,
-  count(*) FILTER (WHERE f.outcome = {_LATE}) AS late,
-  count(*) FILTER (WHERE f.stopped_at IS NULL) AS waiting,
-  count(*) FILTER (WHERE f.stopped_at IS NULL AND f.due_at < :ages_at) AS overdue,
-  count(*) FILTER (WHERE f.outcome = {_UNANSWERED}) AS closed_unanswered,
-  CAST(extract(epoch FROM CAST(:ages_at AS timestamptz) - min(f.started_at) FILTER (WHERE f.stopped_at IS NULL))
+  count(*) FILTER (WHERE f.counts) AS opened,
+  count(*) FILTER (WHERE f.counts AND {_ANSWERED}) AS answered,
+  count(*) FILTER (WHERE f.counts AND f.outcome = {_MET}) AS in_time,
+  count(*) FILTER (WHERE f.counts AND f.outcome = {_LATE}) AS late,
+  count(*) FILTER (WHERE f.counts AND f.outcome = '{UNPROMISED}') AS unpromised,
+  count(*) FILTER (WHERE f.counts AND f.stopped_at IS NULL) AS waiting,
+  count(*) FILTER (WHERE f.counts AND f.stopped_at IS NULL AND f.due_at < :ages_at) AS overdue,
+  count(*) FILTER (WHERE f.counts AND f.outcome = {_UNANSWERED}) AS closed_unanswered,
+  count(*) FILTER (WHERE f.counts AND f.reopened AND f.first_outcome IN {_ANSWERS}) AS reopened,
+  count(*) FILTER (WHERE f.counts AND f.repeated) AS repeated,
+  count(*) FILTER (WHERE f.dismissed) AS dismissed,
+  CAST(extract(epoch FROM CAST(:ages_at AS timestamptz) - min(f.started_at) FILTER (WHERE f.counts AND f.stopped_at IS NULL))
     AS float8) AS oldest_age,
-  CAST(avg(f.elapsed_seconds) FILTER (WHERE {_ANSWERED}) AS float8) AS average_s,
-  percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY f.elapsed_seconds) FILTER (WHERE {_ANSWERED})
+  CAST(avg(f.elapsed_seconds) FILTER (WHERE f.counts AND {_ANSWERED}) AS float8) AS average_s,
+  percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY f.elapsed_seconds) FILTER (WHERE f.counts AND {_ANSWERED})
     AS shares,
-  CAST(avg(f.working_seconds) FILTER (WHERE {_ANSWERED}) AS float8) AS working_average_s,
-  percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY f.working_seconds) FILTER (WHERE {_ANSWERED})
+  CAST(avg(f.working_seconds) FILTER (WHERE f.counts AND {_ANSWERED}) AS float8) AS working_average_s,
+  percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY f.working_seconds) FILTER (WHERE f.counts AND {_ANSWERED})
     AS working_shares
 """
 
@@ -223,10 +226,11 @@ SELECT 'total', NULL, to_jsonb(whole) FROM (SELECT {figures} FROM f) whole
 
 
 @cache
-def response_times_sql(group_by: Grouping, filtered: frozenset[str], *, sight: Sight, as_of: bool) -> TextClause:
+def response_times_sql(
+    group_by: Grouping, filtered: frozenset[str], *, sight: Sight, source: Source, clock: Clock = Clock.FIRST, dismissed: bool = False
+) -> TextClause:
     """The report by one grouping. `filtered`: the columns that are narrowed, by parameters `only_<column>`."""
-    writer = group_by is Grouping.OPERATOR or "operator_id" in filtered
-    facts = _facts(filtered, sight=sight, as_of=as_of, writer=writer)
+    facts = facts_sql(filtered, clock=clock, sight=sight, source=source, dismissed=dismissed)
     column = _COLUMNS[group_by]
     if group_by in TREES:
         table = group_by.value
@@ -239,27 +243,16 @@ def response_times_sql(group_by: Grouping, filtered: frozenset[str], *, sight: S
 
 
 @cache
-def trend_sql(filtered: frozenset[str], *, sight: Sight, as_of: bool) -> TextClause:
+def trend_sql(filtered: frozenset[str], *, sight: Sight, source: Source, clock: Clock = Clock.FIRST, dismissed: bool = False) -> TextClause:
     """The figures by bucket: parameter `edges` holds the first moment of each, rows are numbered from 1."""
-    facts = _facts(filtered, sight=sight, as_of=as_of, writer="operator_id" in filtered)
+    facts = facts_sql(filtered, clock=clock, sight=sight, source=source, dismissed=dismissed)
     return text(_TREND.format(facts=facts, figures=_FIGURES))
 
 
-def _facts(filtered: frozenset[str], *, sight: Sight, as_of: bool, writer: bool) -> str:
-    """The population, one line per appeal and cycle, with what it is grouped by; within the caller's sight."""
-    known = "AND e.recorded_at <= :as_of" if as_of else ""
-    outcome = "CASE WHEN stop.id IS NOT NULL THEN t.outcome END" if as_of else "t.outcome"
-    joins = _STOP.format(known=known) if as_of or writer else ""
-    if as_of:
-        joins += _THEN
-    if writer:
-        joins += _WRITER.format(outcome=outcome, holder=_HOLDER_THEN if as_of else "a.operator_id")
-    base = (_FACTS_THEN if as_of else _FACTS_NOW).format(
-        joins=joins,
-        operator="writer.operator_id" if writer else "CAST(NULL AS bigint)",
-        promise=Promise.FIRST_ANSWER.value,
-        cancelled=_CANCELLED,
-        early=_EARLY[sight],
-    )
-    conditions = " AND ".join([_VISIBLE[sight], *(_ONLY[column] for column in sorted(filtered))])
-    return f"SELECT * FROM ({base}) f WHERE {conditions}"  # noqa: S608 - fragments of this file
+def facts_sql(filtered: frozenset[str], *, clock: Clock, sight: Sight, source: Source, dismissed: bool) -> str:
+    """The lines of the population (`counts`), and the dismissed ones when they are asked for, within the caller's sight."""
+    lines = _SOURCES[source].format(columns=_columns(clock), early=_EARLY[sight])
+    population = _POPULATION[clock]
+    asked = f"({population} OR f.dismissed)" if dismissed else population
+    conditions = " AND ".join([asked, _VISIBLE[sight], *(_ONLY[column] for column in sorted(filtered))])
+    return f"SELECT f.*, ({population}) AS counts FROM ({lines}) f WHERE {conditions}"  # noqa: S608 - fragments of this file

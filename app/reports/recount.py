@@ -69,6 +69,8 @@ class Stored:
     topic_id: int | None
     page_id: int | None
     platform: str
+    repeated: bool
+    """Whether the same author wrote on the same topic in the 30 days before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,8 @@ class Fact:
     outcome: TimerOutcome | None
     elapsed_seconds: int | None
     working_seconds: int | None
+    reopened: bool
+    repeated: bool
     keys: Mapping[str, int | str | None] = field(hash=False)
     """By grouping: the agency, the topic and so on to which it belongs."""
 
@@ -152,6 +156,8 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
         outcome=result,
         elapsed_seconds=elapsed_s,
         working_seconds=working_s,
+        reopened=any(one.act is Act.REOPENED and one.cycle == stored.cycle + 1 for one in history.events),
+        repeated=stored.repeated,
         keys=_keys(stored, history, stop, found) | {"operator": operator_id},
     )
     return fact, found
@@ -179,8 +185,8 @@ def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
     waiting = [one for one in counted if one.outcome is None]
     calendar = [one.elapsed_seconds for one in answered if one.elapsed_seconds is not None]
     working = [one.working_seconds for one in answered if one.working_seconds is not None]
-    average, median, p90 = _shape(calendar)
-    working_average, working_median, working_p90 = _shape(working)
+    average, median, p90, p99 = _shape(calendar)
+    working_average, working_median, working_p90, working_p99 = _shape(working)
     return Figures(
         opened=len(counted),
         answered=len(answered),
@@ -189,22 +195,26 @@ def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
         waiting=len(waiting),
         overdue=sum(one.due_at < now for one in waiting),
         closed_unanswered=sum(one.outcome is TimerOutcome.UNANSWERED for one in counted),
+        reopened=sum(one.reopened for one in answered),
+        repeated=sum(one.repeated for one in counted),
         oldest_unanswered_age_s=max((max((now - one.started_at).total_seconds(), 0.0) for one in waiting), default=None),
         average_s=average,
         median_s=median,
         p90_s=p90,
+        p99_s=p99,
         working_average_s=working_average,
         working_median_s=working_median,
         working_p90_s=working_p90,
+        working_p99_s=working_p99,
     )
 
 
-def _shape(seconds: Sequence[int]) -> tuple[float | None, float | None, float | None]:
-    """Average, median, 90th percentile (linear between neighbours)."""
+def _shape(seconds: Sequence[int]) -> tuple[float | None, float | None, float | None, float | None]:
+    """Average, median, 90th and 99th percentile (linear between neighbours)."""
     if not seconds:
-        return None, None, None
-    p90 = statistics.quantiles(seconds, n=10, method="inclusive")[8] if len(seconds) > 1 else float(seconds[0])
-    return statistics.fmean(seconds), float(statistics.median(seconds)), float(p90)
+        return None, None, None, None
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [float(seconds[0])] * 99
+    return statistics.fmean(seconds), float(statistics.median(seconds)), float(cuts[89]), float(cuts[98])
 
 
 def _start(stored: Stored, history: History) -> datetime | None:

@@ -38,6 +38,8 @@ class Bucket(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,12 +71,12 @@ class Period:
     @property
     def since(self) -> datetime:
         """The first moment of it, in UTC."""
-        return _midnight(self.zone, self.start)
+        return midnight(self.zone, self.start)
 
     @property
     def until(self) -> datetime:
         """The first moment after it, in UTC."""
-        return _midnight(self.zone, self.end + timedelta(days=1))
+        return midnight(self.zone, self.end, days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def slices(period: Period, bucket: Bucket) -> list[Slice]:
 
 def edges(period: Period, parts: list[Slice]) -> list[datetime]:
     """The first moment of each bucket, in UTC: what `width_bucket` cuts by."""
-    return [_midnight(period.zone, part.start) for part in parts]
+    return [midnight(period.zone, part.start) for part in parts]
 
 
 def slice_of(moment: datetime, starts: list[datetime]) -> int:
@@ -126,11 +128,15 @@ def _next(day: date, bucket: Bucket) -> date:
         return day + timedelta(days=1)
     if bucket is Bucket.WEEK:
         return day + timedelta(days=7 - day.weekday())
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    if bucket is Bucket.YEAR:
+        return date(day.year + 1, 1, 1)
+    months = day.year * 12 + day.month - 1 + (1 if bucket is Bucket.MONTH else 3 - (day.month - 1) % 3)
+    return date(months // 12, months % 12 + 1, 1)
 
 
-def _midnight(zone: ZoneInfo, day: date) -> datetime:
-    return to_moment(local_midnight(zone, day))
+def midnight(zone: ZoneInfo, day: date, *, days: int = 0) -> datetime:
+    """The first moment of a local day, or of the one so many days later."""
+    return to_moment(local_midnight(zone, day + timedelta(days=days)))
 
 
 def _zone(name: str) -> ZoneInfo:

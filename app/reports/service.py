@@ -1,41 +1,100 @@
-"""The reports themselves: one function each, used by screen, API and command line alike."""
+"""The reports themselves: one function each, used by screen, API and command line alike.
+
+The same lines make every figure. Up to `EXACT_UP_TO` of them are aggregated as they are; of more, sums that are kept answer.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from app.kernel.errors import InvalidError
-from app.reports.figures import Figures, ResponseTimes, Row, Trend, TrendPoint
-from app.reports.measures import RESPONSE_TIMES
-from app.reports.queries import Sight, response_times_sql, trend_sql
-from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, edges, slices
+from app.reports.cells import DAILY, DIMS
+from app.reports.figures import Figures, Report, Trend, TrendPoint
+from app.reports.measures import FIRST_ANSWER
+from app.reports.paging import flat_page, read_cursor, tree_page
+from app.reports.queries import GROUND, Sight, Source, response_times_sql, trend_sql
+from app.reports.rolled import CELL_CLOCKS, rolled_sql
+from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, Slice, edges, midnight, slices
+from app.reports.spans import Spans, cover
+from app.reports.summing import Pile, figures_of, pile_of, summed, up_the_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import TextClause
 
     from app.kernel.db import ReadSession
     from app.people.rules import Access
+    from app.reports.measures import Definition
 
 MOST_ROWS = 1000
 MOST_POINTS = 1000
+EXACT_UP_TO = 5_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What is asked of the figures, apart from how they are cut."""
+
+    measure: Definition = FIRST_ANSWER
+    access: Access | None
+    period: Period
+    filters: Filters = NO_FILTERS
+    as_of: datetime | None = None
+    now: datetime
+    exact_up_to: int = EXACT_UP_TO
+
+    @property
+    def ages_at(self) -> datetime:
+        """The moment at which ages are taken. InvalidError `report.as_of` when it is in the future or naive."""
+        if self.as_of is None:
+            return self.now
+        if self.as_of.tzinfo is None or self.as_of.year < FIRST_DAY.year or self.as_of > self.now:
+            raise InvalidError("report.as_of", "Give a moment that has passed, with its time zone.", field="as_of")
+        return self.as_of
+
+    @property
+    def sight(self) -> Sight:
+        """How far the reader sees."""
+        if self.access is None or self.access.whole:
+            return Sight.WHOLE
+        if self.access.territory_ids:
+            return Sight.BOTH if self.access.agency_ids else Sight.TERRITORIES
+        return Sight.AGENCIES
+
+    @property
+    def filtered(self) -> frozenset[str]:
+        """The columns that are narrowed."""
+        return frozenset(_narrowed(self.filters))
+
+    def params(self) -> dict[str, Any]:
+        """The statement's parameters, whichever way it reads."""
+        params: dict[str, Any] = {"since": self.period.since, "until": self.period.until, "ages_at": self.ages_at}
+        if self.access is not None:
+            params |= {"agencies": list(self.access.agency_ids), "territories": list(self.access.territory_ids)}
+        if self.as_of is not None:
+            params["as_of"] = self.as_of
+        return params | {f"only_{column}": list(values) for column, values in _narrowed(self.filters).items()}
 
 
 async def response_times(
     session: ReadSession,
     *,
-    access: Access | None,
-    period: Period,
     group_by: Grouping,
-    filters: Filters = NO_FILTERS,
-    as_of: datetime | None = None,
-    now: datetime,
     limit: int = MOST_ROWS,
     cursor: str | None = None,
-) -> ResponseTimes:
-    """Time to first answer by group, with the total of the whole population whatever page of rows is asked for.
+    **asked: Any,  # noqa: ANN401 - the fields of Asked
+) -> Report:
+    """Time to first answer by group: `measured` with its usual measure."""
+    return await measured(session, Asked(**asked), group_by=group_by, limit=limit, cursor=cursor)
+
+
+async def measured(session: ReadSession, asked: Asked, *, group_by: Grouping, limit: int = MOST_ROWS, cursor: str | None = None) -> Report:
+    """A measure by group, with the total of the whole population whatever page of rows is asked for.
 
     `access` None is the program itself (the command line): the whole region. `as_of` shows what was recorded by then;
     ages are taken at that moment, else at `now`. Trees come in display order, flat groupings by falling number of
@@ -43,93 +102,231 @@ async def response_times(
     """
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidError("report.limit", f"From 1 to {MOST_ROWS} rows can be asked for.", field="limit")
-    ages_at = _moment(as_of, now)
-    params = _params(access, period, filters, as_of, ages_at)
-    tree = group_by in TREES
-    if not tree:
-        opened, key = _read_cursor(cursor)
-        params |= {"after_opened": opened, "after_key": key, "most": limit + 1}
-    statement = response_times_sql(group_by, _filtered(filters), sight=_sight(access), as_of=as_of is not None)
-    lines, total = await _lines(session, statement, params)
-    rows, next_cursor = _tree_page(lines, limit, cursor) if tree else _flat_page(lines, limit, group_by)
-    return ResponseTimes(
-        definition=RESPONSE_TIMES,
-        period=period,
+    ages_at, tree = asked.ages_at, group_by in TREES
+    after = (None, "") if tree else read_cursor(cursor)
+    ground = await _ground(session, asked, group_by)
+    if ground.rolled and (tree or cursor is None):
+        lines, total = await _rolled_groups(session, asked, group_by, ground, limit)
+    else:
+        statement = response_times_sql(
+            group_by,
+            asked.filtered,
+            sight=asked.sight,
+            source=ground.source,
+            clock=asked.measure.clocked,
+            dismissed=asked.measure.dismissed,
+        )
+        params = asked.params() | ({} if tree else {"after_opened": after[0], "after_key": after[1], "most": limit + 1})
+        lines, total = await _lines(session, statement, params)
+    rows, next_cursor = tree_page(lines, limit, cursor) if tree else flat_page(lines, limit, group_by)
+    return Report(
+        definition=asked.measure,
+        period=asked.period,
         group_by=group_by,
-        as_of=as_of,
+        as_of=asked.as_of,
         ages_at=ages_at,
         rows=tuple(rows),
         total=total,
         next_cursor=next_cursor,
+        approximate=ground.rolled,
     )
 
 
-async def trend(
-    session: ReadSession,
-    *,
-    access: Access | None,
-    period: Period,
-    bucket: Bucket = Bucket.DAY,
-    filters: Filters = NO_FILTERS,
-    as_of: datetime | None = None,
-    now: datetime,
-) -> Trend:
-    """Time to first answer by the local day, week or month in which the citizen wrote; empty buckets included.
+async def trend(session: ReadSession, *, bucket: Bucket = Bucket.DAY, **asked: Any) -> Trend:  # noqa: ANN401 - the fields of Asked
+    """A measure by the local day, week, month or quarter in which the citizen wrote; empty buckets included.
 
     Raises InvalidError: `report.as_of`, `report.buckets` (over a thousand).
     """
-    parts = slices(period, bucket)
+    one = Asked(**asked)
+    parts = slices(one.period, bucket)
     if len(parts) > MOST_POINTS:
         raise InvalidError("report.buckets", "Too many points for one chart: choose weeks or months.", field="bucket")
-    ages_at = _moment(as_of, now)
-    params = _params(access, period, filters, as_of, ages_at) | {"edges": edges(period, parts)}
-    statement = trend_sql(_filtered(filters), sight=_sight(access), as_of=as_of is not None)
-    lines, total = await _lines(session, statement, params)
-    by_number = {int(line.key_text): line.figures for line in lines}
+    ages_at = one.ages_at
+    ground = await _ground(session, one, None)
+    if ground.rolled:
+        by_number, total = await _rolled_slices(session, one, ground, parts)
+    else:
+        statement = trend_sql(
+            one.filtered, sight=one.sight, source=ground.source, clock=one.measure.clocked, dismissed=one.measure.dismissed
+        )
+        lines, total = await _lines(session, statement, one.params() | {"edges": edges(one.period, parts)})
+        by_number = {int(line.key_text): line.figures for line in lines}
     return Trend(
-        definition=RESPONSE_TIMES,
-        period=period,
+        definition=one.measure,
+        period=one.period,
         bucket=bucket,
-        as_of=as_of,
+        as_of=one.as_of,
         ages_at=ages_at,
         points=tuple(
-            TrendPoint(slice=part, **_values(by_number[number])) if number in by_number else TrendPoint(slice=part)
+            TrendPoint(slice=part, **by_number[number]) if number in by_number else TrendPoint(slice=part)
             for number, part in enumerate(parts, start=1)
         ),
         total=total,
+        approximate=ground.rolled,
     )
 
 
-def _moment(as_of: datetime | None, now: datetime) -> datetime:
-    if as_of is None:
-        return now
-    if as_of.tzinfo is None or as_of.year < FIRST_DAY.year or as_of > now:
-        raise InvalidError("report.as_of", "Give a moment that has passed, with its time zone.", field="as_of")
-    return as_of
+# --- where figures come from --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ground:
+    """What is there to read: lines or cells, with something queued or not."""
+
+    source: Source
+    rolled: bool = False
+    queued: bool = False
+    spans: Spans = field(default_factory=Spans)
+    keys: tuple[str, ...] | None = None
+
+
+async def _ground(session: ReadSession, asked: Asked, group_by: Grouping | None) -> _Ground:
+    """What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
+    if asked.as_of is not None:
+        return _Ground(source=Source.THEN)
+    keys = _whole_keys(asked, group_by)
+    dim = "platform" if group_by is None else group_by.value
+    parts = [Slice(asked.period.start, asked.period.end)]
+    spans = cover(parts, daily=dim in DAILY)
+    known = (
+        await session.execute(GROUND, {"dim": DIMS[dim], "levels": spans.levels, "starts": spans.starts, "keys": keys and list(keys)})
+    ).one()
+    source = Source.NOW if known.queued else Source.KEPT
+    able = asked.measure.clocked in CELL_CLOCKS and not asked.filtered and known.tz == asked.period.tz
+    seen = asked.sight is Sight.WHOLE or keys is not None
+    rolled = able and seen and (known.opened or 0) > asked.exact_up_to
+    return _Ground(source=source, rolled=rolled, queued=known.queued, spans=spans, keys=keys)
+
+
+def _whole_keys(asked: Asked, group_by: Grouping | None) -> tuple[str, ...] | None:
+    """The cells that a person of a narrower sight sees whole: their agencies' by agency, their territories' by territory."""
+    if asked.access is None or asked.sight is Sight.WHOLE:
+        return None
+    if (asked.sight, group_by) == (Sight.AGENCIES, Grouping.AGENCY):
+        return tuple(str(one) for one in asked.access.agency_ids)
+    if (asked.sight, group_by) == (Sight.TERRITORIES, Grouping.TERRITORY):
+        return tuple(str(one) for one in asked.access.territory_ids)
+    return None
+
+
+async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping, ground: _Ground, limit: int) -> tuple[list[Any], Figures]:
+    params = _rolled_params(asked, group_by, ground) | {"edges": None}
+    if group_by not in TREES:
+        whole = cover([Slice(asked.period.start, asked.period.end)], daily=True)
+        params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
+    statement = rolled_sql(group_by, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, **_kind(asked))
+    found = (await session.execute(statement, _used(statement, params))).all()
+    rows = [(row.key, pile_of(row)) for row in found if row.part == "row"]
+    if group_by in TREES:
+        piles = {int(key) if key else None: pile for key, pile in rows}
+        names = {row.id: row for row in await session.execute(text(f"SELECT id, name, parent_id FROM {group_by.value}"))}  # noqa: S608 - an enum
+        parents = {key: row.parent_id for key, row in names.items()}
+        up = up_the_tree(piles, parents)
+        total = summed(pile for key, pile in up.items() if key is None or parents.get(key) is None)
+        wanted = None if ground.keys is None else {int(key) for key in ground.keys}
+        lines = [
+            _Line(
+                key_text=None if key is None else str(key),
+                label=names[key].name if key in names else None,
+                parent_id=names[key].parent_id if key in names else None,
+                shown=wanted is None or key in wanted or key in piles,
+                figures=_figures(asked, pile),
+            )
+            for key, pile in up.items()
+        ]
+    else:
+        total = pile_of(next(row for row in found if row.part == "total"))
+        labels = await _labels(session, group_by, [key for key, _ in rows])
+        lines = [
+            _Line(
+                key_text=key or None,
+                label=labels.get(key, (key, None))[0],
+                platform=labels.get(key, (key, None))[1],
+                figures=_figures(asked, pile),
+            )
+            for key, pile in rows
+        ]
+    return lines, Figures(**_figures(asked, total))
+
+
+async def _rolled_slices(
+    session: ReadSession, asked: Asked, ground: _Ground, parts: list[Slice]
+) -> tuple[dict[int, dict[str, Any]], Figures]:
+    spans = cover(parts, daily=True)
+    params = _rolled_params(asked, None, _Ground(source=ground.source, queued=ground.queued, spans=spans)) | {
+        "edges": edges(asked.period, parts)
+    }
+    statement = rolled_sql(None, clock=asked.measure.clocked, queued=ground.queued, scoped=False, **_kind(asked))
+    piles = {int(row.key): pile_of(row) for row in await session.execute(statement, _used(statement, params))}
+    return {number: _figures(asked, pile) for number, pile in piles.items()}, Figures(**_figures(asked, summed(piles.values())))
+
+
+def _rolled_params(asked: Asked, group_by: Grouping | None, ground: _Ground) -> dict[str, Any]:
+    zone, spans = asked.period.zone, ground.spans
+    return {
+        "since": asked.period.since,
+        "until": asked.period.until,
+        "ages_at": asked.ages_at,
+        "dim": DIMS["platform" if group_by is None else group_by.value],
+        "levels": spans.levels,
+        "starts": spans.starts,
+        "slices": spans.slices,
+        "rest_since": [midnight(zone, first) for first, _ in spans.rest],
+        "rest_until": [midnight(zone, last, days=1) for _, last in spans.rest],
+        "keys": list(ground.keys or ()),
+    }
+
+
+def _kind(asked: Asked) -> dict[str, bool]:
+    return {"dismissed": asked.measure.dismissed, "shaped": asked.measure.has("median_s")}
+
+
+def _used(statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the parameters that the statement names."""
+    names = statement.compile().params
+    return {name: value for name, value in params.items() if name in names}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Line:
+    """A row as pages of rows are made of."""
+
+    key_text: str | None
+    label: str | None
+    figures: Mapping[str, Any]
+    parent_id: int | None = None
+    shown: bool = True
+    platform: str | None = None
+
+
+def _figures(asked: Asked, pile: Pile) -> dict[str, Any]:
+    return figures_of(pile, clock=asked.measure.clocked, dismissed=asked.measure.dismissed, ages_at=asked.ages_at)
+
+
+async def _labels(session: ReadSession, group_by: Grouping, keys: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Names of the pages or people of these rows."""
+    if group_by is Grouping.PLATFORM:
+        return {}
+    statement = (
+        "SELECT id, title AS name, platform FROM page" if group_by is Grouping.PAGE else "SELECT id, name, NULL AS platform FROM operator"
+    )
+    rows = await session.execute(text(f"{statement} WHERE id = ANY (:ids)"), {"ids": [int(key) for key in keys if key]})
+    return {str(row.id): (row.name, row.platform) for row in rows}
 
 
 async def _lines(session: ReadSession, statement: TextClause, params: Mapping[str, object]) -> tuple[list[Any], Figures]:
     """The rows of groups, and the total."""
     found = (await session.execute(statement, params)).all()
     whole = next(line for line in found if line.part == "total")
-    return [line for line in found if line.part == "row"], Figures(**_values(whole.figures))
-
-
-def _sight(access: Access | None) -> Sight:
-    if access is None or access.whole:
-        return Sight.WHOLE
-    if access.territory_ids:
-        return Sight.BOTH if access.agency_ids else Sight.TERRITORIES
-    return Sight.AGENCIES
-
-
-def _params(access: Access | None, period: Period, filters: Filters, as_of: datetime | None, ages_at: datetime) -> dict[str, Any]:
-    params: dict[str, Any] = {"since": period.since, "until": period.until, "ages_at": ages_at}
-    if access is not None:
-        params |= {"agencies": list(access.agency_ids), "territories": list(access.territory_ids)}
-    if as_of is not None:
-        params["as_of"] = as_of
-    return params | {f"only_{column}": list(values) for column, values in _narrowed(filters).items()}
+    rows = [
+        _Line(
+            key_text=line.key_text, label=getattr(line, "label", None), parent_id=getattr(line, "parent_id", None),
+            shown=getattr(line, "shown", True), platform=getattr(line, "platform", None), figures=_values(line.figures),
+        )
+        for line in found
+        if line.part == "row"
+    ]  # fmt: skip
+    return rows, Figures(**_values(whole.figures))
 
 
 def _narrowed(filters: Filters) -> dict[str, Sequence[int | str]]:
@@ -144,92 +341,11 @@ def _narrowed(filters: Filters) -> dict[str, Sequence[int | str]]:
     return {column: values for column, values in asked.items() if values}
 
 
-def _filtered(filters: Filters) -> frozenset[str]:
-    return frozenset(_narrowed(filters))
-
-
 def _values(figures: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of `_FIGURES` as the attributes of Figures."""
     values = dict(figures)
     for prefix, pair in (("", values.pop("shares")), ("working_", values.pop("working_shares"))):
-        values[f"{prefix}median_s"], values[f"{prefix}p90_s"] = pair or (None, None)
+        values[f"{prefix}median_s"], values[f"{prefix}p90_s"], values[f"{prefix}p99_s"] = pair or (None, None, None)
     age = values.pop("oldest_age")
     values["oldest_unanswered_age_s"] = None if age is None else max(age, 0.0)  # a platform's clock may run ahead of ours
     return values
-
-
-def _flat_page(lines: Sequence[Any], limit: int, group_by: Grouping) -> tuple[list[Row], str | None]:
-    shown = sorted(lines, key=lambda line: (-line.figures["opened"], line.key_text or ""))[:limit]
-    named = group_by is Grouping.PLATFORM
-    rows = [
-        Row(
-            key=line.key_text if named or line.key_text is None else int(line.key_text),
-            label=line.label or "",
-            platform=line.platform,
-            **_values(line.figures),
-        )
-        for line in shown
-    ]
-    last = shown[-1] if len(lines) > limit else None
-    return rows, None if last is None else f"{last.figures['opened']}.{last.key_text or ''}"
-
-
-def _read_cursor(cursor: str | None) -> tuple[int | None, str]:
-    if cursor is None:
-        return None, ""
-    opened, dot, key = cursor.partition(".")
-    if not dot or not opened.isascii() or not opened.isdigit() or len(opened) > 15 or "\0" in key:  # noqa: PLR2004 - fits a bigint
-        raise _bad_cursor()
-    return int(opened), key
-
-
-def _tree_page(lines: Sequence[Any], limit: int, cursor: str | None) -> tuple[list[Row], str | None]:
-    rows = _in_tree_order(lines)
-    start = 0
-    if cursor is not None:
-        keys = [_tree_cursor(row) for row in rows]
-        if cursor not in keys:
-            raise _bad_cursor()
-        start = keys.index(cursor) + 1
-    page = rows[start : start + limit]
-    return page, _tree_cursor(page[-1]) if start + limit < len(rows) else None
-
-
-def _tree_cursor(row: Row) -> str:
-    return "none" if row.key is None else str(row.key)
-
-
-def _bad_cursor() -> InvalidError:
-    return InvalidError("report.cursor", "This is no cursor of this report: begin without one.", field="cursor")
-
-
-def _in_tree_order(lines: Iterable[Any]) -> list[Row]:
-    """Each node before those below it, siblings by name; what belongs to no node comes last.
-
-    A node with nothing shown above it stands at the top.
-    """
-    nodes = {int(line.key_text): line for line in lines if line.key_text is not None}
-    below: dict[int | None, list[int]] = {}
-    for key, line in nodes.items():
-        if line.shown:
-            below.setdefault(_shown_above(line.parent_id, nodes), []).append(key)
-    for children in below.values():
-        children.sort(key=lambda key: ((nodes[key].label or "").lower().replace("ё", "е"), key))
-    rows: list[Row] = []
-    waiting: list[tuple[int, int | None, int]] = [(key, None, 0) for key in reversed(below.get(None, []))]
-    while waiting:
-        key, parent, depth = waiting.pop()
-        line = nodes[key]
-        rows.append(Row(key=key, label=line.label or "", parent_key=parent, depth=depth, **_values(line.figures)))
-        waiting.extend((child, key, depth + 1) for child in reversed(below.get(key, [])))
-    rows.extend(Row(key=None, **_values(line.figures)) for line in lines if line.key_text is None)
-    return rows
-
-
-def _shown_above(key: int | None, nodes: Mapping[int, Any]) -> int | None:
-    """The nearest shown node from `key` upwards; None when there is none in sight."""
-    while key is not None and key in nodes:
-        if nodes[key].shown:
-            return key
-        key = nodes[key].parent_id
-    return None

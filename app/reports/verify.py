@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from app.kernel.db import ReadSession
     from app.people.rules import Access
-    from app.reports.figures import ResponseTimes
+    from app.reports.figures import Report
 
 _T = TypeVar("_T")
 
@@ -58,7 +58,7 @@ class Verification:
     differences: tuple[Difference, ...]
 
 
-class Report(Protocol):
+class Asking(Protocol):
     """The report under test: `service.response_times`."""
 
     async def __call__(
@@ -70,7 +70,7 @@ class Report(Protocol):
         group_by: Grouping,
         now: datetime,
         cursor: str | None = None,
-    ) -> ResponseTimes:
+    ) -> Report:
         """One page of it."""
 
 
@@ -80,7 +80,7 @@ async def verify(
     period: Period,
     now: datetime,
     progress: Callable[[int], None] | None = None,
-    report: Report = response_times,
+    report: Asking = response_times,
 ) -> Verification:
     """Recompute a period from raw history and compare. `progress` is told the number of clocks done.
 
@@ -111,7 +111,10 @@ _TIMERS = text(
     """
     SELECT t.id, t.appeal_id, t.cycle, t.term, t.started_at, t.due_at, t.stopped_at, t.outcome, t.agency_id,
       t.elapsed_seconds, t.working_seconds, t.calendar_version_id, a.number, a.operator_id, a.territory_id, a.topic_id,
-      a.page_id, a.platform, a.agency_id AS holder_id, coalesce(c.written_at, a.written_at) AS written_at
+      a.page_id, a.platform, a.agency_id AS holder_id, coalesce(c.written_at, a.written_at) AS written_at,
+      t.cycle = 1 AND EXISTS (
+        SELECT FROM appeal b WHERE b.author_id = a.author_id AND b.written_at < a.written_at
+          AND b.written_at >= a.written_at - interval '30 days' AND b.topic_id IS NOT DISTINCT FROM a.topic_id) AS repeated
     FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id LEFT JOIN comment c ON c.id = a.comment_id
     WHERE t.promise = 'first_answer' AND t.started_at >= :after AND t.started_at < :until
       AND (t.started_at, t.id) > (:after, :after_id)
@@ -216,7 +219,7 @@ async def _calendars(session: ReadSession, rows: Sequence[Any]) -> dict[int, Wor
 
 
 async def _compare(
-    session: ReadSession, period: Period, facts: Sequence[Fact], now: datetime, report: Report
+    session: ReadSession, period: Period, facts: Sequence[Fact], now: datetime, report: Asking
 ) -> tuple[int, list[Difference]]:
     """Every line of the report by every grouping, and the whole."""
     compared, wrong = 0, []
@@ -248,7 +251,7 @@ async def _grouped(session: ReadSession, group_by: Grouping, facts: Iterable[Fac
 
 
 async def _reported(
-    session: ReadSession, period: Period, group_by: Grouping, now: datetime, report: Report
+    session: ReadSession, period: Period, group_by: Grouping, now: datetime, report: Asking
 ) -> tuple[dict[int | str | None, Figures], Figures]:
     found: dict[int | str | None, Figures] = {}
     cursor = None

@@ -34,6 +34,7 @@ GRANTS = {
     "appeal_text": ("SI", ""),
     "audit_entry": ("SI", "SI"),
     "audit_seal": ("S", "SI"),
+    "approved_report": ("SI", ""),
     "author": ("S", "SIU"),
     "calendar_version": ("S", "S"),
     "comment": ("Su", "SIU"),
@@ -54,6 +55,10 @@ GRANTS = {
     "post": ("S", "SIU"),
     "publishing_stop": ("SIu", "S"),
     "reply": ("SIu", "SIu"),
+    "report_cell": ("S", "SIUD"),
+    "report_line": ("S", "SIUD"),
+    "report_queue": ("S", "SID"),
+    "report_state": ("S", "SIUD"),
     "routing_rule": ("S", "S"),
     "set_aside": ("", "I"),
     "sign_in_attempt": ("SID", ""),
@@ -64,9 +69,10 @@ GRANTS = {
     "territory": ("S", "S"),
     "topic": ("S", "S"),
     "verdict": ("SI", "SI"),
+    "working_span": ("S", "SI"),
 }
 
-APPEND_ONLY = ("appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version")
+APPEND_ONLY = ("approved_report", "appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version")
 
 
 @pytest.fixture
@@ -147,6 +153,8 @@ async def test_history_refuses_even_its_owner(owner: asyncpg.Connection, table: 
 async def _one_row(owner: asyncpg.Connection, table: str) -> None:
     """A row, without what it would hang on: keys are not what is asked here."""
     columns = {
+        "approved_report": "(measure, period_start, period_end, tz, group_by, as_of, body, digest, whole, agency_ids, territory_ids, "
+        "approved_by) VALUES ('first-answer', now(), now(), 'UTC', 'agency', now(), '{}', '', true, '{}', '{}', 1)",
         "appeal_event": "(appeal_id, act, cycle, occurred_at) VALUES (1, 'opened', 1, now())",
         "audit_entry": "(act, subject) VALUES ('appeal.opened', 'appeal')",
         "calendar_version": "(territory_id, version, definition, valid_from) VALUES (1, 1, '{}', now())",

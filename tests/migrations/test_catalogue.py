@@ -35,12 +35,15 @@ OPEN = {
     "pgqueuer": "jobs of the program: kinds and ids, never words or names",
     "pgqueuer_log": "the web role only adds to it",
     "post": "what an official page published for everybody",
+    "report_queue": "ids of appeals that something happened to, for seconds; whose they are is asked of the appeals themselves",
+    "report_state": "the time zone of the reports",
     "routing_rule": "who answers what, the same for everybody; it holds no citizen's data",
     "sign_in_attempt": "counted before anybody is known; a sign-in name and an address, forgotten with a good sign-in",
     "sla_policy_version": "promises to citizens, the same for everybody",
     "sphere": "the directory",
     "territory": "the directory",
     "topic": "the directory",
+    "working_span": "calendars once more, spread over the years",
 }
 
 # Functions that act as the database's owner, so each is a door in the wall: what passes through it, and why no more.
@@ -68,6 +71,7 @@ DOORS = {
         "a part of policies, which hand it the asker's own agencies; tells yes or no, never a row"
     ),
     "otklik_search_appeals(words text, most integer)": "tells ids within the scope, which is inside; a text operator would leak",
+    "otklik_queue_lines()": "a trigger: notes the ids of appeals that were just written to; tells nothing",
     "otklik_route_appeal(of_appeal bigint, to_agency bigint, to_territory bigint, seen_version integer, at timestamp with time zone)": (
         "moves an appeal out of sight, only one that is in sight and waits; tells a version"
     ),

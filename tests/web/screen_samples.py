@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from app.reports.measures import RESPONSE_TIMES
+from app.reports.measures import FIRST_ANSWER
 from app.web.ui import labels
 from app.web.ui.publishing import PublishingPage
 from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
@@ -338,7 +338,7 @@ def report(*, empty: bool = False) -> ReportView:
         total=measure("Всего"),
         as_of=NOW,
         small_below=5,
-        definition=RESPONSE_TIMES,
+        definition=FIRST_ANSWER,
     )
 
 

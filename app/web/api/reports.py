@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.people.rules import Access, Permission
-from app.reports.figures import Figures, ResponseTimes
+from app.reports.figures import Figures, Report
 from app.reports.rules import Grouping, Period
 from app.reports.service import MOST_ROWS, response_times
 from app.web.api.document import BEARER, problems
@@ -117,7 +117,7 @@ async def report_response_times(
     return _told(report)
 
 
-def _told(report: ResponseTimes) -> ResponseTimesOut:
+def _told(report: Report) -> ResponseTimesOut:
     total: Figures = report.total
     return ResponseTimesOut(
         period_from=report.period.start,

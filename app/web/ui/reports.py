@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from app.kernel.errors import InvalidError
 from app.people.rules import Permission
-from app.reports.figures import Figures, ResponseTimes, Row
+from app.reports.figures import Figures, Report, Row
 from app.reports.rules import Grouping, Period
 from app.reports.service import response_times
 from app.web.deps import requires
@@ -61,7 +61,7 @@ def _asked(query: Mapping[str, str], today: date, zone: ZoneInfo) -> tuple[Perio
     return Period(start=since, end=until, tz=zone.key), grouping
 
 
-def _view(visit: Visit, report: ResponseTimes, today: date) -> ReportView:
+def _view(visit: Visit, report: Report, today: date) -> ReportView:
     period = report.period
     return ReportView(
         since=period.start,

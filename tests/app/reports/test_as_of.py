@@ -17,7 +17,7 @@ from tests.app.reports.office import Office
 
 if TYPE_CHECKING:
     from app.kernel.db import Database, ReadSession
-    from app.reports.figures import ResponseTimes
+    from app.reports.figures import Report
 
 GROUPINGS = (Grouping.AGENCY, Grouping.TOPIC, Grouping.OPERATOR, Grouping.PLATFORM)
 
@@ -27,7 +27,7 @@ def around(moment: datetime) -> Period:
     return Period(start=(moment - timedelta(days=30)).date(), end=(moment + timedelta(days=1)).date(), tz="UTC")
 
 
-async def reports(session: ReadSession, *, period: Period, now: datetime, as_of: datetime | None) -> list[ResponseTimes]:
+async def reports(session: ReadSession, *, period: Period, now: datetime, as_of: datetime | None) -> list[Report]:
     return [await response_times(session, access=None, period=period, group_by=group_by, now=now, as_of=as_of) for group_by in GROUPINGS]
 
 
@@ -36,7 +36,7 @@ async def test_the_past_stays_as_it_was_reported(owner_db: Database) -> None:
     seed = random.randrange(10**6)
     office = Office(owner_db, random.Random(seed))
     await office.open(10)
-    told: list[tuple[datetime, list[ResponseTimes]]] = []
+    told: list[tuple[datetime, list[Report]]] = []
     async with owner_db.read() as session:
         period = around(await utc_now_of(session))
     for _ in range(45):

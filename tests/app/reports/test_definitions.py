@@ -9,19 +9,23 @@ import pytest
 
 from app.kernel.errors import InvalidError
 from app.reports.figures import Figures
-from app.reports.measures import RESPONSE_TIMES, Unit
+from app.reports.measures import MEASURES, Unit
 from app.reports.rules import Period
 
 
 def test_what_is_shown_is_defined_once() -> None:
-    codes = [measure.code for measure in RESPONSE_TIMES.measures]
-    assert len(codes) == len(set(codes))
-    assert {one.name for one in fields(Figures)} <= set(codes)
+    told = {measure.code for definition in MEASURES.values() for measure in definition.measures}
+    assert {one.name for one in fields(Figures)} <= told, "no figure without words"
     figures = Figures(opened=4, answered=2, in_time=1, late=1, waiting=1, closed_unanswered=1)
-    for measure in RESPONSE_TIMES.measures:
-        value = getattr(figures, measure.code)
-        assert isinstance(value, int) == (measure.unit is Unit.COUNT), measure.code
-        assert all((measure.title, measure.meaning))
+    for definition in MEASURES.values():
+        codes = [measure.code for measure in definition.measures]
+        assert len(codes) == len(set(codes))
+        assert definition.has(definition.chief)
+        assert all((definition.title, definition.population, definition.clock, definition.attribution))
+        for measure in definition.measures:
+            value = getattr(figures, measure.code)
+            assert isinstance(value, int) == (measure.unit is Unit.COUNT), measure.code
+            assert all((measure.title, measure.meaning))
     assert (figures.unanswered, figures.in_time_of, figures.in_time_share) == (2, 3, 1 / 3)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.directory.models import Agency, Territory
     from app.kernel.db import Database
-    from app.reports.figures import ResponseTimes
+    from app.reports.figures import Report
 
 
 @dataclass
@@ -69,13 +69,13 @@ async def seen(
     reader: Access | None = None,
     group_by: Grouping = Grouping.AGENCY,
     as_of: datetime | None = None,
-) -> ResponseTimes:
+) -> Report:
     """What `access` asks for while the database believes that `reader` is asking."""
     async with database.read(operator_id=(reader or access).operator_id) as session:
         return await response_times(session, access=access, period=NOVEMBER, group_by=group_by, now=NOW, as_of=as_of)
 
 
-def told(report: ResponseTimes) -> list[tuple[str, int, int]]:
+def told(report: Report) -> list[tuple[str, int, int]]:
     return [(row.label, row.depth, row.opened) for row in report.rows]
 
 

@@ -11,8 +11,8 @@ import pytest
 from app.appeals.rules import Act, Status
 from app.kernel.errors import InvalidError
 from app.replies.rules import ReplyState
-from app.reports.figures import Figures, ResponseTimes, Row
-from app.reports.measures import RESPONSE_TIMES
+from app.reports.figures import Figures, Report, Row
+from app.reports.measures import FIRST_ANSWER
 from app.reports.rules import Bucket, Filters, Grouping, Period
 from app.reports.service import response_times, trend
 from app.sla.calendar import WorkingCalendar
@@ -34,7 +34,7 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=MOSCOW)
 
 
-async def ask(database: Database, group_by: Grouping = Grouping.PLATFORM, **asked: Any) -> ResponseTimes:
+async def ask(database: Database, group_by: Grouping = Grouping.PLATFORM, **asked: Any) -> Report:
     given: dict[str, Any] = {"access": None, "period": NOVEMBER, "now": NOW} | asked
     async with database.read() as session:
         return await response_times(session, group_by=group_by, **given)
@@ -46,7 +46,7 @@ async def one(session: WriteSession, written: datetime, answered: datetime | Non
     return await make.make_timer(session, appeal=appeal, stopped_at=answered)
 
 
-def lines(report: ResponseTimes) -> dict[str, Row]:
+def lines(report: Report) -> dict[str, Row]:
     return {row.label: row for row in report.rows}
 
 
@@ -80,13 +80,15 @@ async def test_late_answers_are_in_the_average_and_unanswered_beside_it(owner_db
         average_s=(1 + 9 + 18) * HOUR / 3,
         median_s=9 * HOUR,
         p90_s=16.2 * HOUR,  # between the second and the third: 0.9 of two steps
+        p99_s=17.82 * HOUR,
         working_average_s=(1 + 8 + 3) * HOUR / 3,
         working_median_s=3 * HOUR,
         working_p90_s=7 * HOUR,
+        working_p99_s=7.9 * HOUR,
     )
     assert (report.total.unanswered, report.total.in_time_of, report.total.in_time_share) == (3, 5, 0.4)
     assert report.total.small_number
-    assert (report.time_zone, report.ages_at, report.definition) == ("Europe/Moscow", NOW, RESPONSE_TIMES)
+    assert (report.time_zone, report.ages_at, report.definition) == ("Europe/Moscow", NOW, FIRST_ANSWER)
     assert lines(report)["webform"].opened == 6
 
 

@@ -26,7 +26,7 @@ from tests.app.reports.test_as_of import around
 if TYPE_CHECKING:
     from app.appeals.models import Appeal
     from app.kernel.db import Database, ReadSession, WriteSession
-    from app.reports.figures import ResponseTimes
+    from app.reports.figures import Report
 
 MONTH = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -145,7 +145,7 @@ async def test_a_wrong_figure_is_found_though_every_row_is_right(owner_db: Datab
     """The classic: an average over those in time alone, which looks better the more are late."""
     await a_month(owner_db)
 
-    async def flattering(session: ReadSession, *, group_by: Grouping, **asked: Any) -> ResponseTimes:
+    async def flattering(session: ReadSession, *, group_by: Grouping, **asked: Any) -> Report:
         report = await response_times(session, group_by=group_by, **asked)
         fast = [1, 2, 2, 2, 4, 8]
         total = replace(report.total, average_s=sum(fast) / len(fast) * 3600)
@@ -157,7 +157,7 @@ async def test_a_wrong_figure_is_found_though_every_row_is_right(owner_db: Datab
     assert {one.what for one in lost.differences} >= {"opened"}
 
 
-async def _without_the_last(session: ReadSession, **asked: Any) -> ResponseTimes:
+async def _without_the_last(session: ReadSession, **asked: Any) -> Report:
     report = await response_times(session, **asked)
     return replace(report, rows=report.rows[:-1])
 

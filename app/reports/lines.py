@@ -1,0 +1,233 @@
+"""What the history of an appeal says of each of its cycles: one line, computed here and nowhere else.
+
+The same statement serves the present (`report_line`, kept by `rollup.py`, and whatever is queued for it) and any past
+moment (`:as_of`: only what was recorded by then). Values are parameters; only fragments of this file are put together.
+"""
+
+from __future__ import annotations
+
+from app.appeals.rules import Act
+from app.reports.models import PROMISES
+from app.sla.rules import Promise, TimerOutcome
+
+STOPPING_ACTS = (Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED)
+"""What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
+HANDED_IN = (Act.REPLY_QUEUED,)
+"""The agency has done its part."""
+REPEATED_WITHIN_DAYS = 30
+
+UNPROMISED = "unpromised"
+"""The outcome of an answer for which no clock ran: it counts as an answer, and is neither in time nor late."""
+PROMISE_OF = {"first": Promise.FIRST_ANSWER, "interim": Promise.INTERIM_ANSWER, "final": Promise.FINAL_ANSWER}
+
+KEYS = ("agency_id", "territory_id", "topic_id", "page_id", "platform", "operator_id")
+COLUMNS = (
+    "appeal_id", "cycle", "started_at", "agency_id", "territory_id", "topic_id", "page_id", "operator_id", "platform",
+    *(f"{promise}_{what}" for promise in PROMISES for what in ("due_at", "stopped_at", "outcome", "seconds", "working")),
+    "agency_seconds", "agency_working", "triage_seconds", "triage_working", "detection_seconds", "reopened", "repeated", "dismissed",
+)  # fmt: skip
+"""Of a line, in the order of the table."""
+
+_CANCELLED, _UNANSWERED = (f"'{one.value}'" for one in (TimerOutcome.CANCELLED, TimerOutcome.UNANSWERED))
+_MET, _LATE = (f"'{one.value}'" for one in (TimerOutcome.MET, TimerOutcome.LATE))
+_REPLY_ACTS = f"'{Act.REPLY_SENT.value}', '{Act.ANSWERED_BY_HAND.value}'"
+_BEGUN = f"'{Act.OPENED.value}', '{Act.REOPENED.value}'"
+
+
+def _acts(acts: tuple[Act, ...]) -> str:
+    return ", ".join(f"'{act.value}'" for act in acts)
+
+
+# Every cycle has a line, with a clock or without: figures that exist only where a promise was made flatter whoever made none.
+_CYCLES = f"""
+CROSS JOIN LATERAL (
+  SELECT coalesce(t.cycle, e.cycle) AS cycle, coalesce(t.started_at, e.occurred_at) AS started_at,
+    t.id IS NOT NULL AS promised, t.due_at, t.stopped_at, t.outcome, t.agency_id, t.elapsed_seconds, t.working_seconds,
+    t.calendar_version_id
+  FROM (
+    SELECT DISTINCT ON (o.cycle) o.* FROM sla_timer o
+    WHERE o.appeal_id = a.id AND o.promise = '{Promise.FIRST_ANSWER.value}' {{timer_known}}
+    ORDER BY o.cycle, o.id DESC) t
+  FULL JOIN (
+    SELECT DISTINCT ON (o.cycle) o.cycle, o.occurred_at FROM appeal_event o
+    WHERE o.appeal_id = a.id AND o.act IN ({_BEGUN}) {{event_known}}
+    ORDER BY o.cycle, o.id) e ON e.cycle = t.cycle) c
+LEFT JOIN LATERAL (
+  SELECT e.id, e.act, e.occurred_at, e.data FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({_acts(STOPPING_ACTS)}) {{known}}
+  ORDER BY e.id LIMIT 1) stop ON true
+"""  # noqa: S608 - constants
+
+# The other promises of the cycle; one that ended is known by the act that ended it.
+_OTHER = """
+LEFT JOIN LATERAL (
+  SELECT o.due_at,
+    CASE WHEN {ended} THEN o.stopped_at END AS stopped_at, CASE WHEN {ended} THEN o.outcome END AS outcome,
+    CASE WHEN {ended} THEN o.elapsed_seconds END AS elapsed_seconds, CASE WHEN {ended} THEN o.working_seconds END AS working_seconds
+  FROM sla_timer o WHERE o.appeal_id = a.id AND o.cycle = c.cycle AND o.promise = '{promise}' {timer_known}
+  ORDER BY o.id DESC LIMIT 1) {name} ON true
+"""
+# By then an act must have been recorded that happened when the clock stopped.
+_ENDED_THEN = f"""(o.stopped_at IS NOT NULL AND EXISTS (
+  SELECT FROM appeal_event e WHERE e.appeal_id = a.id AND e.act IN ({_acts(STOPPING_ACTS)})
+    AND e.occurred_at = o.stopped_at AND e.recorded_at <= :as_of))"""
+
+# From the last time that it was given to the agency to the draft that the agency handed in.
+_HANDED = f"""
+LEFT JOIN LATERAL (
+  SELECT e.id, e.occurred_at FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act = '{Act.ROUTED.value}' AND (stop.id IS NULL OR e.id < stop.id) {{known}}
+  ORDER BY e.id DESC LIMIT 1) given ON true
+LEFT JOIN LATERAL (
+  SELECT e.occurred_at AS until, coalesce(given.occurred_at, CASE WHEN c.cycle = 1 THEN a.opened_at ELSE c.started_at END) AS since
+  FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({_acts(HANDED_IN)}) AND e.id > coalesce(given.id, 0) {{known}}
+  ORDER BY e.id LIMIT 1) handed ON true
+LEFT JOIN LATERAL (
+  SELECT sum(extract(epoch FROM upper(span) - lower(span))) AS seconds,
+    sum(otklik_worked(c.calendar_version_id, lower(span), upper(span))) AS working
+  FROM unnest((
+    SELECT range_agg(tstzrange(greatest(p.since, handed.since), least(coalesce(p.until, handed.until), handed.until)))
+    FROM sla_pause p WHERE p.appeal_id = a.id AND p.since < handed.until AND coalesce(p.until, handed.until) > handed.since)) span)
+  stood ON handed.until > handed.since
+"""  # noqa: S608 - constants
+
+# Who wrote the answer; of what has none, who holds it.
+_WRITER = f"""
+LEFT JOIN LATERAL (
+  SELECT CASE WHEN {{outcome}} IN ({_MET}, {_LATE}, '{UNPROMISED}')
+    THEN (SELECT r.operator_id FROM reply r WHERE r.id = CAST(stop.data ->> 'reply' AS bigint)) ELSE {{holder}} END AS operator_id)
+  writer ON true
+"""  # noqa: S608 - constants
+
+_NOTICED = f"""
+LEFT JOIN comment m ON c.cycle = 1 AND m.id = a.comment_id
+LEFT JOIN LATERAL (
+  SELECT EXISTS (
+    SELECT FROM appeal b WHERE b.author_id = a.author_id AND b.id <> a.id AND b.written_at < a.written_at
+      AND b.written_at >= a.written_at - interval '{REPEATED_WITHIN_DAYS} days' AND b.topic_id IS NOT DISTINCT FROM a.topic_id) AS before)
+  earlier ON c.cycle = 1
+LEFT JOIN LATERAL (
+  SELECT EXISTS (
+    SELECT FROM appeal_event e WHERE e.appeal_id = a.id AND e.act = '{Act.REOPENED.value}' AND e.cycle = c.cycle + 1 {{known}}) AS again)
+  next ON true
+"""  # noqa: S608 - constants
+
+# As things stood: an appeal belongs to whoever held it then, and is about what was said of it by then.
+_THEN = f"""
+LEFT JOIN LATERAL (
+  SELECT h.agency_id FROM appeal_assignment h WHERE h.appeal_id = a.id AND h.since <= :as_of
+  ORDER BY h.since DESC, h.id DESC LIMIT 1) held ON true
+LEFT JOIN LATERAL (
+  SELECT e.id, CAST(e.data ->> 'topic' AS bigint) AS topic_id FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.act IN ('{Act.OPENED.value}', '{Act.TOPIC_SET.value}') AND e.data ? 'topic'
+    AND e.recorded_at <= :as_of
+  ORDER BY e.id DESC LIMIT 1) about ON true
+LEFT JOIN LATERAL (
+  SELECT e.id, CAST(e.data ->> 'territory' AS bigint) AS territory_id FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.act IN ('{Act.OPENED.value}', '{Act.ROUTED.value}') AND e.data ? 'territory'
+    AND e.recorded_at <= :as_of
+  ORDER BY e.id DESC LIMIT 1) place ON true
+"""  # noqa: S608 - constants
+
+# Who had taken it by then: the last to take it since it was last re-routed, else the first to answer.
+_HOLDER_THEN = f"""(
+  SELECT e.operator_id FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.recorded_at <= :as_of
+    AND e.act IN ('{Act.TAKEN.value}', '{Act.REPLY_QUEUED.value}')
+    AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
+      WHERE o.appeal_id = a.id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
+  ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
+  LIMIT 1)"""  # noqa: S608 - constants
+
+# An answer without a clock is measured all the same, from the history alone.
+_PLAIN_OUTCOME = f"""CASE WHEN stop.act IN ({_REPLY_ACTS}) THEN '{UNPROMISED}'
+    WHEN stop.act = '{Act.CLOSED.value}' THEN {_UNANSWERED} WHEN stop.act = '{Act.DISMISSED.value}' THEN {_CANCELLED} END"""
+_PLAIN_SECONDS = """CAST(CASE WHEN stop.id IS NOT NULL THEN greatest(round(extract(epoch FROM stop.occurred_at - c.started_at)), 0) END
+    AS integer)"""
+_LAG = "CAST(greatest(round(extract(epoch FROM {until} - {since})), 0) AS integer)"
+
+
+def lines_sql(picked: str, *, as_of: bool) -> str:
+    """The lines of the appeals whose ids `picked` selects (as `appeal_id`). With `as_of`: as they were known then."""
+    known = {
+        "known": "AND e.recorded_at <= :as_of" if as_of else "",
+        "event_known": "AND o.recorded_at <= :as_of" if as_of else "",
+        "timer_known": "AND o.recorded_at <= :as_of" if as_of else "",
+    }
+    columns = _columns(as_of=as_of)
+    others = "".join(
+        _OTHER.format(ended=_ENDED_THEN if as_of else "true", promise=PROMISE_OF[name].value, name=name, timer_known=known["timer_known"])
+        for name in ("interim", "final")
+    )
+    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + _NOTICED.format(**known)
+    joins += _THEN if as_of else ""
+    joins += _WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
+    values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
+    return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins}"  # noqa: S608 - fragments of this file
+
+
+def _columns(*, as_of: bool) -> dict[str, str]:
+    """What stands in each column of a line."""
+    others = {
+        f"{name}_{what}": f"{name}.{column}"
+        for name in ("interim", "final")
+        for what, column in (
+            ("due_at", "due_at"), ("stopped_at", "stopped_at"), ("outcome", "outcome"), ("seconds", "elapsed_seconds"),
+            ("working", "working_seconds"),
+        )
+    }  # fmt: skip
+    return (
+        _first(as_of=as_of)
+        | others
+        | _OWN_TIMES
+        | {
+            "appeal_id": "a.id",
+            "cycle": "c.cycle",
+            "started_at": "c.started_at",
+            "territory_id": "CASE WHEN place.id IS NOT NULL THEN place.territory_id ELSE a.territory_id END" if as_of else "a.territory_id",
+            "topic_id": "CASE WHEN about.id IS NOT NULL THEN about.topic_id ELSE a.topic_id END" if as_of else "a.topic_id",
+            "page_id": "a.page_id",
+            "operator_id": "writer.operator_id",
+            "platform": "a.platform",
+            "reopened": "next.again",
+            "repeated": "coalesce(earlier.before, false)",
+        }
+    )
+
+
+def _first(*, as_of: bool) -> dict[str, str]:
+    """What became of the first answer. What a clock says of its end is believed when the act that ended it was known."""
+    ended = "stop.id IS NOT NULL" if as_of else "c.stopped_at IS NOT NULL"
+    outcome = f"CASE WHEN NOT c.promised THEN {_PLAIN_OUTCOME} WHEN {ended} THEN c.outcome END"
+    holder = "coalesce(held.agency_id, a.agency_id)" if as_of else "a.agency_id"
+    return {
+        "agency_id": f"coalesce(CASE WHEN {ended} THEN c.agency_id END, {holder})",
+        "first_due_at": "c.due_at",
+        "first_stopped_at": f"CASE WHEN NOT c.promised THEN stop.occurred_at WHEN {ended} THEN c.stopped_at END",
+        "first_outcome": outcome,
+        "first_seconds": f"CASE WHEN NOT c.promised THEN {_PLAIN_SECONDS} WHEN {ended} THEN c.elapsed_seconds END",
+        "first_working": f"CASE WHEN {ended} THEN c.working_seconds END",
+        "dismissed": f"{outcome} IS NOT DISTINCT FROM {_CANCELLED}",
+    }
+
+
+_RAN = "handed.until > handed.since"
+_OWN_TIMES = {
+    "agency_seconds": f"CASE WHEN {_RAN} THEN {_LAG.format(until='handed.until', since='handed.since')}"
+    " - CAST(round(coalesce(stood.seconds, 0)) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
+    "agency_working": f"CASE WHEN {_RAN} THEN otklik_worked(c.calendar_version_id, handed.since, handed.until)"
+    " - CAST(coalesce(stood.working, 0) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
+    "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since='m.recorded_at')} END",
+    "triage_working": "CASE WHEN m.id IS NOT NULL"
+    " THEN otklik_worked(c.calendar_version_id, m.recorded_at, greatest(a.opened_at, m.recorded_at)) END",
+    "detection_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='m.recorded_at', since='a.written_at')} END",
+}
+
+# Every appeal of which some cycle may begin in the period.
+PERIOD = f"""
+SELECT id AS appeal_id FROM appeal WHERE written_at >= :since AND written_at < :until
+UNION SELECT appeal_id FROM appeal_event WHERE act = '{Act.REOPENED.value}' AND occurred_at >= :since AND occurred_at < :until
+UNION SELECT appeal_id FROM sla_timer
+  WHERE promise = '{Promise.FIRST_ANSWER.value}' AND started_at >= :since AND started_at < :until"""  # noqa: S608 - constants
+QUEUED = "SELECT DISTINCT appeal_id FROM report_queue"

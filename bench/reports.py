@@ -1,0 +1,185 @@
+"""How fast reports answer over many appeals, against a plain sequential scan of the same lines in the same run.
+
+    python bench/reports.py [--appeals N] [--seed N] [--keep DIR] [--repeat N]
+
+The figure to report is --appeals 10000000 (about 60 million events). With --keep the data directory stays, and a second run on
+it only measures. Times are of the program's own functions as the web role: statement, transfer, sums and percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import time
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)  # else the folder of benchmarks shadows modules of the standard library
+
+from app.appeals.queries import QueueFilters, queue  # noqa: E402
+from app.kernel.db import Database, DatabaseRole, make_engine  # noqa: E402
+from app.people.queries import access_of_operator  # noqa: E402
+from app.reports import rollup  # noqa: E402
+from app.reports.measures import FIRST_ANSWER, MEASURES  # noqa: E402
+from app.reports.rules import Bucket, Grouping, Period  # noqa: E402
+from app.reports.service import Asked, measured, trend  # noqa: E402
+from bench import history, writes  # noqa: E402
+from bench.ground import ground  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+TZ = "Europe/Moscow"
+NOW = datetime(2026, 12, 31, 20, 59, tzinfo=UTC)
+YEAR = Period(start=date(2026, 1, 1), end=date(2026, 12, 31), tz=TZ)
+MONTH = Period(start=date(2026, 10, 1), end=date(2026, 10, 31), tz=TZ)
+UNEVEN = Period(start=date(2026, 1, 15), end=date(2026, 12, 20), tz=TZ)
+
+
+async def fill(owner: Database, count: int, seed: int) -> None:
+    """Appeals of the year 2026, then everything that is kept for reports."""
+    print(f"making {count:,} appeals (seed {seed})")
+    await history.make(owner, count=count, seed=seed, start=YEAR.since, end=NOW, now=NOW)
+    began = time.perf_counter()
+    done = await rollup.rebuild(
+        owner, tz=TZ, progress=lambda so_far: print(f"  {so_far:>10,} kept", flush=True) if so_far % 100_000 == 0 else None
+    )
+    spent = time.perf_counter() - began
+    print(f"otklik reports rebuild: {done:,} appeals in {spent:,.0f} s, {done / spent:,.0f} a second")
+    async with owner.engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM (ANALYZE)"))
+
+
+async def timed(act: Callable[[], Awaitable[Any]], repeat: int) -> list[float]:
+    """Milliseconds of each run, after one to warm up."""
+    await act()
+    found = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        await act()
+        found.append((time.perf_counter() - began) * 1000)
+    return sorted(found)
+
+
+def told(name: str, found: list[float], aim: float | None, scan: float | None) -> None:
+    """One line."""
+    p50, p99 = statistics.median(found), found[min(len(found) - 1, int(len(found) * 0.99))]
+    against = "" if scan is None else f"   scan {scan:9,.0f} ms, {scan / p50:7.1f} times"
+    held = "" if aim is None else f"   aim {aim:.0f}: {'held' if p99 <= aim else 'MISSED'}"
+    print(f"{name:<44} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms{against}{held}", flush=True)
+
+
+_SCAN = """
+SELECT {key}, count(*), count(*) FILTER (WHERE first_outcome = 'met'), avg(first_seconds), avg(first_working),
+  percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY first_seconds),
+  percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY first_working)
+FROM report_line WHERE started_at >= :since AND started_at < :until AND NOT dismissed GROUP BY {key}
+"""
+
+
+async def scan(owner: Database, key: str, period: Period) -> float:
+    """The same figures by reading every line, once."""
+    async with owner.read() as session:
+        for setting in ("enable_indexscan", "enable_bitmapscan", "enable_indexonlyscan"):
+            await session.execute(text(f"SET LOCAL {setting} = off"))
+        began = time.perf_counter()
+        (await session.execute(text(_SCAN.format(key=key)), {"since": period.since, "until": period.until})).all()
+        return (time.perf_counter() - began) * 1000
+
+
+async def measure(owner: Database, web: Database, repeat: int) -> None:
+    """Every report, as a supervisor of the whole region asks for it."""
+    async with owner.write() as session:
+        reader = await session.scalar(text("SELECT id FROM operator WHERE login = 'b-o1'"))
+        await session.execute(
+            text(
+                "INSERT INTO operator_role (operator_id, role) SELECT :id, r FROM unnest(ARRAY['supervisor', 'coordinator']) r"
+                " WHERE NOT EXISTS (SELECT FROM operator_role WHERE operator_id = :id)"
+            ),
+            {"id": reader},
+        )
+    async with web.read(operator_id=reader) as reading:
+        access = await access_of_operator(reading, operator_id=int(reader or 0))
+    if access is None:
+        raise SystemExit("The bench has no supervisor.")
+    whole = access
+    columns = {group: "platform" if group is Grouping.PLATFORM else f"{group.value}_id" for group in Grouping}
+
+    async def report(code: str, period: Period, group: Grouping) -> None:
+        async with web.read(operator_id=reader) as session:
+            asked = Asked(measure=MEASURES[code], access=whole, period=period, now=NOW)
+            await measured(session, asked, group_by=group, limit=50 if group in {Grouping.PAGE, Grouping.OPERATOR} else 1000)
+
+    async def chart(period: Period, bucket: Bucket) -> None:
+        async with web.read(operator_id=reader) as session:
+            await trend(session, measure=FIRST_ANSWER, access=whole, period=period, bucket=bucket, now=NOW)
+
+    async def overdue() -> None:
+        async with web.read(operator_id=reader) as session:
+            await queue(session, whole, filters=QueueFilters(overdue=True), limit=25, now=NOW)
+
+    for name, period, aim in (("year", YEAR, 200.0), ("month", MONTH, 50.0)):
+        for group in Grouping:
+            plain = await scan(owner, columns[group], period)
+            told(
+                f"{name}, first answer by {group.value}",
+                await timed(partial(report, "first-answer", period, group), repeat),
+                aim,
+                plain,
+            )
+    for group in (Grouping.AGENCY, Grouping.TOPIC):
+        told(
+            f"15 January to 20 December, by {group.value}",
+            await timed(partial(report, "first-answer", UNEVEN, group), repeat),
+            200.0,
+            None,
+        )
+    for code in ("in-time", "agency-answer", "reopened", "dismissed", "overdue"):
+        told(f"year, {code} by agency", await timed(partial(report, code, YEAR, Grouping.AGENCY), repeat), 200.0, None)
+    told("year, trend by week", await timed(partial(chart, YEAR, Bucket.WEEK), repeat), 200.0, None)
+    told("month, trend by day", await timed(partial(chart, MONTH, Bucket.DAY), repeat), 50.0, None)
+    told("overdue queue, first page of 25", await timed(overdue, repeat), 20.0, None)
+
+
+async def main() -> None:
+    """Fill, measure, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--appeals", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, default=None)
+    parser.add_argument("--repeat", type=int, default=30)
+    given = parser.parse_args()
+    async with ground(given.keep) as (url, owner):
+        async with owner.read() as session:
+            filled = await session.scalar(text("SELECT EXISTS (SELECT FROM appeal)"))
+        worker = Database(make_engine(url, role=DatabaseRole.WORKER, pool_size=2, application="bench worker"))
+        web = Database(make_engine(url, role=DatabaseRole.WEB, pool_size=2, application="bench web"))
+        if not filled:
+            await fill(owner, given.appeals, given.seed)
+        async with owner.read() as session:
+            row = (
+                await session.execute(
+                    text(
+                        "SELECT (SELECT count(*) FROM appeal) AS appeals, (SELECT count(*) FROM appeal_event) AS events,"
+                        " (SELECT count(*) FROM report_cell) AS cells, pg_size_pretty(pg_database_size(current_database())) AS size,"
+                        " pg_size_pretty(pg_total_relation_size('report_line')) AS lines,"
+                        " pg_size_pretty(pg_total_relation_size('report_cell')) AS cell_size"
+                    )
+                )
+            ).one()
+        print(f"{row.appeals:,} appeals, {row.events:,} events, {row.cells:,} cells; {row.size}, lines {row.lines}, cells {row.cell_size}")
+        await measure(owner, web, given.repeat)
+        await writes.measure(owner, worker, tz=TZ)
+        await worker.dispose()
+        await web.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

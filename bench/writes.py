@@ -1,0 +1,129 @@
+"""What keeping the sums of reports costs those who write: lives of appeals with it and without it, turn by turn."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from app.appeals import answers, service as appeals
+from app.appeals.office import OfficeKeeper
+from app.appeals.rules import Act, CloseReason
+from app.flows import inbound
+from app.kernel.clock import FixedClock
+from app.people.queries import access_of_operator
+from app.reports import rollup
+from app.sources import store
+from bench.ground import NOW
+from connectors.contract import AuthorSnapshot, Batch, CommentSnapshot, PostSnapshot
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from app.kernel.db import Database, ReadSession
+    from app.people.rules import Access
+
+COMMENTS = 150
+TURNS = 4
+AIM = 1.15
+_TRIGGERS = (("appeal_event", "queue_lines"), ("sla_timer", "queue_lines_added"), ("sla_timer", "queue_lines_changed"))
+
+# What the outbox does once the platform has answered.
+_SENT = text("UPDATE reply SET state = 'sent', published_at = :at, external_id = CAST(id AS text) WHERE id = :id")
+
+
+async def measure(owner: Database, worker: Database, *, tz: str) -> None:
+    """Comments come in, become appeals, are answered and closed; half of the turns with the sums kept, half without."""
+    spent = {True: 0.0, False: 0.0}
+    kept = 0.0
+    while (await rollup.refresh(worker, tz=tz)).appeals:
+        pass
+    for turn in range(TURNS + 1):  # the first warms up
+        keeps = turn % 2 == 1
+        await _switch(owner, on=keeps)
+        began = time.perf_counter()
+        await _lives(owner, turn)
+        if turn:
+            spent[keeps] += time.perf_counter() - began
+        if keeps:
+            began = time.perf_counter()
+            await rollup.refresh(worker, tz=tz)
+            kept += time.perf_counter() - began
+    await _switch(owner, on=True)
+    plain, triggered = spent[False], spent[True]
+    count = COMMENTS * TURNS // 2
+    print(f"\n{count:,} lives of appeals (comment, appeal, answer, close) through the program's own services")
+    print(f"without sums                       {plain:8.2f} s")
+    print(f"with the queue of sums             {triggered:8.2f} s   {triggered / plain - 1:+7.1%}")
+    print(f"and the worker's keeping of them   {kept:8.2f} s   {kept / plain:+7.1%}")
+    held = "held" if triggered + kept <= plain * AIM else "MISSED"
+    print(f"together                           {(triggered + kept) / plain - 1:+21.1%}   aim {AIM - 1:.0%}: {held}")
+
+
+async def _switch(owner: Database, *, on: bool) -> None:
+    async with owner.write() as session:
+        for table, trigger in _TRIGGERS:
+            await session.execute(text(f"ALTER TABLE {table} {'ENABLE' if on else 'DISABLE'} TRIGGER {trigger}"))
+
+
+async def _lives(owner: Database, turn: int) -> None:
+    async with owner.read() as session:
+        page = (await session.execute(text("SELECT id, platform, external_id FROM page ORDER BY id LIMIT 1"))).one()
+        person = await _coordinator(session)
+    await _take_in(owner, page, turn)
+    keeper = OfficeKeeper(owner, FixedClock(NOW))
+    await inbound.open_all(owner, keeper, FixedClock(NOW))
+    async with owner.read() as session:
+        rows = await session.execute(
+            text("SELECT a.id, a.number FROM appeal a JOIN comment c ON c.id = a.comment_id WHERE c.external_id LIKE :like ORDER BY a.id"),
+            {"like": f"w{turn}-%"},
+        )
+        opened = rows.all()
+    for appeal in opened:
+        at = NOW + timedelta(minutes=30)
+        async with owner.write(operator_id=person.operator_id) as session:
+            reply = await appeals.answer(session, person, number=appeal.number, words="Исправим.", text_limits={}, now=at)
+        async with owner.write() as session:
+            await session.execute(_SENT, {"id": reply, "at": at})
+            await answers.record_answer(
+                session, appeal_id=appeal.id, act=Act.REPLY_SENT, reply_id=reply, published_at=at, operator_id=person.operator_id, now=at
+            )
+        async with owner.write(operator_id=person.operator_id) as session:
+            await appeals.close(session, person, number=appeal.number, reason=CloseReason.EXPLAINED, seen_version=None, now=at)
+
+
+async def _coordinator(session: ReadSession) -> Access:
+    operator_id = await session.scalar(text("SELECT operator_id FROM operator_role WHERE role = 'coordinator' ORDER BY id LIMIT 1"))
+    access = await access_of_operator(session, operator_id=int(operator_id or 0))
+    if access is None:
+        raise SystemExit("The bench has no coordinator.")
+    return access
+
+
+async def _take_in(owner: Database, page: Any, turn: int) -> None:  # noqa: ANN401 - a typed row
+    posts = tuple(
+        PostSnapshot(
+            page_external_id=page.external_id,
+            external_id=f"w{turn}-{number}",
+            text="Ремонт улиц",
+            published_at=NOW,
+            observed_at=NOW,
+            link="",
+            raw=b"",
+        )
+        for number in range(10)
+    )
+    async with owner.write() as session:
+        await store.store_batch(session, platform=page.platform, batch=Batch(posts=posts), now=NOW)
+    comments = tuple(
+        CommentSnapshot(
+            page_external_id=page.external_id, post_external_id=f"w{turn}-{number % 10}", external_id=f"w{turn}-{number}",
+            text="Когда вывезут мусор с контейнерной площадки?", written_at=NOW - timedelta(seconds=number), observed_at=NOW,
+            link="", raw=b"{}", author=AuthorSnapshot(external_id=f"w{turn}-{number}", name="Автор"),
+        )
+        for number in range(COMMENTS)
+    )  # fmt: skip
+    async with owner.write() as session:
+        await inbound.take_in(session, platform=page.platform, batch=Batch(comments=comments), now=NOW)

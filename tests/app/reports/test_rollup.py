@@ -1,0 +1,167 @@
+"""What is kept for fast reports says the same as the history, at every moment: queued, refreshed, and read as of now."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from dataclasses import fields, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, strategies as st
+from sqlalchemy import text
+
+from app.kernel.db import utc_now_of
+from app.reports import rollup, sketch
+from app.reports.lines import COLUMNS, lines_sql
+from app.reports.measures import MEASURES
+from app.reports.rules import Bucket, Grouping, Period, slices
+from app.reports.service import Asked, measured, trend
+from app.reports.spans import DAY, MONTH, cover
+from tests.app.reports.office import Office
+from tests.app.reports.test_as_of import around
+
+if TYPE_CHECKING:
+    from app.kernel.db import Database, ReadSession
+    from app.reports.figures import Figures
+
+CELLS_ALWAYS = -1
+
+
+def alike(one: Figures, other: Figures) -> bool:
+    """Percentiles within 1 %, all else exactly."""
+    for name in (field.name for field in fields(one)):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        if name.endswith(("median_s", "p90_s", "p99_s")):
+            if None not in {mine, theirs} and mine != pytest.approx(theirs, rel=0.01):
+                return False  # a measure that shows no percentiles has none computed
+        elif mine != (pytest.approx(theirs) if isinstance(theirs, float) else theirs):
+            return False
+    return True
+
+
+async def all_ways(session: ReadSession, seed: int) -> None:
+    """Every measure by every grouping: from lines, from cells, from the history as it is known now."""
+    now = await utc_now_of(session)
+    for measure in (one for one in MEASURES.values() if one.available):
+        for group_by in (Grouping.AGENCY, Grouping.TOPIC, Grouping.OPERATOR, Grouping.PAGE):
+            asked = Asked(measure=measure, access=None, period=around(now), now=now)
+            exact = await measured(session, asked, group_by=group_by)
+            for other in (replace(asked, exact_up_to=CELLS_ALWAYS), replace(asked, as_of=now)):
+                again = await measured(session, other, group_by=group_by)
+                where = f"seed {seed}: {measure.code} by {group_by.value}, as of {other.as_of}"
+                assert [row.key for row in again.rows] == [row.key for row in exact.rows], where
+                for mine, theirs in zip((*exact.rows, exact.total), (*again.rows, again.total), strict=True):
+                    assert alike(mine, theirs), f"{where}: {mine} {theirs}"
+    for bucket in (Bucket.DAY, Bucket.MONTH):
+        days = await trend(session, access=None, period=around(now), now=now, bucket=bucket)
+        rolled = await trend(session, access=None, period=around(now), now=now, bucket=bucket, exact_up_to=CELLS_ALWAYS)
+        assert all(alike(mine, theirs) for mine, theirs in zip(days.points, rolled.points, strict=True)), f"seed {seed}: {bucket}"
+
+
+_LOST = "SELECT count(*) FROM (({lines}) EXCEPT SELECT {columns} FROM report_line) lost"
+
+
+@pytest.mark.timeout(120)
+async def test_lines_cells_and_history_say_the_same(owner_db: Database, worker_db: Database) -> None:
+    seed = random.randrange(10**6)
+    office = Office(owner_db, random.Random(seed))
+    await office.open(6)
+    for step in range(30):
+        await office.step()
+        if step % 9 == 0:
+            await rollup.refresh(worker_db, tz="UTC")
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM report_queue")), "the last steps wait"
+        await all_ways(session, seed)
+    assert (await rollup.refresh(worker_db, tz="UTC")).appeals
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM report_queue")) == 0
+        lines = lines_sql("SELECT id AS appeal_id FROM appeal", as_of=False)
+        assert await session.scalar(text(_LOST.format(lines=lines, columns=", ".join(COLUMNS)))) == 0, f"seed {seed}"
+        await all_ways(session, seed)
+
+
+_CELLS = "SELECT * FROM report_cell ORDER BY dim, level, start, key"
+
+
+async def test_rebuilding_gives_the_same_cells(owner_db: Database, worker_db: Database) -> None:
+    """Sums that were moved step by step are those computed at once; another zone's days are other cells."""
+    office = Office(owner_db, random.Random(7))
+    await office.open(4)
+    for _ in range(12):
+        await office.step()
+        await rollup.refresh(worker_db, tz="UTC")
+
+    async def cells() -> list[tuple[object, ...]]:
+        async with owner_db.read() as session:
+            rows = (await session.execute(text(_CELLS))).all()
+        packed = [tuple(sketch.repacked(one) if isinstance(one, bytes) else one for one in row) for row in rows]
+        return [row for row in packed if any(row[4:])]
+
+    moved = await cells()
+    told: list[int] = []
+    assert await rollup.rebuild(owner_db, tz="UTC", progress=told.append) == told[-1] == 4
+    assert await cells() == moved
+    await rollup.refresh(worker_db, tz="Asia/Kamchatka")
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT tz FROM report_state")) == "Asia/Kamchatka"
+        assert await session.scalar(text("SELECT count(*) FROM report_queue")) == 0
+
+
+async def test_one_refreshes_at_a_time(owner_db: Database, worker_db: Database) -> None:
+    office = Office(owner_db, random.Random(3))
+    await office.open(2)
+    async with owner_db.write() as session:
+        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": rollup._LOCK})
+        assert (await rollup.refresh(worker_db, tz="UTC")).appeals == 0
+    assert (await rollup.refresh(worker_db, tz="UTC")).appeals == 2
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.99]))
+def test_percentiles_are_within_one_percent(times: list[int], share: float) -> None:
+    """Against the exact ones, linear between neighbours; packing and packing again change nothing."""
+    packed = b"".join(sketch.pack([(sketch.bin_of(seconds), 1)]) for seconds in times)
+    (found,) = sketch.percentiles(packed, (share,))
+    assert sketch.percentiles(sketch.repacked(packed), (share,)) == (found,)
+    exact = times[0] if len(times) == 1 else statistics.quantiles(times, n=100, method="inclusive")[round(share * 100) - 1]
+    assert found == pytest.approx(exact, rel=0.01, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1086), st.integers(-50, 50)), max_size=60))
+def test_what_went_takes_away_what_came(moves: list[tuple[int, int]]) -> None:
+    packed = b"".join(sketch.pack([move]) for move in moves)
+    sums: dict[int, int] = {}
+    for number, count in moves:
+        sums[number] = sums.get(number, 0) + count
+    assert (
+        sketch.counts(packed)
+        == sketch.counts(sketch.repacked(packed))
+        == sorted((number, count) for number, count in sums.items() if count)
+    )
+
+
+async def test_the_database_bins_as_we_do(owner_db: Database) -> None:
+    edges = sorted({max(0, round(sketch.GROWTH**power) + off) for power in range(1085) for off in (-1, 0, 1)} - {2**31})
+    edges = [one for one in edges if one < 2**31]
+    async with owner_db.read() as session:
+        rows = await session.execute(text("SELECT s, otklik_bin(s) FROM unnest(CAST(:edges AS integer[])) s"), {"edges": edges})
+        assert all(sketch.bin_of(seconds) == number for seconds, number in rows)
+
+
+@given(st.dates(date(2015, 1, 1), date(2030, 1, 1)), st.integers(0, 500), st.booleans(), st.sampled_from(list(Bucket)))
+def test_cells_cover_a_period_once(start: date, length: int, daily: bool, bucket: Bucket) -> None:  # noqa: FBT001 - drawn
+    period = Period(start=start, end=start + timedelta(days=length), tz="UTC")
+    parts = slices(period, bucket)
+    spans = cover(parts, daily=daily)
+    days: list[date] = []
+    for level, first in zip(spans.levels, spans.starts, strict=True):
+        after = first + timedelta(days=1) if level == DAY else date(first.year + 1, 1, 1)
+        if level == MONTH:
+            after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+        days += [first + timedelta(days=n) for n in range((after - first).days)]
+    for first, last in spans.rest:
+        days += [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    assert sorted(days) == [start + timedelta(days=n) for n in range(length + 1)]
+    assert daily <= (not spans.rest)
