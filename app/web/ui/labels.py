@@ -225,7 +225,7 @@ NOBODY = {
     "topic": N_("Without a topic"),
     "page": N_("Not from a page"),
     "platform": N_("Without a platform"),
-    "operator": N_("Nobody yet"),
+    "operator": N_("Without an operator (waiting, or answered on the platform)"),
 }
 
 NOTICE = {

@@ -118,6 +118,22 @@ async def test_hidden_characters_are_shown_by_name(operator: Browser, town: Town
     assert re.search(r'<span class="invisible-char" title="U\+200B [^"]+">ZWSP</span>', shown)
 
 
+@pytest.mark.usefixtures("town")
+async def test_a_page_says_whether_it_was_read(enter: Enter, owner_db: Database) -> None:
+    """Nobody is told that reading works before anything was read, or after it stopped."""
+    administrator = await enter("administrator")
+    assert "ещё не читалась" in (await administrator.get("/pages")).text
+    read = "INSERT INTO feed (platform, key, page_id, polled_at) SELECT platform, 'page:' || id, id, now() FROM page ORDER BY id LIMIT 1"
+    async with owner_db.write() as session:
+        await session.execute(text(read))
+    assert re.search(r"</svg>\s*читается", (await administrator.get("/pages")).text)
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE feed SET error_code = 'reauthorise', failures = 3"))
+    shown = (await administrator.get("/pages")).text
+    assert "Доступ истёк" in shown
+    assert not re.search(r"</svg>\s*читается", shown)
+
+
 async def test_people_arrive_where_their_work_is(enter: Enter) -> None:
     for who, path in {"operator": "/queue", "coordinator": "/queue", "supervisor": "/reports", "administrator": "/pages"}.items():
         response = await (await enter(who)).get("/")
