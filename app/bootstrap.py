@@ -27,6 +27,7 @@ from app.kernel.errors import SetupError
 from app.kernel.live import Live
 from app.kernel.parts import WebParts, WorkerParts
 from app.kernel.vault import Vault, open_vault
+from app.privacy.rules import KINDS
 from app.settings import Settings
 from connectors.contract import Connector, Options, Plugin
 from connectors.registry import BrokenConnectorError, load
@@ -332,4 +333,11 @@ async def build_worker(settings: Settings) -> WorkerParts:
         time_scale=settings.time_scale,
         author_answer_limits=settings.author_answer_limits,
         page_answer_limits=settings.page_answer_limits,
+        terms=terms_of(settings),
     )
+
+
+def terms_of(settings: Settings) -> dict[str, timedelta]:
+    """How long each kind of data is kept."""
+    days = {kind: int(getattr(settings, f"keep_{kind}_days")) for kind in KINDS}
+    return {kind: timedelta(days=term) for kind, term in days.items() if term}

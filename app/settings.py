@@ -65,6 +65,17 @@ class Settings(BaseSettings):
     )
     media_cache_mb: int = Field(default=256, ge=1, description="Megabytes of pictures that a web process keeps in the data directory")
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")
+    keep_text_days: int = Field(
+        default=1825, ge=0, description="Citizens' words and names are erased so long after their matter was closed; 0 keeps them"
+    )
+    keep_raw_days: int = Field(default=180, ge=0, description="The platforms' own bytes are dropped after so long; 0 keeps them")
+    keep_sign_in_days: int = Field(
+        default=90, ge=0, description="Failed sign-ins, ended sessions and used invitations are dropped after so long; 0 keeps them"
+    )
+    keep_notice_days: int = Field(default=365, ge=0, description="Settled notices are dropped after so long; 0 keeps them")
+    keep_audit_days: int = Field(
+        default=1825, ge=0, description="Sealed entries of the audit trail are dropped after so long, a year at least; 0 keeps them"
+    )
     job_heartbeat_seconds: float = Field(default=6.0, gt=0, description="A dead worker's job is taken over after this long")
     web_pool: int = Field(default=8, ge=1, description="Database connections of the web process (up to twice as many in a rush)")
     worker_pool: int = Field(default=6, ge=1, description="Database connections of the worker (up to twice as many in a rush)")

@@ -7,6 +7,7 @@ import app.audit.models
 import app.directory.models
 import app.notices.models
 import app.people.models
+import app.privacy.models
 import app.replies.models
 import app.reports.models
 import app.sla.models

@@ -37,6 +37,7 @@ _OURS = {
     "reports": "app.cli.reports:reports",
     "publishing": "app.cli.publishing:publishing",
     "audit": "app.cli.audit:audit",
+    "subject": "app.cli.subject:subject",
 }
 _HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0

@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.kernel.errors import SetupError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 out = Console(highlight=False, soft_wrap=True)
 _WIDE = 1000
@@ -37,9 +40,17 @@ def note(line: str) -> None:
     out.print(escape(line))
 
 
-def as_json(value: object) -> None:
-    """Print a value of dataclasses, lists and plain types for a program."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+def as_json(value: object, *, to: Path | None = None) -> None:
+    """Print a value of dataclasses, lists and plain types for a program, or write it to a file that is not there yet."""
+    told = json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n"
+    if to is None:
+        sys.stdout.write(told)
+        return
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.write(told)
+    except OSError as error:
+        raise SetupError("setup.file", f"{to} cannot be written: {error.strerror or error}.") from error
 
 
 def listing(rows: Sequence[Any], columns: Sequence[str], *, json_wanted: bool, nothing: str) -> None:

@@ -16,6 +16,7 @@ from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
+from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 SEAL_SECONDS = 30.0
+KEEPING_SECONDS = 15.0
 TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0005
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
@@ -76,6 +78,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
             logger.info("audit_sealed", number=link.number, entries=len(link.ids), hash=link.hash.hex())
         return link is not None and len(link.ids) == MOST_ENTRIES
 
+    keeping = Keeping(parts.database, parts.clock, parts.terms)
+
     async def gauges() -> bool:
         await read_gauges(parts)
         await _pause(stop, GAUGES_SECONDS)
@@ -92,6 +96,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("tidy", tidy, stop, idle=TIDY_SECONDS))
         group.create_task(_forever("seal", seal, stop, idle=SEAL_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
+        group.create_task(_forever("keeping", keeping.step, stop, idle=KEEPING_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))

@@ -55,6 +55,8 @@ class WorkerParts:
     """Of this process: leases are held in it."""
     timezone: str
     time_scale: float
+    terms: Mapping[str, timedelta]
+    """How long each kind of data is kept; a kind that is absent is kept for ever."""
     author_answer_limits: str = ""
     page_answer_limits: str = ""
     """How many answers of one person, and on one page, go out by themselves; as the settings write them."""

@@ -100,16 +100,25 @@ class Post(Base):
 
 
 class Author(Base):
-    """The platform identity that wrote a comment: erasable, so nothing else repeats the name."""
+    """The platform identity that wrote a comment: erasable, so nothing else repeats the name.
+
+    Of an erased one a keyed hash of the platform's id stays (`mark`): what they wrote before is recognised and not stored again.
+    """
 
     __tablename__ = "author"
-    __table_args__ = (UniqueConstraint("platform", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("platform", "external_id"),
+        Index("ix_author_mark", "mark", postgresql_where=sql("mark IS NOT NULL")),
+        Index("ix_author_link", "platform", "link", postgresql_where=sql("link IS NOT NULL")),
+    )
 
     id: Mapped[int] = row_id()
     platform: Mapped[str] = word()
     external_id: Mapped[str] = word()
     name: Mapped[str] = word()
     link: Mapped[str | None]
+    erased_at: Mapped[datetime | None] = moment(nullable=True)
+    mark: Mapped[str | None]
 
 
 class Comment(Base):
@@ -157,6 +166,7 @@ class Comment(Base):
     appeal_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))
     triage_due_at: Mapped[datetime | None] = moment(nullable=True)
     triage_warn_at: Mapped[datetime | None] = moment(nullable=True)
+    erased_at: Mapped[datetime | None] = moment(nullable=True)
 
 
 class CommentRevision(Base):

@@ -6,7 +6,7 @@ the platform's own ids, and an observation older than the stored one changes not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +18,7 @@ from app.kernel.db import Bulk
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
 from app.kernel.log import logger
 from app.sources.rules import storable
+from connectors.contract import AuthorSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,6 +99,17 @@ _UPSERT_AUTHORS = Bulk(
 
 _FIND_AUTHORS = text("SELECT external_id, id FROM author WHERE platform = :platform AND external_id = ANY (:ids)")
 
+_ANY_ERASED = text("SELECT true FROM author WHERE mark IS NOT NULL LIMIT 1")
+
+_FIND_ERASED = Bulk(
+    """
+    SELECT r.external_id, (array_agg(a.id ORDER BY a.erased_at DESC))[1] AS id, max(a.erased_at) AS erased_at
+    FROM {rows} JOIN author a ON a.mark = otklik_author_mark(r.platform, r.external_id) AND a.platform = r.platform
+    GROUP BY r.external_id
+    """,
+    platform="text", external_id="text",
+)  # fmt: skip
+
 _FIND_ROOTS = Bulk(
     """
     SELECT c.page_id, c.post_id, c.external_id, c.root_external_id FROM {rows}
@@ -134,7 +146,7 @@ _INSERT_REVISIONS = Bulk(
 _LOCK_COMMENTS = Bulk(
     """
     SELECT c.id, c.page_id, c.post_id, c.external_id, c.text, c.attachments, c.revision, c.written_at, c.edited_at, c.observed_at,
-      c.deleted_at, c.appeal_id
+      c.deleted_at, c.appeal_id, c.erased_at
     FROM {rows} JOIN comment c USING (page_id, post_id, external_id) ORDER BY c.id FOR NO KEY UPDATE OF c
     """,
     page_id="bigint", post_id="bigint", external_id="text",
@@ -297,7 +309,8 @@ class _Writer:
             key = self._place(snapshot)
             if key is not None:
                 placed.append((key, snapshot))
-        authors = await self._store_authors(snapshot for _, snapshot in placed)
+        placed, erased = await self._without_erased(placed)
+        authors = erased | await self._store_authors(snapshot for _, snapshot in placed if _author_id(snapshot) not in erased)
         roots = await self._roots(placed)
         rounds: list[dict[Key, _Row]] = []
         for key, snapshot in placed:
@@ -324,6 +337,27 @@ class _Writer:
             self.put_aside("unknown_post", snapshot.raw, snapshot.page_external_id)
             return None
         return (page_id, post_id, snapshot.external_id)
+
+    async def _without_erased(
+        self, placed: Sequence[tuple[Key, CommentSnapshot]]
+    ) -> tuple[list[tuple[Key, CommentSnapshot]], dict[str, int]]:
+        """What erased people wrote before they were erased, without words and name; their rows by what stands for their id."""
+        named = sorted({one for _, row in placed if (one := _author_id(row)) is not None})
+        if not named or not await self.session.scalar(_ANY_ERASED):
+            return list(placed), {}
+        found = {row.external_id: row for row in await _FIND_ERASED.run(self.session, [(self.platform, one) for one in named])}
+        kept: list[tuple[Key, CommentSnapshot]] = []
+        rows: dict[str, int] = {}
+        for key, snapshot in placed:
+            author = found.get(_author_id(snapshot))
+            if author is not None and _written_at(snapshot) <= author.erased_at:
+                stands_for = f"\0{author.id}"  # no platform's id: one with a zero is not stored
+                rows[stands_for] = author.id
+                nobody = AuthorSnapshot(external_id=stands_for, name="", link=None)
+                kept.append((key, replace(snapshot, author=nobody, text="", attachments=(), link="", raw=b"")))
+            else:
+                kept.append((key, snapshot))
+        return kept, rows
 
     async def _store_authors(self, comments: Iterable[CommentSnapshot]) -> dict[str, int]:
         named = {row.author.external_id: row.author for row in comments if row.author is not None}
@@ -419,7 +453,7 @@ class _Writer:
                 touched.append((old.id, seen, True))
                 if old.deleted_at is None:
                     changes.append(Change(comment_id=old.id, appeal_id=old.appeal_id, at=seen, revision=None))
-            elif row.text == old.text and orjson.loads(row.attachments) == old.attachments:
+            elif old.erased_at is not None or (row.text == old.text and orjson.loads(row.attachments) == old.attachments):
                 touched.append((old.id, seen, False))
             else:
                 revision = old.revision + 1
@@ -471,11 +505,14 @@ def _row(key: Key, snapshot: CommentSnapshot, root: str, authors: dict[str, int]
     )
 
 
+def _author_id(snapshot: CommentSnapshot) -> str | None:
+    return None if snapshot.author is None else snapshot.author.external_id
+
+
 def _ids_are_storable(snapshot: CommentSnapshot) -> bool:
     """An id is never altered: one that PostgreSQL does not take would meet another one, or nothing."""
-    author = None if snapshot.author is None else snapshot.author.external_id
     told = (snapshot.external_id, snapshot.root_external_id, snapshot.reply_to_external_id, snapshot.post_external_id, snapshot.thread_ref)
-    return _are_storable(*told, author)
+    return _are_storable(*told, _author_id(snapshot))
 
 
 def _are_storable(*ids: str | None) -> bool:

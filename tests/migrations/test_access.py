@@ -40,6 +40,8 @@ GRANTS = {
     "comment": ("Su", "SIU"),
     "comment_revision": ("S", "SI"),
     "credential": ("", "S"),
+    "erasure": ("SI", "Su"),
+    "erasure_key": ("", ""),
     "feed": ("s", "SIU"),
     "idempotency_key": ("SIu", ""),
     "invitation": ("Su", ""),

@@ -48,6 +48,17 @@ OPEN = {
 
 # Functions that act as the database's owner, so each is a door in the wall: what passes through it, and why no more.
 DOORS = {
+    "otklik_author_mark(of_platform text, of_id text)": "the worker's: a keyed hash of what it is given; the key goes nowhere",
+    "otklik_erase_comments(comments bigint[], at timestamp with time zone)": "the worker's: ends words of closed matters; tells how many",
+    "otklik_erase_appeals(appeals bigint[], at timestamp with time zone)": "likewise",
+    "otklik_erase_authors(authors bigint[], at timestamp with time zone)": "the worker's: ends names of whom nothing is kept",
+    "otklik_drop_raw(before timestamp with time zone, after_id bigint, upto_id bigint)": "the worker's: ends platforms' bytes",
+    "otklik_drop_sign_ins(before timestamp with time zone, most integer)": "the worker's: ends old sign-ins; tells how many",
+    "otklik_drop_notices(before timestamp with time zone, most integer)": "the worker's: ends settled notices; tells how many",
+    "otklik_subject_rows(of_platform text, said text)": "the owner's commands; the two below stand before it",
+    "otklik_subject_data(of_author bigint)": "likewise",
+    "otklik_subject_found(of_platform text, said text)": "tells an administrator of the whole region of one citizen, on their request",
+    "otklik_subject_handed(of_author bigint)": "hands that citizen's data out, likewise; each time is an act in the trail",
     "otklik_administers()": "reads roles of the asking operator alone; tells yes or no",
     "otklik_appeal_numbers(appeals bigint[])": "tells an administrator of the whole region the numbers of appeals, nothing else",
     "otklik_appeal_of_number(of_number bigint)": "the way back, likewise",

@@ -47,6 +47,11 @@ ACT = {
     "incidents.exported": N_("Appeals handed out as incidents"),
     "database.migrated": N_("Database brought to a new version"),
     "audit.exported": N_("Audit trail handed out"),
+    "author.read": N_("Looked a citizen's data up"),
+    "author.handed_out": N_("Handed a citizen's data out"),
+    "author.erasure_asked": N_("Asked for a citizen's data to be erased"),
+    "author.erased": N_("Erased a citizen's data on request"),
+    "privacy.term_passed": N_("Erased what had passed its term"),
     "audit.dropped": N_("Old entries dropped after their term"),
 }
 
@@ -57,6 +62,7 @@ SUBJECT = {
     "operator": N_("Operator"),
     "publishing_stop": N_("Stop of publishing"),
     "credential": N_("Platform token"),
+    "author": N_("Author"),
     "audit": N_("Seal"),
 }
 
@@ -70,6 +76,14 @@ FACT = {
     "platform": N_("platform"),
     "kind": N_("kind"),
     "entries": N_("entries"),
+    "erasure": N_("request"),
+    "comments": N_("comments"),
+    "authors": N_("authors"),
+    "appeals": N_("appeals"),
+    "raw": N_("payloads"),
+    "sign_in": N_("sign-ins"),
+    "notice": N_("notices"),
+    "audit": N_("entries of the trail"),
     "from": N_("from"),
     "to": N_("to"),
 }

@@ -243,6 +243,7 @@ HINT = {
 SECTION = {
     "people": N_("People"),
     "audit": N_("Audit trail"),
+    "subjects": N_("A citizen's data"),
 }
 
 TABLES: Mapping[str, Mapping[str, str]] = {

@@ -27,6 +27,7 @@ from app.web.ui import (
     queue,
     reports,
     sign_in,
+    subjects,
     triage,
 )
 from app.web.ui.assets import StaticFiles
@@ -53,6 +54,7 @@ _ROUTERS = (
     live.router,
     administration.router,
     audit.router,
+    subjects.router,
     people.router,
 )
 

@@ -19,4 +19,5 @@ class Section:
 SECTIONS = (
     Section(name="people", path="/administration/people", permission=Permission.CONFIGURE),
     Section(name="audit", path="/administration/audit", permission=Permission.AUDIT_READ),
+    Section(name="subjects", path="/administration/subjects", permission=Permission.SUBJECT_WORK),
 )

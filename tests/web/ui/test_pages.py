@@ -38,6 +38,7 @@ PAGES: dict[str, set[str]] = {
     "/publishing": {"coordinator", "administrator"},
     "/administration/people": {"administrator"},
     "/administration/audit": {"administrator"},
+    "/administration/subjects": {"administrator"},
     "/administration/audit?person=а&act=appeal.read&subject=comment&number=7&from=2026-01-01&to=2026-11-17": {"administrator"},
 }
 FRAGMENTS: dict[str, set[str]] = {

@@ -1,0 +1,1 @@
+"""What is stored of people: for how long, who asked for it, how it ends."""

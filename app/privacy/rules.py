@@ -1,0 +1,78 @@
+"""What is stored of people, column by column: the register that the document, the tests and the erasure share. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+KINDS = ("text", "raw", "sign_in", "notice", "audit")
+"""What has a term of its own: the settings OTKLIK_KEEP_…_DAYS."""
+
+
+class Whose(StrEnum):
+    """Of whom it tells."""
+
+    CITIZEN = "citizen"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holding:
+    """Columns of one table that hold personal data. `kind` is its term; "" means: as long as the person works here."""
+
+    whose: Whose
+    columns: tuple[str, ...]
+    kind: str
+
+
+# Table → what it holds of people. A column that holds personal data stands here, once.
+REGISTER = {
+    "author": Holding(whose=Whose.CITIZEN, columns=("external_id", "name", "link", "mark"), kind="text"),
+    "comment": Holding(whose=Whose.CITIZEN, columns=("text", "attachments", "link"), kind="text"),
+    "comment_revision": Holding(whose=Whose.CITIZEN, columns=("text", "attachments", "raw"), kind="text"),
+    "appeal_text": Holding(whose=Whose.CITIZEN, columns=("text", "author_name", "link"), kind="text"),
+    "appeal_note": Holding(whose=Whose.CITIZEN, columns=("text",), kind="text"),
+    "appeal_origin": Holding(whose=Whose.CITIZEN, columns=("cells",), kind="text"),
+    "reply": Holding(whose=Whose.CITIZEN, columns=("text", "link", "error_detail"), kind="text"),
+    "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
+    "operator": Holding(whose=Whose.STAFF, columns=("login", "name", "password_hash"), kind=""),
+    "operator_session": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
+    "invitation": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
+    "sign_in_attempt": Holding(whose=Whose.STAFF, columns=("login", "address"), kind="sign_in"),
+    "audit_entry": Holding(whose=Whose.STAFF, columns=("operator_id", "act", "subject_id", "recorded_at"), kind="audit"),
+}
+
+# Every other table: why nothing in it tells of a person by itself.
+NOT_PERSONAL = {
+    "agency": "bodies of the state",
+    "api_token": "services, no people",
+    "appeal": "numbers, states and moments; whose it is says the author's row",
+    "appeal_assignment": "which agency and operator held it, by number",
+    "appeal_event": "ids and codes, never words or names",
+    "audit_seal": "digests of the trail",
+    "calendar_version": "working hours",
+    "credential": "tokens of official pages, encrypted",
+    "erasure": "by number; the reason names a request, not a person",
+    "erasure_key": "a random key",
+    "feed": "how pages are read",
+    "idempotency_key": "a system's own keys and digests",
+    "notice": "deadlines of appeals, by number; settled ones end after a term of their own",
+    "operator_role": "roles, by number",
+    "page": "official pages",
+    "post": "what official pages published",
+    "publishing_stop": "what was stopped and why, by number",
+    "approved_report": "figures that were approved",
+    "report_cell": "figures",
+    "report_line": "what figures are made of: moments and numbers of rows",
+    "report_queue": "which lines are to be counted anew, by number",
+    "report_state": "how far the figures are",
+    "working_span": "working hours",
+    "routing_rule": "who answers what",
+    "sla_pause": "why a clock stood, by number",
+    "sla_policy_version": "promises",
+    "sla_timer": "deadlines of appeals, by number",
+    "sphere": "kinds of bodies",
+    "territory": "places",
+    "topic": "what appeals are about",
+    "verdict": "codes and words of our own vocabulary",
+}
