@@ -90,12 +90,12 @@ def _lines(rows: Iterator[Sequence[Any]], faults: Faults) -> list[Line]:
     columns: dict[int, Column] | None = None
     lines: list[Line] = []
     for number, row in enumerate(rows, start=1):
+        if all(cell.value is None for cell in row):  # a row far below has a hundred thousand such ones above it
+            continue
         if columns is None:
-            columns = _header(row)
+            columns = _header(row) if number <= _HEADER_WITHIN else None
             if columns is not None:
                 _check_header(number, columns, faults)
-            elif number == _HEADER_WITHIN:
-                break
             continue
         line = Line(number=number, cells={column.value: _text(row[at], column, number, faults) for at, column in columns.items()})
         if any(line.cells.values()):
