@@ -76,12 +76,12 @@ class Migrated:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """An event to come, with the answer that it tells of."""
+    """An event to come. `answer` is the number, among the appeal's answers, of the one that it tells of."""
 
     act: Act
     at: datetime
     data: Mapping[str, object]
-    answer: PastAnswer | None = None
+    answer: int | None = None
 
 
 async def known_rows(session: ReadSession, system: str) -> dict[str, dict[str, str]]:
@@ -109,7 +109,7 @@ async def bring_in(session: WriteSession, batch: Sequence[Migrated], *, now: dat
         [(appeal, one.agency_id, one.assigned_at or one.written_at) for appeal, one in zip(ids, batch, strict=True)],
     )
     await sla.start_timers(session, [(appeal, _CYCLE, timer) for appeal, one in zip(ids, batch, strict=True) for timer in one.timers])
-    answer_ids = await _write_answers(session, ids, steps)
+    answer_ids = await _write_answers(session, ids, batch)
     await sla.stop_timers(
         session, [stop for appeal, one, told in zip(ids, batch, steps, strict=True) for stop in _stops(appeal, one.agency_id, told)]
     )
@@ -125,16 +125,24 @@ def _steps(one: Migrated) -> list[_Step]:
         Act.OPENED, one.written_at, {"agency": one.agency_id, "territory": one.territory_id, "topic": one.topic_id, "rule": None}
     )
     answers = [
-        _Step(Act.ANSWERED_BY_HAND, answer.published_at, {} if answer.at_known else {"moment": "unknown"}, answer) for answer in one.answers
+        _Step(Act.ANSWERED_BY_HAND, answer.published_at, {} if answer.at_known else {"moment": "unknown"}, number)
+        for number, answer in enumerate(one.answers)
     ]
     later = list(answers)
     if one.end is not None:
         act = Act.CLOSED if isinstance(one.end.reason, CloseReason) else Act.DISMISSED
         later.append(_Step(act, one.end.at, {"reason": one.end.reason.value}))
     # Only what waits can be handed over: an assignment after the first answer or the end stays in the row of the other system.
+    handed_over = []
     if one.assigned_at is not None and all(one.assigned_at <= step.at for step in later):
-        later.insert(0, _Step(Act.ROUTED, one.assigned_at, {"agency": one.agency_id, "territory": one.territory_id}))
-    return [opened, *sorted(later, key=lambda step: step.at)]
+        handed_over.append(_Step(Act.ROUTED, one.assigned_at, {"agency": one.agency_id, "territory": one.territory_id}))
+    # What its agency handed in before it stood: the end of the agency's own time. Nothing is handed in after the end.
+    drafts = [
+        _Step(Act.REPLY_QUEUED, answer.created_at, {}, number)
+        for number, answer in enumerate(one.answers)
+        if answer.created_at < answer.published_at and (one.end is None or answer.created_at <= one.end.at)
+    ]
+    return [opened, *sorted([*handed_over, *drafts, *later], key=lambda step: step.at)]
 
 
 def _status(steps: Sequence[_Step]) -> Status:
@@ -157,9 +165,9 @@ def _events(appeal_id: int, steps: Sequence[_Step], answer_ids: Mapping[tuple[in
     return [
         history.Event(
             appeal_id=appeal_id, act=step.act, cycle=_CYCLE, operator_id=None, occurred_at=step.at,
-            data={"reply": answer_ids[appeal_id, number], **step.data} if step.answer is not None else step.data,
+            data={"reply": answer_ids[appeal_id, step.answer], **step.data} if step.answer is not None else step.data,
         )
-        for number, step in enumerate(steps)
+        for step in steps
     ]  # fmt: skip
 
 
@@ -177,14 +185,9 @@ async def _write_appeals(
     await _APPEALS.run(session, rows)
 
 
-async def _write_answers(session: WriteSession, ids: Sequence[int], steps: Sequence[Sequence[_Step]]) -> dict[tuple[int, int], int]:
-    """The id of its row by (appeal, number of the step), of each step that is an answer."""
-    answers = [
-        (appeal, number, step.answer)
-        for appeal, told in zip(ids, steps, strict=True)
-        for number, step in enumerate(told)
-        if step.answer is not None
-    ]
+async def _write_answers(session: WriteSession, ids: Sequence[int], batch: Sequence[Migrated]) -> dict[tuple[int, int], int]:
+    """The ids of their rows by (appeal, number among its answers)."""
+    answers = [(appeal, number, answer) for appeal, one in zip(ids, batch, strict=True) for number, answer in enumerate(one.answers)]
     reply_ids = await _new_ids(session, "reply", len(answers))
     await _ANSWERS.run(
         session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from app.exchange.incident.mapping import Mapping, Of, UnknownValuesError, read_
 from app.exchange.table import ImportFaultsError
 from app.exchange.territories import import_territories
 from app.exchange.topics import import_topics
+from app.kernel.db import utc_now_of
+from app.reports.measures import AGENCY_ANSWER, DETECTION_LAG
 from app.reports.rules import Grouping, Period
-from app.reports.service import response_times
+from app.reports.service import Asked, measured, response_times
 from app.reports.verify import verify
 from tests import factories as make
 from tests.app.exchange.incident.sheets import lines, row
@@ -79,7 +82,7 @@ async def test_an_incident_comes_in_whole(owner_db: Database, clock: FixedClock)
     assert (appeal.answered_at, appeal.closed_at) == (datetime(2025, 12, 2, 7, tzinfo=UTC), datetime(2025, 12, 6, 7, tzinfo=UTC))
     assert (appeal.text, appeal.link, appeal.due_at) == ("Во дворе большая яма", row()[Column.POST_LINK], None)
     events = await all_of(owner_db, "SELECT act, occurred_at, recorded_at, data FROM appeal_event ORDER BY id")
-    assert [event.act for event in events] == ["opened", "routed", "answered_by_hand", "closed"]
+    assert [event.act for event in events] == ["opened", "routed", "reply_queued", "answered_by_hand", "closed"]
     assert events[1].occurred_at == datetime(2025, 12, 2, 5, 45, tzinfo=UTC)
     assert all(event.recorded_at > datetime(2026, 1, 1, tzinfo=UTC) for event in events)
     (reply,) = await all_of(owner_db, "SELECT * FROM reply")
@@ -252,6 +255,17 @@ async def test_every_life_keeps_the_laws(owner_db: Database, clock: FixedClock) 
     later = clock.now() + timedelta(minutes=5)
     found = await verify(owner_db, period=YEAR, now=later)
     assert (found.differences, found.timers) == ((), len(LIVES))
+
+
+async def test_the_agencys_own_time_is_the_files_second_clock(owner_db: Database, clock: FixedClock) -> None:
+    await region(owner_db, clock)
+    await bring(owner_db, clock, row())
+    async with owner_db.read() as session:
+        asked = Asked(measure=AGENCY_ANSWER, access=None, period=YEAR, now=await utc_now_of(session))
+        own = (await measured(session, asked, group_by=Grouping.AGENCY)).total
+        lag = (await measured(session, replace(asked, measure=DETECTION_LAG), group_by=Grouping.AGENCY)).total
+    assert (own.average_s, own.working_average_s) == (3600, 3600)  # 08:45 to 09:45, as «Первая реакция с момента назн. ПИ»
+    assert lag.average_s is None  # when the citizen's comment was noticed is not told
 
 
 async def test_measures_count_what_came_in_but_not_as_of_an_earlier_moment(owner_db: Database, clock: FixedClock) -> None:
