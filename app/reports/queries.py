@@ -41,6 +41,7 @@ class Source(StrEnum):
 
 
 _SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.THEN: _THEN}
+QUEUED_NOW = text("SELECT EXISTS (SELECT FROM report_queue)")
 # What there is to read: by which zone's days cells are cut, whether something is queued, and how much cells hold.
 GROUND = text(
     """
@@ -256,3 +257,18 @@ def facts_sql(filtered: frozenset[str], *, clock: Clock, sight: Sight, source: S
     asked = f"({population} OR f.dismissed)" if dismissed else population
     conditions = " AND ".join([asked, _VISIBLE[sight], *(_ONLY[column] for column in sorted(filtered))])
     return f"SELECT f.*, ({population}) AS counts FROM ({lines}) f WHERE {conditions}"  # noqa: S608 - fragments of this file
+
+
+def backlog_sql(filtered: frozenset[str], *, sight: Sight, source: Source, clock: Clock) -> str:
+    """How many waited at each of the moments `:ends`, numbered from 1."""
+    facts = facts_sql(filtered, clock=clock, sight=sight, source=source, dismissed=False)
+    return f"""
+    WITH f AS MATERIALIZED ({facts}),
+    moves AS (
+      SELECT f.started_at AS at, 1 AS step FROM f
+      UNION ALL SELECT greatest(f.stopped_at, f.started_at), -1 FROM f WHERE f.stopped_at IS NOT NULL)
+    SELECT e.number, CAST(sum(m.step) AS bigint) AS waiting
+    FROM unnest(CAST(:ends AS timestamptz[])) WITH ORDINALITY e(at, number) JOIN (
+      SELECT width_bucket(m.at, CAST(:ends AS timestamptz[])) AS place, sum(m.step) AS step FROM moves m GROUP BY 1) m
+      ON m.place < e.number
+    GROUP BY e.number"""  # noqa: S608 - fragments of this file

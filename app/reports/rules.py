@@ -79,6 +79,18 @@ class Period:
         return midnight(self.zone, self.end, days=1)
 
 
+def before(period: Period) -> Period:
+    """The previous period of the same kind: the month, quarter or year before a whole one, else as many days before."""
+    day = timedelta(days=1)
+    if period.start.day == 1 and (period.end + day).day == 1:
+        months = (period.end.year - period.start.year) * 12 + period.end.month - period.start.month + 1
+        first = period.start.year * 12 + period.start.month - 1 - months
+        start = date(first // 12, first % 12 + 1, 1)
+    else:
+        start = period.start - (period.end - period.start) - day
+    return Period(start=start, end=period.start - day, tz=period.tz)
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What to narrow a report to; empty means any. Agencies, territories and topics come with all below them."""

@@ -15,7 +15,7 @@ from app.reports.cells import DAILY, DIMS
 from app.reports.figures import Figures, Report, Trend, TrendPoint
 from app.reports.measures import FIRST_ANSWER
 from app.reports.paging import flat_page, read_cursor, tree_page
-from app.reports.queries import GROUND, Sight, Source, response_times_sql, trend_sql
+from app.reports.queries import GROUND, QUEUED_NOW, Sight, Source, response_times_sql, trend_sql
 from app.reports.rolled import CELL_CLOCKS, rolled_sql
 from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, Slice, edges, midnight, slices
 from app.reports.spans import Spans, cover
@@ -70,6 +70,12 @@ class Asked:
     def filtered(self) -> frozenset[str]:
         """The columns that are narrowed."""
         return frozenset(_narrowed(self.filters))
+
+    async def source(self, session: ReadSession) -> Source:
+        """What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
+        if self.as_of is not None:
+            return Source.THEN
+        return Source.NOW if await session.scalar(QUEUED_NOW) else Source.KEPT
 
     def params(self) -> dict[str, Any]:
         """The statement's parameters, whichever way it reads."""
@@ -133,11 +139,15 @@ async def measured(session: ReadSession, asked: Asked, *, group_by: Grouping, li
 
 
 async def trend(session: ReadSession, *, bucket: Bucket = Bucket.DAY, **asked: Any) -> Trend:  # noqa: ANN401 - the fields of Asked
+    """Time to first answer over time: `trended` with its usual measure."""
+    return await trended(session, Asked(**asked), bucket=bucket)
+
+
+async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
     """A measure by the local day, week, month or quarter in which the citizen wrote; empty buckets included.
 
     Raises InvalidError: `report.as_of`, `report.buckets` (over a thousand).
     """
-    one = Asked(**asked)
     parts = slices(one.period, bucket)
     if len(parts) > MOST_POINTS:
         raise InvalidError("report.buckets", "Too many points for one chart: choose weeks or months.", field="bucket")

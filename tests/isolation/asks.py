@@ -98,6 +98,9 @@ def _reads(town: Town) -> Iterable[Ask]:
         yield Ask(method="GET", route="/reports", query=period | {"group_by": grouping})
         for as_of in ({}, {"as_of": "2026-11-17T07:00:00Z"}):
             yield Ask(method="GET", route="/api/v1/reports/response-times", query=period | {"group_by": grouping} | as_of)
+    for measure in ("first-answer", "agency-answer", "dismissed"):
+        yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": measure}, query=period)
+    yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=period)
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/live", query={"after": "0.0"})

@@ -57,6 +57,7 @@ async def test_answers_fit_the_document(client: httpx.AsyncClient, document: dic
         ("get", "/api/v1/reports/response-times"): await client.get(
             f"/api/v1/reports/response-times?{report}", headers=bearer("supervisor")
         ),
+        ("get", "/api/v1/reports/{measure}"): await client.get(f"/api/v1/reports/in-time?{report}", headers=bearer("supervisor")),
         ("get", "/health/live"): await client.get("/health/live"),
         ("get", "/health/ready"): await client.get("/health/ready"),
     }
