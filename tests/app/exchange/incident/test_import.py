@@ -21,6 +21,7 @@ from app.exchange.territories import import_territories
 from app.exchange.topics import import_topics
 from app.kernel.db import utc_now_of
 from app.reports.measures import AGENCY_ANSWER, DETECTION_LAG
+from app.reports.rollup import know_calendars
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked, measured, response_times
 from app.reports.verify import verify
@@ -260,6 +261,8 @@ async def test_every_life_keeps_the_laws(owner_db: Database, clock: FixedClock) 
 async def test_the_agencys_own_time_is_the_files_second_clock(owner_db: Database, clock: FixedClock) -> None:
     await region(owner_db, clock)
     await bring(owner_db, clock, row())
+    async with owner_db.write() as session:
+        await know_calendars(session)  # as the worker does
     async with owner_db.read() as session:
         asked = Asked(measure=AGENCY_ANSWER, access=None, period=YEAR, now=await utc_now_of(session))
         own = (await measured(session, asked, group_by=Grouping.AGENCY)).total
