@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.appeals import history
-from app.appeals.reopening import cycle_at, reopen_if_asked_later
-from app.appeals.rules import Act, Status, after
+from app.appeals.reopening import cycle_at, load_promises, reopen_if_asked_later
+from app.appeals.rules import WAITING, Act, Status, after
 from app.kernel.db import Bulk
+from app.kernel.errors import InvalidError
+from app.kernel.log import logger
 from app.replies import service as replies
-from app.replies.rules import same_words
+from app.replies.rules import AnswerKind, same_words
 from app.sla import service as sla
+from app.sla.pauses import end_pauses
 from app.sla.rules import Promise, StopCause
 from app.sources.queries import comments_by_id
 
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from app.appeals.reopening import Promises
-    from app.kernel.db import WriteSession
+    from app.appeals.service import Held
+    from app.kernel.db import ReadSession, WriteSession
     from app.sources.queries import UnseenComment
 
 ANSWER_PROMISES = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER, Promise.FINAL_ANSWER)
+INTERIM_PROMISES = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER)
 
 _ANSWERED_TO = Bulk(
     """
@@ -58,8 +63,9 @@ _UNDER_WAY = Bulk(
 
 _LINK = Bulk("UPDATE comment c SET appeal_id = r.appeal_id FROM {rows} WHERE c.id = r.id", id="bigint", appeal_id="bigint")
 
-_LOCK_APPEAL = text("SELECT id, status, cycle, agency_id FROM appeal WHERE id = :id FOR UPDATE")
+_LOCK_APPEAL = text("SELECT id, status, cycle, agency_id, topic_id, territory_id, platform, priority FROM appeal WHERE id = :id FOR UPDATE")
 
+_REPLY = text("SELECT cycle, kind, approved_by FROM reply WHERE id = :id")
 _ANSWERED = text(
     """
     UPDATE appeal SET status = :status, version = version + 1, touched_at = :now, due_at = :due,
@@ -155,23 +161,64 @@ async def record_answer(
     """Stop the answer timers at the platform's moment, move the appeal on, say it in the history.
 
     An answer belongs to the cycle in which it was published (or written by us): heard of late, it does not answer what
-    was asked after it. The history says who wrote it, who let it go out last, and which worker (`sender`) published it.
+    was asked after it. An interim one keeps the first promise and starts the clock of the final one.
+    The history says who wrote it, who let it go out last, and which worker (`sender`) published it.
     """
     appeal = await lock_appeal(session, appeal_id)
-    reply = (await session.execute(text("SELECT cycle, approved_by FROM reply WHERE id = :id"), {"id": reply_id})).one()
+    reply = (await session.execute(_REPLY, {"id": reply_id})).one()
+    interim = reply.kind == AnswerKind.INTERIM.value
+    act = Act.INTERIM_SENT if interim else act
     cycle = max(int(reply.cycle), await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=published_at))
     before = Status(appeal.status)
     status = after(act, before) if cycle == appeal.cycle else before
-    stop = sla.Stop(
-        appeal_id=appeal_id, cycle=cycle, promises=ANSWER_PROMISES, at=published_at, cause=StopCause.FULFILLED, agency_id=appeal.agency_id
-    )
-    await sla.stop_timers(session, [stop])
+    await _keep(session, appeal, INTERIM_PROMISES if interim else ANSWER_PROMISES, cycle=cycle, at=published_at)
+    if cycle == appeal.cycle and interim and status in WAITING:
+        await _start_final(session, appeal, published_at, promises=promises, now=now)
+    elif cycle == appeal.cycle and not interim:
+        await _end_pause(session, appeal_id, published_at)
     due = (await sla.running_due(session, [appeal_id])).get(appeal_id)
-    answered_at = published_at if cycle == appeal.cycle else None
+    answered_at = published_at if cycle == appeal.cycle and not interim else None
     await session.execute(_ANSWERED, {"id": appeal_id, "status": status.value, "now": now, "due": due, "at": answered_at})
     told = {"reply": reply_id, "approved_by": reply.approved_by, "sender": sender}
     data = {name: value for name, value in told.items() if value is not None}
     event = history.Event(appeal_id=appeal_id, act=act, cycle=cycle, operator_id=operator_id, occurred_at=published_at, data=data)
     await history.record(session, [event])
-    if status is not before:
+    if status is not before and not interim:
         await reopen_if_asked_later(session, appeal_id=appeal_id, promises=promises, now=now)
+
+
+async def _keep(session: WriteSession, appeal: Any, kept: Sequence[Promise], *, cycle: int, at: datetime) -> None:  # noqa: ANN401 - a typed row
+    """These promises were kept at that moment."""
+    stop = sla.Stop(appeal_id=appeal.id, cycle=cycle, promises=kept, at=at, cause=StopCause.FULFILLED, agency_id=appeal.agency_id)
+    await sla.stop_timers(session, [stop])
+
+
+async def _start_final(session: WriteSession, appeal: Any, interim_at: datetime, *, promises: Promises | None, now: datetime) -> None:  # noqa: ANN401 - a typed row
+    """From the interim answer on the final one is waited for. A clock of it that runs already goes on as it is."""
+    known = promises or await load_promises(session, now=now)
+    timer = known.plan_final(appeal, interim_at)
+    if timer is not None:
+        await sla.start_timers(session, [(appeal.id, appeal.cycle, timer)])
+    elif not known.final(appeal, interim_at):  # the norm was taken away while the answer was on its way
+        logger.warning("no_final_promise", appeal=appeal.id)
+
+
+async def _end_pause(session: WriteSession, appeal_id: int, at: datetime) -> None:
+    """Nothing is waited for any more. An answer heard of late stood before the pause began: the pause was for nothing."""
+    since = await session.scalar(text("SELECT since FROM sla_pause WHERE appeal_id = :id AND until IS NULL"), {"id": appeal_id})
+    if since is not None:
+        await end_pauses(session, [(appeal_id, max(at, since))])
+
+
+async def require_final_promise(session: ReadSession, appeal: Held, kind: AnswerKind, promises: Promises | None, now: datetime) -> None:
+    """Without a norm for the final answer an interim one would take the appeal off every clock: InvalidError then.
+
+    ConflictError when the appeal does not wait for an answer. Any other answer needs no such promise.
+    """
+    if kind is not AnswerKind.INTERIM:
+        return
+    after(Act.PAUSED, appeal.status)
+    if not (promises or await load_promises(session, now=now)).final(appeal, now):
+        raise InvalidError(
+            "reply.no_final", "No norm says when the final answer would be due here: answer finally, or ask for a norm.", field="interim"
+        )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.appeals.rules import Act, Status
-from app.replies.rules import ReplyState
+from app.replies.rules import AnswerKind, ReplyState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +138,7 @@ class ReplyRow:
     cycle: int
     operator_id: int | None
     operator_name: str | None
+    kind: AnswerKind
     by_hand: bool
     text: str
     state: ReplyState
@@ -214,6 +215,19 @@ class PauseRow:
     since: datetime
     until: datetime | None
     reason: str
+    operator_name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtensionRow:
+    """A deadline that a coordinator put off."""
+
+    timer_id: int
+    due_before: datetime
+    due_after: datetime
+    reason: str
+    operator_name: str | None
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,6 +272,7 @@ class Card:
     events: tuple[EventRow, ...]
     timers: tuple[TimerRow, ...]
     pauses: tuple[PauseRow, ...]
+    extensions: tuple[ExtensionRow, ...]
     assignments: tuple[AssignmentRow, ...]
     earlier_appeals: tuple[EarlierRow, ...]
     held_until: datetime | None = None

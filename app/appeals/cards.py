@@ -15,6 +15,7 @@ from app.appeals.card_rows import (
     CommentRow,
     EarlierRow,
     EventRow,
+    ExtensionRow,
     NoteRow,
     PauseRow,
     PostRow,
@@ -26,7 +27,7 @@ from app.appeals.card_rows import (
 from app.appeals.plan import plan_once
 from app.appeals.rules import Act, Status
 from app.people.rules import Permission
-from app.replies.rules import ReplyState
+from app.replies.rules import AnswerKind, ReplyState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,7 +106,7 @@ _VERDICTS = text(
 )
 _REPLIES = text(
     """
-    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.by_hand, r.text, r.state,
+    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.kind, r.by_hand, r.text, r.state,
       r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
       r.state = 'queued' AND otklik_publishing_stop(r.page_id, r.agency_id) IS NOT NULL AS stopped
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
@@ -141,12 +142,17 @@ _TIMERS = text(
 _HELD = text(
     """
     SELECT 'assignment' AS part, h.agency_id, y.name AS agency_name, h.operator_id, o.name AS operator_name, h.since, h.until,
-      NULL AS reason
+      NULL AS reason, CAST(NULL AS bigint) AS timer_id, CAST(NULL AS timestamptz) AS due_before
     FROM appeal_assignment h JOIN agency y ON y.id = h.agency_id LEFT JOIN operator o ON o.id = h.operator_id
     WHERE h.appeal_id = :appeal AND h.since < coalesce(CAST(:until AS timestamptz), 'infinity')
     UNION ALL
-    SELECT 'pause', NULL, NULL, NULL, NULL, s.since, s.until, s.reason FROM sla_pause s
+    SELECT 'pause', NULL, NULL, s.operator_id, o.name, s.since, s.until, s.reason, NULL, NULL
+    FROM sla_pause s LEFT JOIN operator o ON o.id = s.operator_id
     WHERE s.appeal_id = :appeal AND s.since <= coalesce(CAST(:until AS timestamptz), 'infinity')
+    UNION ALL
+    SELECT 'extension', NULL, NULL, x.operator_id, o.name, x.recorded_at, x.due_after, x.reason, x.timer_id, x.due_before
+    FROM sla_extension x JOIN operator o ON o.id = x.operator_id
+    WHERE x.appeal_id = :appeal AND x.recorded_at <= coalesce(CAST(:until AS timestamptz), 'infinity')
     ORDER BY since
     """
 )
@@ -178,11 +184,12 @@ async def card(session: ReadSession, access: Access, number: int) -> Card | None
         comments=comments,
         earlier_comments=earlier_comments,
         verdicts=await _verdicts(session, appeal, until),
-        replies=tuple(ReplyRow(**row | {"state": ReplyState(row["state"])}) for row in await _rows(session, _REPLIES, **keys)),
+        replies=tuple(_reply(row) for row in await _rows(session, _REPLIES, **keys)),
         notes=tuple(NoteRow(**row) for row in await _rows(session, _NOTES, **keys)),
         events=tuple(EventRow(**row | {"act": Act(row["act"])}) for row in await _rows(session, _EVENTS, **keys)),
         timers=tuple(TimerRow(**row) for row in await _rows(session, _TIMERS, **keys)),
-        pauses=tuple(PauseRow(since=row["since"], until=row["until"], reason=row["reason"]) for row in held if row["part"] == "pause"),
+        pauses=tuple(_pause(row) for row in held if row["part"] == "pause"),
+        extensions=tuple(_extension(row) for row in held if row["part"] == "extension"),
         assignments=tuple(_assignment(row) for row in held if row["part"] == "assignment"),
         earlier_appeals=await _earlier(session, access, appeal),
         held_until=until,
@@ -196,7 +203,26 @@ def _appeal(row: dict[str, Any], *, former: bool) -> AppealRow:
 
 
 def _assignment(row: dict[str, Any]) -> AssignmentRow:
-    return AssignmentRow(**{name: value for name, value in row.items() if name not in {"part", "reason"}})
+    return AssignmentRow(**{name: row[name] for name in ("agency_id", "agency_name", "operator_id", "operator_name", "since", "until")})
+
+
+def _pause(row: dict[str, Any]) -> PauseRow:
+    return PauseRow(**{name: row[name] for name in ("since", "until", "reason", "operator_name")})
+
+
+def _extension(row: dict[str, Any]) -> ExtensionRow:
+    return ExtensionRow(
+        timer_id=row["timer_id"],
+        due_before=row["due_before"],
+        due_after=row["until"],
+        reason=row["reason"],
+        operator_name=row["operator_name"],
+        recorded_at=row["since"],
+    )
+
+
+def _reply(row: dict[str, Any]) -> ReplyRow:
+    return ReplyRow(**row | {"state": ReplyState(row["state"]), "kind": AnswerKind(row["kind"])})
 
 
 async def _post(session: ReadSession, appeal: AppealRow) -> PostRow | None:

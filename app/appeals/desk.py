@@ -14,7 +14,6 @@ from app.appeals.intake import Looked, Opened, nearest_due, open_batch
 from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
-from app.sla.rules import Promise
 from app.sources.queries import comments_by_id
 from app.sources.rules import Fate, storable
 from app.triage.classification import Classification
@@ -77,7 +76,7 @@ async def decide_comment(
         classifier_version="1",
         topic_id=topic_id,
         route=Route(agency_id=agency_id, rule_id=None, reason=Reason(code=ReasonCode.BY_PERSON)),
-        timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,))),
+        timers=tuple(office.book.plan(matter, comment.written_at)),
         triage_due=None,
         operator_id=access.operator_id,
     )
@@ -170,7 +169,7 @@ async def create(
     matter = office.matter(
         topic_id=new.topic_id, agency_id=agency_id, territory_id=territory_id, platform=new.platform, priority=new.priority
     )
-    timers = office.book.plan(matter, written_at, promises=(Promise.FIRST_ANSWER,))
+    timers = office.book.plan(matter, written_at)
     digest = hashlib.sha256(repr(new).encode("utf-8", "surrogatepass")).digest()
     params: dict[str, Any] = {
         "operator": access.operator_id, "key": None if key is None else _checked("Idempotency-Key", key, KEY_LIMIT), "hash": digest,

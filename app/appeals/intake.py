@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import text
 
 from app.appeals import answers, history
+from app.appeals.records import stop_waiting
 from app.appeals.reopening import Again, reopen
 from app.appeals.rules import OPEN, Act, Status
 from app.kernel.db import Bulk
@@ -347,6 +348,8 @@ async def _write_appended(
     await _TOUCH.run(session, [(appeal_id, now) for appeal_id in sorted(others)])
     cycles |= reopened
     await history.record(session, [_appended(one, cycles.get(one.appeal_id or 0, 1)) for one in decisions])
+    written = [(one.appeal_id, one.looked.comment.written_at, one.looked.comment.id) for one in decisions if one.appeal_id in others]
+    await stop_waiting(session, written, cycles)
 
 
 def _appended(decision: Decision, cycle: int) -> history.Event:

@@ -8,6 +8,10 @@ from sqlalchemy import text
 
 from app.appeals import history
 from app.appeals.rules import Act
+from app.kernel.db import Bulk
+from app.sla import service as sla
+from app.sla.pauses import end_pauses
+from app.sla.rules import PauseReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,3 +73,30 @@ async def posts_with_waiting(session: ReadSession, post_ids: Sequence[int]) -> f
     """Those of some posts under which an appeal waits for an answer: for the worker, which sees all."""
     statement = text("SELECT DISTINCT post_id FROM appeal WHERE post_id = ANY (:posts) AND status IN ('new', 'in_work')")
     return frozenset((await session.scalars(statement, {"posts": list(post_ids)})).all())
+
+
+_DUE = Bulk("UPDATE appeal a SET due_at = r.due_at FROM {rows} WHERE a.id = r.id", id="bigint", due_at="timestamptz")
+
+
+async def stop_waiting(session: WriteSession, written: Sequence[tuple[int | None, datetime, int]], cycles: Mapping[int, int]) -> None:
+    """(appeal, when the citizen wrote, their comment): clocks that stood still for that go on since then. Appeals are locked."""
+    by_moment = {(appeal_id, at): comment_id for appeal_id, at, comment_id in written if appeal_id is not None}
+    pauses = await end_pauses(session, list(by_moment), reason=PauseReason.WAITING_FOR_AUTHOR)
+    if not pauses:
+        return
+    due = await sla.running_due(session, [pause.appeal_id for pause in pauses])
+    await _DUE.run(session, list(due.items()))
+    await history.record(
+        session,
+        [
+            history.Event(
+                appeal_id=pause.appeal_id,
+                act=Act.RESUMED,
+                cycle=cycles.get(pause.appeal_id, 1),
+                operator_id=None,
+                occurred_at=pause.until,
+                data={"comment": by_moment[pause.appeal_id, pause.until]},
+            )
+            for pause in pauses
+        ],
+    )

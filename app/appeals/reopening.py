@@ -31,16 +31,32 @@ class Promises:
     directory: Directory
     book: Book
 
-    def plan(self, appeal: Any, at: datetime) -> list[PlannedTimer]:  # noqa: ANN401 - a row of `_ABOUT`
-        """The clocks of an appeal that begin at a moment."""
-        matter = Matter(
+    def matter(self, appeal: Any) -> Matter:  # noqa: ANN401 - a row of `_ABOUT`
+        """What a promise is chosen for."""
+        return Matter(
             topics=self.directory.topic_lineage(appeal.topic_id),
             agencies=self.directory.agency_lineage(appeal.agency_id),
             territories=self.directory.territory_lineage(appeal.territory_id),
             platform=appeal.platform,
             priority=appeal.priority,
         )
-        return self.book.plan(matter, at, promises=(Promise.FIRST_ANSWER,))
+
+    def plan(self, appeal: Any, at: datetime) -> list[PlannedTimer]:  # noqa: ANN401 - a row of `_ABOUT`
+        """The clocks of an appeal that begin at a moment."""
+        return self.book.plan(self.matter(appeal), at)
+
+    def plan_final(self, appeal: Any, interim_at: datetime) -> PlannedTimer | None:  # noqa: ANN401 - a row of `_ABOUT`
+        """The clock that an interim answer of that moment starts."""
+        return self.book.plan_final(self.matter(appeal), interim_at)
+
+    def final(self, appeal: Any, at: datetime) -> bool:  # noqa: ANN401 - a row of `_ABOUT`
+        """Whether a final answer is promised at all."""
+        return self.book.promises(self.matter(appeal), Promise.FINAL_ANSWER, at)
+
+
+async def load_promises(session: ReadSession, *, now: datetime) -> Promises:
+    """What is promised now; two statements and more: pass `Promises` on where they are at hand."""
+    return Promises(directory=await load_directory(session), book=await sla.load_book(session, now=now))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +97,7 @@ async def reopen(session: WriteSession, asked: Sequence[Again], *, promises: Pro
     """
     if not asked:
         return {}
-    promised = promises or Promises(directory=await load_directory(session), book=await sla.load_book(session, now=now))
+    promised = promises or await load_promises(session, now=now)
     about = {row.id: row for row in await session.execute(_ABOUT, {"ids": [one.appeal_id for one in asked]})}
     cycles: dict[int, int] = {}
     rows, timers, events = [], [], []

@@ -33,6 +33,7 @@ class Act(StrEnum):
     NOTED = "noted"
     REPLY_QUEUED = "reply_queued"
     REPLY_SENT = "reply_sent"
+    INTERIM_SENT = "interim_sent"
     REPLY_FAILED = "reply_failed"
     REPLY_UNCERTAIN = "reply_uncertain"
     REPLY_HELD = "reply_held"
@@ -45,10 +46,15 @@ class Act(StrEnum):
     COMMENT_DELETED = "comment_deleted"
     SLA_WARNED = "sla_warned"
     SLA_BREACHED = "sla_breached"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    EXTENDED = "extended"
+    POLICY_APPLIED = "policy_applied"
 
 
 _SAME = {status: status for status in Status}
 _LIVE = {status: status for status in OPEN}
+_WAITS = {status: status for status in WAITING}
 
 # act → {status before: status after}; a pair that is missing cannot happen.
 TRANSITIONS: dict[Act, dict[Status, Status]] = {
@@ -59,6 +65,8 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.NOTED: _SAME,
     Act.REPLY_QUEUED: {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED},
     Act.REPLY_SENT: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
+    # An interim answer says that the real one will follow: the appeal goes on waiting.
+    Act.INTERIM_SENT: {**_SAME, Status.NEW: Status.IN_WORK},
     Act.REPLY_FAILED: _SAME,
     Act.REPLY_UNCERTAIN: _SAME,
     Act.REPLY_HELD: _SAME,
@@ -71,6 +79,10 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.COMMENT_DELETED: _SAME,
     Act.SLA_WARNED: _LIVE,
     Act.SLA_BREACHED: _LIVE,
+    Act.PAUSED: _WAITS,
+    Act.RESUMED: _WAITS,
+    Act.EXTENDED: _WAITS,
+    Act.POLICY_APPLIED: _WAITS,
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.appeals import history
+from app.appeals import answers, history
 from app.appeals.access import require_reach, visible_to
 from app.appeals.intake import nearest_due
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, after
@@ -20,7 +20,9 @@ from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import service as replies
+from app.replies.rules import AnswerKind
 from app.sla import service as sla
+from app.sla.pauses import end_pauses
 from app.sla.rules import StopCause
 from app.sources.rules import storable
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from app.appeals.reopening import Promises
     from app.kernel.db import WriteSession
     from app.people.rules import Access
     from app.sla.service import PlannedTimer
@@ -224,6 +227,7 @@ async def _stop(session: WriteSession, held: Held, now: datetime, cause: StopCau
     await sla.stop_timers(
         session, [sla.Stop(appeal_id=held.id, cycle=held.cycle, promises=None, at=now, cause=cause, agency_id=held.agency_id)]
     )
+    await end_pauses(session, [(held.id, now)])
 
 
 async def reopen(
@@ -287,14 +291,18 @@ async def answer(
     words: str,
     text_limits: Mapping[str, int],
     comment_id: int | None = None,
+    kind: AnswerKind = AnswerKind.FINAL,
+    promises: Promises | None = None,
     seen_version: int | None = None,
     now: datetime,
 ) -> int:
     """T3: queue an answer to the citizen's comment (their last one, unless another of the appeal is named); the reply's id.
 
-    `text_limits`: characters by platform. An appeal of a closed status is not answered: reopen it first.
+    `text_limits`: characters by platform. An appeal of a closed status is not answered: reopen it first. An interim answer
+    is for an appeal that waits, and only where a norm says when the final one is due (`promises`).
     """
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
+    await answers.require_final_promise(session, held, kind, promises, now)
     clean = _words(words, text_limits.get(held.platform, 4_000), "text")
     target = await _target(session, held, comment_id)
     reply_id = await replies.queue(
@@ -306,13 +314,12 @@ async def answer(
         operator_id=access.operator_id,
         agency_id=held.agency_id,
         words=clean,
+        kind=kind,
         now=now,
     )
+    await advance(session, held, Act.REPLY_QUEUED, now, operator_id=held.operator_id or access.operator_id)
     if held.operator_id is None:  # who answers it holds it
-        await advance(session, held, Act.REPLY_QUEUED, now, operator_id=access.operator_id)
         await _assign(session, held, access, now)
-    else:
-        await advance(session, held, Act.REPLY_QUEUED, now)
     await record_act(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
     return reply_id
 

@@ -38,6 +38,7 @@ _OURS = {
     "publishing": "app.cli.publishing:publishing",
     "audit": "app.cli.audit:audit",
     "subject": "app.cli.subject:subject",
+    "norms": "app.cli.norms:norms",
 }
 _HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0

@@ -21,6 +21,7 @@ from app.sla.calendar import CalendarError, Ranges, WorkingCalendar, from_json, 
 from app.sla.policy import Term, promises_to_json
 from app.sla.production_calendar import OFFICE_WEEK, known_until, russian_calendar
 from app.sla.rules import Promise
+from app.sla.service import FINAL_AFTER_INTERIM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ _HOUR = 3600
 FIRST_PROMISES = {
     Promise.TRIAGE: Term(seconds=1 * _HOUR, working=True),
     Promise.FIRST_ANSWER: Term(seconds=9 * _HOUR, working=True),
+    Promise.FINAL_ANSWER: FINAL_AFTER_INTERIM,
 }
 """What holds until a region sets its own: norms differ from region to region, so these are only rows to begin with."""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from app.appeals.intake import Looked, open_batch
 from app.appeals.records import record_comment_changes
 from app.kernel.log import logger
-from app.sla.rules import Promise
 from app.sources.queries import unseen_comments
 from app.sources.store import store_batch
 from app.triage.classification import Classification, Sample
@@ -61,9 +60,7 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
                 classifier_version=desk.classifier.version,
                 topic_id=topic_id,
                 route=route,
-                timers=tuple(office.book.plan(matter, comment.written_at, promises=(Promise.FIRST_ANSWER,)))
-                if needs_clock and not for_a_person
-                else (),
+                timers=tuple(office.book.plan(matter, comment.written_at)) if needs_clock and not for_a_person else (),
                 triage_due=office.book.triage_due(matter, comment.written_at) if needs_clock and for_a_person else None,
             )
         )

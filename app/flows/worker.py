@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.appeals.office import OfficeKeeper
+from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, inbound
 from app.flows.outbound import Outbound
@@ -53,7 +55,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     async def serve_jobs() -> None:
         await jobs.run(
             parts.jobs_url,
-            {jobs.INBOUND_TRIAGE: triage, jobs.OUTBOUND_SEND: send},
+            {jobs.INBOUND_TRIAGE: triage, jobs.OUTBOUND_SEND: send, jobs.NORMS_APPLY: partial(_apply_norms, parts)},
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
             stop=stop,
@@ -140,6 +142,11 @@ async def _unless_stopped(act: Callable[[], Awaitable[bool]], stop: asyncio.Even
         return working.result()
     finally:
         ending.cancel()
+
+
+async def _apply_norms(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
+    """Today's norms for appeals that wait, as somebody asked."""
+    await apply_everywhere(parts.database, parts.clock, operator_id=payload["operator"], territories=payload["territories"])
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

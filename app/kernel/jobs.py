@@ -51,8 +51,9 @@ class JobKind:
 
 INBOUND_TRIAGE = JobKind(name="inbound.triage", at_once=2)
 OUTBOUND_SEND = JobKind(name="outbound.send", at_once=8)
+NORMS_APPLY = JobKind(name="norms.apply", at_once=1)
 
-KINDS = (INBOUND_TRIAGE, OUTBOUND_SEND)
+KINDS = (INBOUND_TRIAGE, OUTBOUND_SEND, NORMS_APPLY)
 
 
 async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, Any], *, after: timedelta | None = None) -> None:

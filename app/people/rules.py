@@ -29,12 +29,14 @@ class Permission(StrEnum):
     APPEAL_CREATE = "appeal.create"
     APPEAL_ROUTE = "appeal.route"
     APPEAL_NOTE = "appeal.note"
+    APPEAL_EXTEND = "appeal.extend"
     TRIAGE_WORK = "triage.work"
     PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
     REPORT_READ = "report.read"
     AUDIT_READ = "audit.read"
     SUBJECT_WORK = "subject.work"
+    NORM_EDIT = "norm.edit"
     CONFIGURE = "configure"
 
 
@@ -56,10 +58,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.APPEAL_CREATE,
             Permission.APPEAL_ROUTE,
             Permission.APPEAL_NOTE,
+            Permission.APPEAL_EXTEND,
             Permission.TRIAGE_WORK,
             Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
             Permission.REPORT_READ,
+            Permission.NORM_EDIT,
         }
     ),
     Role.SUPERVISOR: frozenset({Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}),
@@ -70,6 +74,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.PAGE_READ,
             Permission.AUDIT_READ,
             Permission.SUBJECT_WORK,
+            Permission.NORM_EDIT,
         }
     ),
 }

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base, moment, row_id, word
-from app.replies.rules import NEEDS_A_PERSON, ReplyState
+from app.replies.rules import NEEDS_A_PERSON, AnswerKind, ReplyState
 
 _TROUBLE = ", ".join(repr(state.value) for state in ReplyState if state in NEEDS_A_PERSON)
 
@@ -20,11 +20,13 @@ class Reply(Base):
     `comment_revision` is the form of the comment that the operator read when answering. `page_id` is the comment's page: the
     database sets it, and refuses a comment that is not a citizen's in the thread of this very appeal.
     `approved_by` let it go out last: its author, or whoever decided to send it again; `limit_waived`: a person let it pass the limits.
+    An `interim` answer promises a final one, which has a clock of its own.
     """
 
     __tablename__ = "reply"
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in ReplyState)})", name="state"),
+        CheckConstraint(f"kind IN ({', '.join(repr(kind.value) for kind in AnswerKind)})", name="kind"),
         Index("ix_reply_due_at", "due_at", postgresql_where=sql("state = 'queued'")),
         Index("ix_reply_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
         Index("ix_reply_appeal_id", "appeal_id"),
@@ -43,6 +45,7 @@ class Reply(Base):
     agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
     approved_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
     limit_waived: Mapped[bool] = mapped_column(server_default=sql("false"))
+    kind: Mapped[str] = mapped_column(server_default=sql("'final'"))
     by_hand: Mapped[bool] = mapped_column(server_default=sql("false"))
     text: Mapped[str] = word()
     guid: Mapped[UUID] = mapped_column(Uuid, server_default=sql("gen_random_uuid()"))

@@ -26,6 +26,14 @@ class ReplyState(StrEnum):
 
 NEEDS_A_PERSON = frozenset({ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD})
 
+
+class AnswerKind(StrEnum):
+    """What an answer says of the matter: that it is answered, or that it is being worked on and the answer will follow."""
+
+    FINAL = "final"
+    INTERIM = "interim"
+
+
 # To `SENT` from any state in which it was tried: it was seen on the platform, whatever we believed.
 TRANSITIONS: dict[ReplyState, frozenset[ReplyState]] = {
     ReplyState.QUEUED: frozenset({ReplyState.SENDING, ReplyState.WITHDRAWN, ReplyState.SENT}),

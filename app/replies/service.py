@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
 from app.replies.limits import hold_back
-from app.replies.rules import TRANSITIONS, Exceeded, Limits, ReplyState, pause_before, same_words
+from app.replies.rules import TRANSITIONS, AnswerKind, Exceeded, Limits, ReplyState, pause_before, same_words
 from app.replies.stops import FREE, STANDING
 from app.sources.rules import storable
 
@@ -90,20 +90,21 @@ async def queue(
     operator_id: int,
     agency_id: int,
     words: str,
+    kind: AnswerKind = AnswerKind.FINAL,
     now: datetime,
 ) -> int:
     """Put an answer into the outbox and wake the worker; the reply's id."""
     row = await session.execute(
         text(
             """
-            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, approved_by, agency_id, text, state, created_at,
-              due_at)
-            VALUES (:appeal, :comment, :revision, :cycle, :operator, :operator, :agency, :words, 'queued', :now, :now) RETURNING id
+            INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, approved_by, agency_id, kind, text, state,
+              created_at, due_at)
+            VALUES (:appeal, :comment, :revision, :cycle, :operator, :operator, :agency, :kind, :words, 'queued', :now, :now) RETURNING id
             """
         ),
         {
             "appeal": appeal_id, "comment": comment_id, "revision": comment_revision, "cycle": cycle, "operator": operator_id,
-            "agency": agency_id, "words": words, "now": now,
+            "agency": agency_id, "kind": kind.value, "words": words, "now": now,
         },
     )  # fmt: skip
     reply_id = int(row.scalar_one())

@@ -10,7 +10,7 @@ from app.appeals.rules import Act
 from app.reports.models import PROMISES
 from app.sla.rules import Promise, TimerOutcome
 
-STOPPING_ACTS = (Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED)
+STOPPING_ACTS = (Act.REPLY_SENT, Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED)
 """What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
 HANDED_IN = (Act.REPLY_QUEUED,)
 """The agency has done its part."""
@@ -30,7 +30,7 @@ COLUMNS = (
 
 _CANCELLED, _UNANSWERED = (f"'{one.value}'" for one in (TimerOutcome.CANCELLED, TimerOutcome.UNANSWERED))
 _MET, _LATE = (f"'{one.value}'" for one in (TimerOutcome.MET, TimerOutcome.LATE))
-_REPLY_ACTS = f"'{Act.REPLY_SENT.value}', '{Act.ANSWERED_BY_HAND.value}'"
+_REPLY_ACTS = f"'{Act.REPLY_SENT.value}', '{Act.INTERIM_SENT.value}', '{Act.ANSWERED_BY_HAND.value}'"
 _BEGUN = f"'{Act.OPENED.value}', '{Act.REOPENED.value}'"
 
 

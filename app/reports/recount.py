@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CAUSES = {
     Act.REPLY_SENT: StopCause.FULFILLED,
+    Act.INTERIM_SENT: StopCause.FULFILLED,
     Act.ANSWERED_BY_HAND: StopCause.FULFILLED,
     Act.CLOSED: StopCause.CLOSED,
     Act.DISMISSED: StopCause.DISMISSED,
@@ -136,7 +137,7 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
     stop = next((one for one in history.events if one.cycle == stored.cycle and one.act in _CAUSES), None)
     answer, stopped_at = _stop(stop, history, found)
     found.compare("stopped_at", stored.stopped_at, stopped_at)
-    due_at = _due(stored, history, started_at, stopped_at or now)
+    due_at = _due(stored, history, started_at, stop, stopped_at or now)
     found.compare("due_at", stored.due_at, due_at)
     result = elapsed_s = working_s = None
     if stop is not None and stopped_at is not None:
@@ -239,7 +240,7 @@ def _stop(stop: Event | None, history: History, found: _Findings) -> tuple[Answe
     return answer, answer.published_at
 
 
-def _due(stored: Stored, history: History, started_at: datetime, until: datetime) -> datetime:
+def _due(stored: Stored, history: History, started_at: datetime, stop: Event | None, until: datetime) -> datetime:
     """The deadline by term and calendar, moved by pauses; the stored one where it cannot be computed anew."""
     try:
         term = promises_from_json({Promise.FIRST_ANSWER.value: dict(stored.term)})[Promise.FIRST_ANSWER]
@@ -247,13 +248,32 @@ def _due(stored: Stored, history: History, started_at: datetime, until: datetime
             return stored.due_at
         # Without a usable calendar working time meant plain time.
         calendar = history.calendar or round_the_clock("UTC")
-        due_at = deadline(term, calendar, started_at).due_at
+        due_at, pauses = deadline(term, calendar, started_at).due_at, _moving(history, stop, until)
+        put_off = _put_off(stored, history)
+        if put_off is not None:
+            due_at = datetime.fromisoformat(put_off.data["due_after"])
+            settled = {one.occurred_at for one in history.events if one.act is Act.RESUMED and one.id < put_off.id}
+            pauses = [one for one in pauses if one.until not in settled]
         if any(one.until is None for one in history.pauses) and stored.stopped_at is None:
             return stored.due_at  # it is moved when the pause ends
         clock = calendar if term.working else None
-        return effective_due(due_at, started_at=started_at, pauses=history.pauses, now=until, calendar=clock)
+        latest = max((one.until for one in pauses if one.until is not None), default=until)
+        return effective_due(due_at, started_at=started_at, pauses=pauses, now=max(until, latest), calendar=clock)
     except (PolicyError, CalendarError):
         return stored.due_at
+
+
+def _moving(history: History, stop: Event | None, until: datetime) -> list[Pause]:
+    """The pauses as far as they moved the deadline: whole when the clock went on before anybody heard of the answer."""
+    ended = {one.occurred_at for one in history.events if one.act is Act.RESUMED and (stop is None or one.id < stop.id)}
+    return [one if one.until in ended else Pause(one.since, max(min(one.until or until, until), one.since)) for one in history.pauses]
+
+
+def _put_off(stored: Stored, history: History) -> Event | None:
+    """The last time that a person moved this clock's deadline: put it off, or applied another norm to it."""
+    moved = {Act.EXTENDED, Act.POLICY_APPLIED}
+    found = [one for one in history.events if one.act in moved and one.cycle == stored.cycle]
+    return next((one for one in reversed(found) if one.data.get("promise") == Promise.FIRST_ANSWER.value), None)
 
 
 def _seconds(calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause]) -> int | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 OPENING_PROMISES = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER, Promise.FINAL_ANSWER)
-"""The clocks that start with an appeal, as far as a policy promises them."""
+"""The clocks that start with an appeal, as far as a policy promises them; a final answer may have to wait for an interim one."""
 
 _MatterKey = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], str | None, str | None]
 _Scope = tuple[str, int]
@@ -108,10 +108,12 @@ class Book:
     def __init__(self, *, policies: Iterable[DatedPolicy], calendars: Iterable[DatedCalendar], timezone: str) -> None:
         """`timezone` says where a day ends when there is no calendar at all."""
         self._policies = tuple(policies)
+        self._all = {one.id: one for one in calendars}
+        self._timezone = timezone
         ends = {one.valid_until for one in self._policies if one.valid_until is not None}
         self._turns = sorted({one.valid_from for one in self._policies} | ends)
         self._calendars: dict[_Scope, list[DatedCalendar]] = {}
-        for one in sorted(calendars, key=lambda one: (one.valid_from, one.version)):
+        for one in sorted(self._all.values(), key=lambda one: (one.valid_from, one.version)):
             scope = ("territory", one.territory_id) if one.agency_id is None else ("agency", one.agency_id)
             self._calendars.setdefault(scope, []).append(one)
         self._plain = round_the_clock(timezone)
@@ -119,27 +121,63 @@ class Book:
         self._scopes: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[list[DatedCalendar], ...]] = {}
         self._unusable: set[int] = set()
 
-    def plan(self, matter: Matter, started_at: datetime, *, promises: Sequence[Promise] = OPENING_PROMISES) -> list[PlannedTimer]:
-        """The deadlines of a matter: one for each of `promises` that a policy makes. A naive moment raises TypeError or ValueError."""
-        timers = []
-        for promise in promises:
-            chosen = self._choose(matter, promise, started_at)
-            found = None if chosen is None else self._deadline(chosen, matter, started_at)
-            if chosen is not None and found is not None:
-                calendar_id, dated = found
-                timers.append(
-                    PlannedTimer(
-                        promise=promise,
-                        policy_version_id=chosen.policy.id,
-                        calendar_version_id=calendar_id,
-                        choice=chosen.choice_json,
-                        term=chosen.term_json,
-                        started_at=dated.started_at,
-                        due_at=dated.due_at,
-                        warnings=dated.warn_ats,
-                    )
-                )
-        return timers
+    def plan(
+        self,
+        matter: Matter,
+        started_at: datetime,
+        *,
+        promises: Sequence[Promise] = OPENING_PROMISES,
+        by_policies_of: datetime | None = None,
+    ) -> list[PlannedTimer]:
+        """The deadlines of a matter: one for each of `promises` that a policy makes. A naive moment raises TypeError or ValueError.
+
+        `by_policies_of` another moment: what somebody decided to apply to a clock that runs already.
+        """
+        chosen = ((promise, self._choose(matter, promise, by_policies_of or started_at)) for promise in promises)
+        planned = (self._plan(promise, one, matter, started_at) for promise, one in chosen if one and not one.term.after_interim)
+        return [one for one in planned if one is not None]
+
+    def plan_final(self, matter: Matter, interim_at: datetime, *, by_policies_of: datetime | None = None) -> PlannedTimer | None:
+        """The clock of the final answer that an interim one of that moment starts, where a policy counts it so."""
+        chosen = self._choose(matter, Promise.FINAL_ANSWER, by_policies_of or interim_at)
+        return self._plan(Promise.FINAL_ANSWER, chosen, matter, interim_at) if chosen and chosen.term.after_interim else None
+
+    def with_policy(self, policy: DatedPolicy) -> Book:
+        """The same with one policy version more."""
+        return Book(policies=(*self._policies, policy), calendars=self._all.values(), timezone=self._timezone)
+
+    def with_calendar(self, calendar: DatedCalendar) -> Book:
+        """The same with one calendar version more."""
+        return Book(policies=self._policies, calendars=(*self._all.values(), calendar), timezone=self._timezone)
+
+    def versions(self, code: str) -> list[PolicyVersion]:
+        """All versions of a policy that hold or held."""
+        return [one.policy for one in self._policies if one.policy.code == code]
+
+    def calendar(self, version_id: int | None) -> WorkingCalendar | None:
+        """The calendar of a planned timer; None when there was none, or it cannot be read."""
+        stored = None if version_id is None else self._all.get(version_id)
+        return None if stored is None else self._read(stored)
+
+    def promises(self, matter: Matter, promise: Promise, at: datetime) -> bool:
+        """Whether a policy in force at a moment makes this promise."""
+        return self._choose(matter, promise, at) is not None
+
+    def _plan(self, promise: Promise, chosen: _Chosen, matter: Matter, started_at: datetime) -> PlannedTimer | None:
+        found = self._deadline(chosen, matter, started_at)
+        if found is None:
+            return None
+        calendar_id, dated = found
+        return PlannedTimer(
+            promise=promise,
+            policy_version_id=chosen.policy.id,
+            calendar_version_id=calendar_id,
+            choice=chosen.choice_json,
+            term=chosen.term_json,
+            started_at=dated.started_at,
+            due_at=dated.due_at,
+            warnings=dated.warn_ats,
+        )
 
     def triage_due(self, matter: Matter, started_at: datetime) -> TriageDue | None:
         """By when a comment must be looked at, if a policy promises that; warned of once, at the last share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, UniqueConstraint, text as sql
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,9 +74,13 @@ class SlaTimer(Base):
 
 
 class SlaPause(Base):
-    """A span in which an appeal's clock stood still, and why."""
+    """A span in which an appeal's clock stood still, and why; at most one is open."""
 
     __tablename__ = "sla_pause"
+    __table_args__ = (
+        CheckConstraint("until >= since", name="order"),
+        Index("uq_sla_pause_open", "appeal_id", unique=True, postgresql_where=sql("until IS NULL")),
+    )
 
     id: Mapped[int] = row_id()
     appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"), index=True)
@@ -84,3 +88,19 @@ class SlaPause(Base):
     until: Mapped[datetime | None] = moment(nullable=True)
     reason: Mapped[str] = word()
     operator_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+
+
+class SlaExtension(Base):
+    """A deadline that a coordinator put off, and why: the one before stays readable. Append-only."""
+
+    __tablename__ = "sla_extension"
+    __table_args__ = (CheckConstraint("due_after > due_before", name="order"),)
+
+    id: Mapped[int] = row_id()
+    appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"), index=True)
+    timer_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sla_timer.id"))
+    due_before: Mapped[datetime] = moment()
+    due_after: Mapped[datetime] = moment()
+    reason: Mapped[str] = word()
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    recorded_at: Mapped[datetime] = moment(default_now=True)

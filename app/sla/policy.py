@@ -32,12 +32,14 @@ class PolicyError(ValueError):
 class Term:
     """How long a promise gives: an amount of time, or whole days that end with the last of them.
 
-    `working` counts by the calendar, else by plain time. ValueError unless exactly one of the two is given.
+    `working` counts by the calendar, else by plain time. `after_interim`: it counts from the moment at which an interim
+    answer was published, and promises nothing before. ValueError unless exactly one of seconds and days is given.
     """
 
     seconds: int = 0
     working: bool = False
     days: int = 0
+    after_interim: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.seconds <= _MAX_SECONDS and 0 <= self.days <= _MAX_DAYS):
@@ -174,7 +176,8 @@ def promises_to_json(promises: Mapping[Promise, Term | None]) -> dict[str, objec
             written[promise.value] = None
         else:
             amount = {"days": term.days} if term.days else {"seconds": term.seconds}
-            written[promise.value] = {**amount, "working": term.working}
+            since = {"after": Promise.INTERIM_ANSWER.value} if term.after_interim else {}
+            written[promise.value] = {**amount, "working": term.working, **since}
     return written
 
 
@@ -185,19 +188,24 @@ def promises_from_json(value: object) -> dict[Promise, Term | None]:
     promises: dict[Promise, Term | None] = {}
     for key, given in value.items():
         try:
-            promises[Promise(key)] = None if given is None else _term_from_json(given)
+            promise = Promise(key)
+            promises[promise] = None if given is None else _term_from_json(given, promise)
         except ValueError as error:
             raise PolicyError(f"promises.{str(key)[:40]}: {error}") from None
     return promises
 
 
-def _term_from_json(given: object) -> Term:
-    if not isinstance(given, dict) or not set(given) <= {"seconds", "days", "working"}:
+def _term_from_json(given: object, promise: Promise) -> Term:
+    if not isinstance(given, dict) or not set(given) <= {"seconds", "days", "working", "after"}:
         raise PolicyError('expected {"seconds": …, "working": …} or {"days": …, "working": …}')
+    if given.get("after", Promise.INTERIM_ANSWER) != Promise.INTERIM_ANSWER:
+        raise PolicyError('after: only "interim_answer" can stand there')
+    if "after" in given and promise is not Promise.FINAL_ANSWER:
+        raise PolicyError("only a final answer may count from an interim one")
     seconds, days, working = given.get("seconds", 0), given.get("days", 0), given.get("working")
     if type(seconds) is not int or type(days) is not int or type(working) is not bool:  # true is an int too
         raise PolicyError("seconds and days are whole numbers, working is true or false")
-    return Term(seconds=seconds, working=working, days=days)
+    return Term(seconds=seconds, working=working, days=days, after_interim="after" in given)
 
 
 def _newest(policies: Iterable[PolicyVersion]) -> list[PolicyVersion]:

@@ -94,6 +94,39 @@ def effective_due(
     return due
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a deadline and its warnings stand now; `warn_at` is the next one still to give."""
+
+    due_at: datetime
+    warnings: tuple[datetime, ...]
+    warn_at: datetime | None
+
+
+def resumed(
+    due_at: datetime, warnings: Iterable[datetime], *, started_at: datetime, pause: Pause, calendar: WorkingCalendar | None
+) -> Moved:
+    """Return a deadline and its warnings moved by a pause that has ended; what came before the pause stays."""
+    if pause.until is None:
+        raise ValueError("the pause goes on")
+    until = pause.until
+    moved = [effective_due(one, started_at=started_at, pauses=[pause], now=until, calendar=calendar) for one in (due_at, *sorted(warnings))]
+    ahead = [one for one in moved[1:] if until <= one < moved[0]]
+    return Moved(moved[0], tuple(moved[1:]), min(ahead, default=None))
+
+
+def extended(
+    due_at: datetime, warnings: Iterable[datetime], *, new_due_at: datetime, now: datetime, calendar: WorkingCalendar | None
+) -> Moved:
+    """Return a deadline put off to a later moment; warnings not given yet are put off by as much of the timer's own time."""
+    if new_due_at <= due_at:
+        raise ValueError("a deadline is put off, never brought forward")
+    longer = measure(calendar, due_at, new_due_at)
+    moved = tuple(one if one <= now else advance(calendar, one, longer) for one in sorted(warnings))
+    ahead = [one for one in moved if now < one < new_due_at]
+    return Moved(new_due_at, moved, min(ahead, default=None))
+
+
 def elapsed(started_at: datetime, ended_at: datetime, *, pauses: Iterable[Pause], calendar: WorkingCalendar | None) -> timedelta:
     """Return how long a clock ran between two moments, without its pauses; zero when it ended before it began."""
     if ended_at <= started_at:

@@ -36,6 +36,7 @@ __all__ = [
     "running_due",
     "start_timers",
     "stop_timers",
+    "used_calendars",
 ]
 
 _MAX_SECONDS = 2**31 - 1  # what the columns hold: 68 years
@@ -161,7 +162,7 @@ async def stop_timers(session: WriteSession, rows: Sequence[Stop]) -> None:
         found.setdefault(row.id, row)
     if not found:
         return
-    calendars = await _used_calendars(session, found.values())
+    calendars = await used_calendars(session, found.values())
     pauses = await _pauses(session, found.values())
     await _STOP.run(
         session,
@@ -191,7 +192,8 @@ def _stopped(row: Any, stop: Stop, calendar: WorkingCalendar | None, pauses: Seq
     )  # fmt: skip
 
 
-async def _used_calendars(session: ReadSession, timers: Iterable[Any]) -> dict[int | None, WorkingCalendar]:
+async def used_calendars(session: ReadSession, timers: Iterable[Any]) -> dict[int | None, WorkingCalendar]:
+    """The calendars that these timers were counted by; one that cannot be read is logged and left out."""
     ids = sorted({row.calendar_version_id for row in timers if row.calendar_version_id is not None})
     calendars: dict[int | None, WorkingCalendar] = {}
     if ids:
@@ -210,13 +212,19 @@ async def _pauses(session: ReadSession, timers: Iterable[Any]) -> dict[int, list
     return pauses
 
 
+# A clock that stands still has no deadline to show; one that had run out before it was stopped keeps its own.
 _NEAREST_DUE = text(
-    "SELECT appeal_id, min(due_at) AS due_at FROM sla_timer WHERE appeal_id = ANY (:ids) AND stopped_at IS NULL GROUP BY appeal_id"
+    """
+    SELECT t.appeal_id, min(t.due_at) AS due_at FROM sla_timer t
+    WHERE t.appeal_id = ANY (:ids) AND t.stopped_at IS NULL
+      AND NOT EXISTS (SELECT FROM sla_pause p WHERE p.appeal_id = t.appeal_id AND p.until IS NULL AND p.since < t.due_at)
+    GROUP BY t.appeal_id
+    """
 )
 
 
 async def running_due(session: ReadSession, appeal_ids: Sequence[int]) -> dict[int, datetime | None]:
-    """For each of these appeals the nearest deadline that runs, or None."""
+    """For each of these appeals the nearest deadline that runs, or None: also while its clock stands still."""
     found: dict[int, datetime | None] = dict.fromkeys(appeal_ids)
     if found:
         found |= {row.appeal_id: row.due_at for row in await session.execute(_NEAREST_DUE, {"ids": sorted(found)})}
@@ -229,6 +237,8 @@ _HOLDS_ALREADY = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 """First promises and calendars hold for every comment that can come, also for those written before the first start."""
 
 _HOUR = 3600
+FINAL_AFTER_INTERIM = Term(days=7, working=True, after_interim=True)
+"""What an interim answer promises where a region has not said otherwise: without it an appeal would be left without a clock."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,12 +252,19 @@ class DefaultPolicy:
 
 
 def default_policies() -> tuple[DefaultPolicy, ...]:
-    """The usual norm of regional centres: nine working hours to the first answer, four when urgent, two to be looked at."""
+    """The usual norm of regional centres: nine working hours to the first answer, four when urgent, two to be looked at.
+
+    An interim answer gives seven working days more.
+    """
     return (
         DefaultPolicy(
             code="default",
             name="Обычный: первый ответ за 9 рабочих часов",
-            promises={Promise.TRIAGE: Term(seconds=2 * _HOUR, working=True), Promise.FIRST_ANSWER: Term(seconds=9 * _HOUR, working=True)},
+            promises={
+                Promise.TRIAGE: Term(seconds=2 * _HOUR, working=True),
+                Promise.FIRST_ANSWER: Term(seconds=9 * _HOUR, working=True),
+                Promise.FINAL_ANSWER: FINAL_AFTER_INTERIM,
+            },
         ),
         DefaultPolicy(
             code="default-urgent",

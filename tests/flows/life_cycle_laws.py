@@ -40,13 +40,15 @@ class Laws:
         events = await self.connection.fetch("SELECT * FROM appeal_event ORDER BY id")
         comments = await self.connection.fetch("SELECT * FROM comment ORDER BY id")
         replies = await self.connection.fetch("SELECT * FROM reply ORDER BY id")
-        self._clocks(appeals, timers)
+        pauses = await self.connection.fetch("SELECT * FROM sla_pause ORDER BY id")
+        self._clocks(appeals, timers, events, {row["appeal_id"]: row for row in pauses if row["until"] is None})
         self._histories(appeals, events)
         self._fates(appeals, comments)
         self._answers(replies)
         await self._assignments(appeals)
 
-    def _clocks(self, appeals: Iterable[Any], timers: Iterable[Any]) -> None:
+    def _clocks(self, appeals: Iterable[Any], timers: Iterable[Any], events: Iterable[Any], standing: dict[int, Any]) -> None:
+        interim = {(row["appeal_id"], row["cycle"]) for row in events if row["act"] == Act.INTERIM_SENT}
         running: dict[int, list[Any]] = {}
         for timer in timers:
             if timer["stopped_at"] is None:
@@ -57,10 +59,14 @@ class Laws:
         for appeal in appeals:
             mine = running.get(appeal["id"], [])
             if appeal["status"] in WAITING:
-                assert [(one["promise"], one["cycle"]) for one in mine] == [("first_answer", appeal["cycle"])], dict(appeal)
+                promise = "final_answer" if (appeal["id"], appeal["cycle"]) in interim else "first_answer"
+                assert [(one["promise"], one["cycle"]) for one in mine] == [(promise, appeal["cycle"])], dict(appeal)
             else:
                 assert mine == [], f"a clock runs on an appeal that is {appeal['status']}"
-            assert appeal["due_at"] == min((one["due_at"] for one in mine), default=None), dict(appeal)
+                assert appeal["id"] not in standing, f"a pause goes on in an appeal that is {appeal['status']}"
+            pause = standing.get(appeal["id"])
+            going = [one["due_at"] for one in mine if pause is None or one["due_at"] <= pause["since"]]
+            assert appeal["due_at"] == min(going, default=None), dict(appeal)
 
     def _histories(self, appeals: Iterable[Any], events: Iterable[Any]) -> None:
         now = {row["id"]: tuple(row.values()) for row in events}
@@ -169,7 +175,7 @@ def _key(appeal: Any) -> tuple[Any, ...]:
 
 _CODES = {
     "comment", "agency", "territory", "rule", "topic", "from", "reason", "reply", "revision", "note", "code", "again", "timer", "promise",
-    "warning",
+    "warning", "due_before", "due_after", "sender", "approved_by",
 }  # fmt: skip
 
 _UNANSWERED_AFTER_AN_ANSWER = """
@@ -185,6 +191,7 @@ JOIN appeal_event e ON e.appeal_id = a.id AND e.cycle = a.cycle AND e.act IN ('o
 JOIN comment q ON q.id = CAST(e.data ->> 'comment' AS bigint)
 JOIN comment p ON p.post_id = q.post_id AND p.reply_to_external_id = q.external_id AND p.by_page AND p.fate = 'page_own'
 WHERE p.written_at >= t.started_at AND p.deleted_at IS NULL
+  AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = a.id AND r.kind = 'interim' AND r.text = p.text)
 """
 
 _UNHEARD = """

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.appeals import outcomes, service as appeals
+from app.appeals import clock as clocks, outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
 from app.flows import deadlines, inbound
 from app.kernel.clock import FixedClock
-from app.kernel.errors import ConflictError, InvalidError, NotFoundError
+from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from app.replies.rules import AnswerKind
 from app.reports.rules import Period
 from app.reports.verify import verify
-from app.sla.rules import Promise
+from app.sla.rules import PauseReason, Promise
 from app.triage.rules import Kind
 from connectors.contract import AccessLost, Attachment, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.fake import FakeWorld
@@ -55,8 +56,9 @@ DEEDS = (
     *["work all"] * 4, "work read", "work triage", "work send", "work look_up", "work deadlines",
     "wait 1", "wait 30", "wait 264", "decide comment", *["decide answer"] * 2,
     *["act answer"] * 5, "act take", "act note", "act route", "act set_topic", "act dismiss", "act close", "act reopen",
+    *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend",
 )  # fmt: skip
-REFUSALS = (ConflictError, InvalidError, NotFoundError)
+REFUSALS = (ConflictError, ForbiddenError, InvalidError, NotFoundError)
 FAULTS: tuple[tuple[str, BaseException, str], ...] = (
     ("poll", TryLater("rate", after=timedelta(seconds=1)), "before"),
     ("poll", ZeroDivisionError("bug"), "after"),
@@ -277,13 +279,31 @@ class Life(RuleBasedStateMachine):
             ),
             "reopen": lambda session: appeals.reopen(session, access, number=number, plan=self._plan, seen_version=None, now=now),
             "answer": lambda session: appeals.answer(session, access, number=number, words=words, text_limits={}, now=now),
+            "interim": lambda session: appeals.answer(
+                session, access, number=number, words=words, text_limits={}, kind=AnswerKind.INTERIM, now=now
+            ),
+            "pause": lambda session: clocks.pause(
+                session, access, number=number, reason=tuple(PauseReason)[who % 2], seen_version=None, now=now
+            ),
+            "resume": lambda session: clocks.resume(session, access, number=number, seen_version=None, now=now),
+            "extend": lambda session: clocks.extend(
+                session,
+                access,
+                number=number,
+                promise=tuple(Promise)[1 + who % 3],
+                amount=1 + who % 5,
+                unit=("days", "hours")[which % 2],
+                reason="Ждём асфальт.",
+                seen_version=None,
+                now=now,
+            ),
         }
         self._act(acts[act], access)
 
     def _plan(self, held: appeals.Held) -> Any:
         office = self.town.office
         matter = office.matter(topic_id=held.topic_id, agency_id=held.agency_id, territory_id=held.territory_id, platform=held.platform)
-        return office.book.plan(matter, self.town.clock.now(), promises=(Promise.FIRST_ANSWER,))
+        return office.book.plan(matter, self.town.clock.now())
 
     def decide(self, *, which: int, yes: bool, judges: bool) -> None:
         """The coordinator decides about a waiting comment, or about an answer in trouble."""

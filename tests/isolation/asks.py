@@ -60,7 +60,7 @@ class Ask:
 NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
 NOWHERE |= {"row": "9007199254740993"}
 # Parameters of an address that name nothing secret.
-HARMLESS = frozenset({"action", "of", "place", "size"})
+HARMLESS = frozenset({"action", "of", "place", "size", "code"})
 
 DIALOGS = {
     "route": ("route", Permission.APPEAL_ROUTE),
@@ -68,6 +68,8 @@ DIALOGS = {
     "dismiss": ("dismiss", Permission.APPEAL_WORK),
     "close": ("close", Permission.APPEAL_WORK),
     "reopen": ("reopen", Permission.APPEAL_WORK),
+    "pause": ("pause", Permission.APPEAL_WORK),
+    "extend": ("extend", Permission.APPEAL_EXTEND),
 }
 
 
@@ -103,6 +105,7 @@ def _reads(town: Town) -> Iterable[Ask]:
     yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=period)
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
+    yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
     yield Ask(method="GET", route="/live", query={"after": "0.0"})
 
 
@@ -126,6 +129,14 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield act("reopen")
     yield act("note", text="позвонила.")
     yield act("answer", text="починим.", comment=str(town.comments["answer"].id), key="k-answer")
+    yield act("pause", reason="other", text="ждём.")
+    yield act("resume")
+    yield act("extend", promise="first_answer", amount="2", unit="hours", text="ждём.")
+    setters = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})  # each of their own territories
+    yield Ask(method="POST", route="/administration/norms/apply", form={}, shared=setters)
+    norm = {"name": "Быстро", "act": "try", "first_answer_amount": "1", "first_answer_unit": "hours"}
+    yield Ask(method="POST", route="/administration/norms/save", form=norm)
+    yield Ask(method="POST", route="/administration/norms/end", form={"code": town.policy.code}, shared=frozenset({Role.ADMINISTRATOR}))
     yield Ask(
         method="POST", route="/api/v1/appeals/{number}/replies", path={"number": town.number("api_answer")},
         json={"text": "починим.", "comment_id": town.comments["api_answer"].id},

@@ -39,7 +39,10 @@ MOST_OF_ONE_KIND = 2
 """Of the same statement with other parameters, so many are run again."""
 WITH_EACH_KIND_OF_SCOPE = ("everything", "operator", "coordinator")
 """The whole region, an agency, a territory: the code lock is written otherwise for each."""
-OF_ADMINISTRATORS = re.compile(r"\b(feed|publishing_stop|audit_entry|otklik_appeal_of_number|otklik_appeal_numbers)\b")
+OF_ADMINISTRATORS = re.compile(
+    r"\b(feed|publishing_stop|audit_entry|otklik_appeal_of_number|otklik_appeal_numbers|sla_policy_version|otklik_clock_history"
+    r"|otklik_add_norm|otklik_end_norm)\b"
+)
 """What an administrator may know of every agency."""
 REFUSALS = frozenset({"42501", "23000"})
 """By a policy, or by a trigger of ours that runs before it: which of the two reaches nobody, since code looks first."""

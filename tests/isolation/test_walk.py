@@ -127,7 +127,8 @@ NAMES_SECRETS = {
 NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "as_of", "author", "author_name", "cursor", "decision", "from", "group_by", "key", "kind", "limit", "link", "mine",
     "overdue", "platform", "priority", "q", "reason", "reroute", "status", "take", "text", "to", "topic", "trouble", "tz", "version",
-    "written", "written_at", "before", "last_event_id",
+    "written", "written_at", "before", "last_event_id", "after_interim", "amount", "applied", "code", "interim", "name", "preset_code",
+    "promise", "seen", "unit",
 })  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from app.appeals.rules import Status
 from app.people import staff
 from app.people.rules import Grant, Role
 from app.replies.rules import ReplyState
+from app.sla.models import SlaExtension
 from app.sources.rules import Fate
 from app.triage.rules import Kind
 from tests import factories as make
@@ -31,7 +32,9 @@ SECRET = "Тайнослов"
 """In every text of the secret town: no answer to an outsider holds it."""
 
 # One appeal for each act that changes it, so that each finds the state it needs.
-USES = ("read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer")
+USES = ("read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer", "pause", "resume", "extend")
+AHEAD = frozenset({"pause", "resume", "extend"})
+"""Their deadline has not passed: what is late cannot be put off."""
 STATUS = {"close": Status.ANSWERED, "reopen": Status.CLOSED, "answer": Status.IN_WORK, "dismiss": Status.IN_WORK}
 TRIAGE_USES = ("read", "open", "dismiss")
 
@@ -113,11 +116,18 @@ async def _appeal(session: WriteSession, town: Town, use: str, now: datetime) ->
     comment = await make.make_comment(
         session, post=town.post, author=author, text=f"{SECRET}: не горят фонари.", written_at=now - timedelta(hours=3)
     )
+    due = now + timedelta(hours=1 if use in AHEAD else -1)
     appeal = await make.make_appeal(
         session, comment=comment, agency=town.ours, territory=town.home, topic=town.topic, status=STATUS.get(use, Status.NEW),
-        opened_at=now - timedelta(hours=3), due_at=now - timedelta(hours=1), written_at=comment.written_at,
+        opened_at=now - timedelta(hours=3), due_at=due, written_at=comment.written_at,
     )  # fmt: skip
-    await make.make_timer(session, appeal=appeal, policy=town.policy, due_at=now - timedelta(hours=1), warnings=[now - timedelta(hours=2)])
+    timer = await make.make_timer(session, appeal=appeal, policy=town.policy, due_at=due, warnings=[due - timedelta(hours=1)])
+    if use == "resume":
+        await make.make_pause(session, appeal=appeal, since=now - timedelta(hours=1))
+    if use == "extend":
+        person = await make.make_operator(session, scope=town.home, name="Координатор Заречья")
+        put_off = {"due_before": due - timedelta(hours=1), "due_after": due, "reason": f"{SECRET}: ждём."}
+        session.add(SlaExtension(appeal_id=appeal.id, timer_id=timer.id, operator_id=person.id, **put_off))
     await make.make_verdict(session, comment=comment, topic=town.topic, agency=town.ours)
     town.appeals[use], town.comments[use] = appeal, comment
 

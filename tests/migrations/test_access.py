@@ -64,7 +64,8 @@ GRANTS = {
     "routing_rule": ("S", "S"),
     "set_aside": ("", "I"),
     "sign_in_attempt": ("SID", ""),
-    "sla_pause": ("SIU", "S"),
+    "sla_extension": ("SI", "S"),
+    "sla_pause": ("SIU", "Su"),
     "sla_policy_version": ("S", "S"),
     "sla_timer": ("SIU", "SIU"),
     "sphere": ("S", "S"),
@@ -74,7 +75,9 @@ GRANTS = {
     "working_span": ("S", "SI"),
 }
 
-APPEND_ONLY = ("approved_report", "appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version")
+APPEND_ONLY = (
+    "approved_report", "appeal_event", "audit_entry", "calendar_version", "verdict", "sla_policy_version", "sla_extension",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -161,6 +164,9 @@ async def _one_row(owner: asyncpg.Connection, table: str) -> None:
         "audit_entry": "(act, subject) VALUES ('appeal.opened', 'appeal')",
         "calendar_version": "(territory_id, version, definition, valid_from) VALUES (1, 1, '{}', now())",
         "verdict": "(comment_id, classifier, version, kind, confidence) VALUES (1, 'keywords', '1', 'appeal', 1)",
+        "sla_extension": (
+            "(appeal_id, timer_id, due_before, due_after, reason, operator_id) VALUES (1, 1, now(), now() + interval '1 day', 'Ждём', 1)"
+        ),
         "sla_policy_version": "(code, version, name, promises, valid_from) VALUES ('default', 1, 'Обычный', '{}', now())",
     }
     await owner.execute("SET session_replication_role = replica")

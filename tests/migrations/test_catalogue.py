@@ -86,6 +86,19 @@ DOORS = {
     "otklik_route_appeal(of_appeal bigint, to_agency bigint, to_territory bigint, seen_version integer, at timestamp with time zone)": (
         "moves an appeal out of sight, only one that is in sight and waits; tells a version"
     ),
+    "otklik_norm_scope()": "reads roles of the asking operator alone; tells the territories whose norms they set",
+    "otklik_sets_norms(of_territory bigint)": "reads roles of the asking operator alone; tells yes or no",
+    (
+        "otklik_add_norm(of_code text, of_name text, of_topic bigint, of_agency bigint, of_territory bigint, of_platform text, "
+        "of_priority text, of_promises jsonb, at timestamp with time zone)"
+    ): "adds a version of a norm in a territory whose norms the asker sets; tells its id",
+    "otklik_end_norm(of_code text, at timestamp with time zone)": "ends a norm of such a territory; tells yes or no",
+    (
+        "otklik_add_calendar(of_territory bigint, of_agency bigint, of_version integer, of_definition jsonb, at timestamp with time zone)"
+    ): "adds a version of the hours of such a territory; tells its id",
+    "otklik_clock_history(since timestamp with time zone, until timestamp with time zone, most integer)": (
+        "tells when matters of such territories were asked, answered and stood still, never what anybody wrote"
+    ),
 }
 
 ADVICE = (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from app.reports.measures import FIRST_ANSWER
 from app.web.ui import labels
+from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
 from app.web.ui.publishing import PublishingPage
 from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
 from app.web.ui.stop_views import StopView
@@ -16,8 +18,6 @@ from app.web.ui.views import (
     AppealCard,
     Attachment,
     Choice,
-    DeadlineLine,
-    DeadlineView,
     Due,
     EarlierAppeal,
     Facet,
@@ -39,6 +39,7 @@ from app.web.ui.views import (
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Yekaterinburg")
+EVERYTHING = ("take", "route", "topic", "dismiss", "close", "reopen", "pause", "resume", "extend", "answer", "interim", "note")
 HOSTILE = "<script>alert(1)</script> \u202eлов\u202c \"' onmouseover=x </textarea></option> {{ 7 * 7 }} \x00"
 
 
@@ -208,8 +209,12 @@ def deadlines() -> tuple[DeadlineView, ...]:
         policy="Норматив области, версия 2",
         stopped_at=ago(1),
         outcome="met",
+        pauses=tuple(PauseView(since=ago(4), until=ago(3), reason=reason, actor=HOSTILE, seconds=3600) for reason in labels.PAUSE_REASON),
+        extensions=(ExtensionView(due_before=ago(1), due_after=due(9).due_at, reason=HOSTILE, actor=HOSTILE, at=ago(4)),),
+        shares=(ShareView(agency="", seconds=60), ShareView(agency=HOSTILE, seconds=7_200, working_seconds=3_600)),
     )
-    return (running, kept)
+    standing = replace(kept, stopped_at=None, outcome="", paused=True, pauses=(PauseView(since=ago(4), until=None, reason="unheard_of"),))
+    return (running, kept, standing)
 
 
 def card(*, corrected: bool = False, bare: bool = False) -> AppealCard:
@@ -257,7 +262,7 @@ def card(*, corrected: bool = False, bare: bool = False) -> AppealCard:
         assignee="" if bare else "Пётр Ильин",
         notes=() if bare else (NoteView(author="Анна Лунина", at=ago(2), text=HOSTILE),),
         earlier=() if bare else (EarlierAppeal(number="1234", topic="", opened_at=ago(9000), status="closed"),),
-        actions=frozenset() if bare else frozenset({"take", "route", "topic", "dismiss", "close", "reopen", "answer", "note"}),
+        actions=frozenset() if bare else frozenset(EVERYTHING),
     )
 
 
@@ -360,6 +365,8 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "dismiss": ("action.html", lambda: {"form": form("dismiss")}),
     "close": ("action.html", lambda: {"form": form("close")}),
     "reopen": ("action.html", lambda: {"form": form("reopen")}),
+    "pause": ("action.html", lambda: {"form": form("pause")}),
+    "extend": ("action.html", lambda: {"form": form("extend")}),
     "decide": ("action.html", lambda: {"form": form("triage")}),
     "triage": ("triage.html", lambda: {"page": triage()}),
     "triage, nothing": ("triage.html", lambda: {"page": triage(empty=True)}),

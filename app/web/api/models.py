@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from app.appeals.desk import NAME_LIMIT, TEXT_LIMIT
 from app.appeals.filters import format_number
 from app.appeals.rules import Status
-from app.replies.rules import ReplyState
+from app.replies.rules import AnswerKind, ReplyState
 from app.sources.rules import storable
 
 Number = Annotated[
@@ -114,6 +114,9 @@ class NewReplyBody(BaseModel):
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
     comment_id: int | None = Field(None, ge=1, le=2**63 - 1)
+    kind: AnswerKind = Field(
+        AnswerKind.FINAL, description="An interim answer leaves the appeal in work and starts the clock of the final one"
+    )
     version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="The appeal's version that the answer was written to: refused (409) when it has moved on"
     )
@@ -199,6 +202,7 @@ class ReplyOut(Told):
     id: int
     comment_id: int | None
     operator_name: str | None
+    kind: AnswerKind
     by_hand: bool
     text: str
     state: ReplyState

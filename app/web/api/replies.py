@@ -32,7 +32,7 @@ async def answer_appeal(
     clean_key = None if key is None else checked_key(key)
     known = None
     if clean_key is not None:
-        digest = request_hash("reply", asked, body.text, body.comment_id, body.version)
+        digest = request_hash("reply", asked, body.text, body.comment_id, body.version, body.kind.value)
         known = await claim_reply(session, access, key=clean_key, digest=digest)
     if known is not None:
         return ReplyAccepted(id=known, number=format_number(asked), state=await _state(session, known), repeated=True)
@@ -43,6 +43,7 @@ async def answer_appeal(
         words=body.text,
         text_limits={platform: plugin.text_limit for platform, plugin in parts.plugins.items()},
         comment_id=body.comment_id,
+        kind=body.kind,
         seen_version=body.version,
         now=now,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import outcomes, service
+from app.appeals import clock, outcomes, service
 from app.appeals.correction import correct_topic
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.appeals.queries import card
@@ -21,7 +21,8 @@ from app.appeals.rules import CloseReason, DismissReason
 from app.kernel.db import WriteSession
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
-from app.sla.rules import Promise
+from app.replies.rules import AnswerKind
+from app.sla.rules import PauseReason, Promise
 from app.web.deps import requires
 from app.web.ui.appeal import address, dialog, number_in_path, workplace
 from app.web.ui.card_view import card_view
@@ -126,7 +127,7 @@ async def reopen(visit: CurrentVisit, number: str, form: Form) -> Response:
         matter = visit.office.matter(
             topic_id=held.topic_id, agency_id=held.agency_id, territory_id=held.territory_id, platform=held.platform, priority=held.priority
         )
-        return visit.office.book.plan(matter, visit.now, promises=(Promise.FIRST_ANSWER,))
+        return visit.office.book.plan(matter, visit.now)
 
     async def work(session: WriteSession) -> int:
         await service.reopen(session, visit.access, number=asked, plan=plan, seen_version=form.version(), now=visit.now)
@@ -152,21 +153,80 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
     """Answer the citizen: the worker publishes it under their comment. The same `key` answers once."""
     asked, words = number_in_path(number), form.text("text")
     limits = {platform: plugin.text_limit for platform, plugin in visit.parts.plugins.items()}
+    kind = AnswerKind.INTERIM if form.text("interim") == "1" else AnswerKind.FINAL
 
     async def work(session: WriteSession) -> int:
         key, comment_id, version = form.text("key"), form.number("comment"), form.version()
         if key:
-            digest = request_hash("answer", asked, words, comment_id)
+            digest = request_hash("answer", asked, words, comment_id, kind.value)
             if await claim_reply(session, visit.access, key=checked_key(key), digest=digest) is not None:
                 return asked  # the same click once more
         reply_id = await service.answer(
-            session, visit.access, number=asked, words=words, text_limits=limits, comment_id=comment_id, seen_version=version, now=visit.now
+            session,
+            visit.access,
+            number=asked,
+            words=words,
+            text_limits=limits,
+            comment_id=comment_id,
+            kind=kind,
+            promises=visit.office.promises,
+            seen_version=version,
+            now=visit.now,
         )
         if key:
             await settle_reply(session, visit.access, key=checked_key(key), reply_id=reply_id)
         return asked
 
     return await _done(visit, work, refused=_draft_kept(visit, asked, "answer", words))
+
+
+@router.post("/appeals/{number}/pause", dependencies=_demands(Permission.APPEAL_WORK))
+async def pause(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """The clock stands still; what colleagues should know of it becomes a note."""
+    asked, words = number_in_path(number), form.text("text")
+
+    async def work(session: WriteSession) -> int:
+        reason = _chosen(PauseReason, form.text("reason"))
+        await clock.pause(session, visit.access, number=asked, reason=reason, seen_version=form.version(), now=visit.now)
+        if words.strip():
+            await service.note(session, visit.access, number=asked, words=words, now=visit.now)
+        return asked
+
+    return await _done(visit, work, refused=_dialog_again(visit, asked, "pause", form))
+
+
+@router.post("/appeals/{number}/resume", dependencies=_demands(Permission.APPEAL_WORK))
+async def resume(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """The clock goes on."""
+    asked = number_in_path(number)
+
+    async def work(session: WriteSession) -> int:
+        await clock.resume(session, visit.access, number=asked, seen_version=form.version(), now=visit.now)
+        return asked
+
+    return await _done(visit, work)
+
+
+@router.post("/appeals/{number}/extend", dependencies=_demands(Permission.APPEAL_EXTEND))
+async def extend(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """A deadline is put off, and why."""
+    asked = number_in_path(number)
+
+    async def work(session: WriteSession) -> int:
+        await clock.extend(
+            session,
+            visit.access,
+            number=asked,
+            promise=_chosen(Promise, form.text("promise")),
+            amount=form.number("amount") or 0,
+            unit=form.text("unit"),
+            reason=form.text("text"),
+            seen_version=form.version(),
+            now=visit.now,
+        )
+        return asked
+
+    return await _done(visit, work, refused=_dialog_again(visit, asked, "extend", form))
 
 
 @router.post("/replies/{reply_id}/resolve", dependencies=_demands(Permission.APPEAL_WORK))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from app.appeals.queries import card
 from app.appeals.rules import CloseReason, DismissReason
 from app.kernel.errors import ConflictError, NotFoundError
 from app.people.rules import Permission
+from app.sla.rules import PauseReason
 from app.web.deps import requires
 from app.web.ui.card_view import card_view
 from app.web.ui.choices import agency_choices, topic_choices
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Depends(requires(Permission.APPEAL_READ))])
 
 _SUBJECT = 200
+_DEMANDS = {"route": Permission.APPEAL_ROUTE, "extend": Permission.APPEAL_EXTEND}
 
 
 @router.get("/appeals/{number}")
@@ -84,10 +87,14 @@ async def dialog(
 
 def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str, str]) -> ActionForm:
     """What the dialog asks. NotFoundError for one that does not exist, ConflictError when the act cannot happen now."""
-    reasons = {"dismiss": ("dismiss_reason", DismissReason), "close": ("close_reason", CloseReason)}
-    if action not in {"route", "topic", "reopen", *reasons}:
+    reasons: dict[str, tuple[str, type[StrEnum]]] = {
+        "dismiss": ("dismiss_reason", DismissReason),
+        "close": ("close_reason", CloseReason),
+        "pause": ("pause_reason", PauseReason),
+    }
+    if action not in {"route", "topic", "reopen", "extend", *reasons}:
         raise NotFoundError("http.404", "There is nothing at this address.")
-    visit.access.require(Permission.APPEAL_ROUTE if action == "route" else Permission.APPEAL_WORK)
+    visit.access.require(_DEMANDS.get(action, Permission.APPEAL_WORK))
     if action not in view.actions:
         raise ConflictError("appeal.state", "This cannot be done with the appeal as it is now: reload it.")
     directory = visit.office.desk.directory
@@ -96,6 +103,12 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         table, values = reasons[action]
         choices = tuple(
             Choice(value=one.value, label=visit.words(table, one.value), chosen=chosen.get("reason") == one.value) for one in values
+        )
+    elif action == "extend":
+        running = [line for line in view.deadlines if line.stopped_at is None and visit.now < line.due.due_at]
+        asked = chosen.get("promise") or (running[0].promise if running else "")
+        choices = tuple(
+            Choice(value=one.promise, label=visit.words("promise", one.promise), chosen=one.promise == asked) for one in running
         )
     elif action == "topic":
         choices = topic_choices(directory, chosen.get("topic", ""), whole=visit.words("hint", "whole_group"))
@@ -108,6 +121,8 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         version=view.version,
         choices=choices,
         agencies=agency_choices(directory, chosen.get("agency", "")) if action == "route" else (),
+        amount=chosen.get("amount", ""),
+        unit=chosen.get("unit", "days"),
     )
 
 

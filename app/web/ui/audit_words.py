@@ -32,6 +32,13 @@ ACT = {
     "appeal.dismissed": N_("Dismissed an appeal"),
     "appeal.closed": N_("Closed an appeal"),
     "appeal.reopened": N_("Reopened an appeal"),
+    "appeal.paused": N_("Stopped the clock of an appeal"),
+    "appeal.resumed": N_("Let the clock of an appeal go on"),
+    "appeal.extended": N_("Put a deadline off"),
+    "norm.saved": N_("Set a norm"),
+    "norm.ended": N_("Ended a norm"),
+    "norm.applied": N_("Applied today's norms to waiting appeals"),
+    "calendar.saved": N_("Set working hours"),
     "reply.found": N_("Confirmed that an answer stands on the platform"),
     "triage.decided": N_("Decided about a comment in triage"),
     "publishing.stopped": N_("Stopped publishing"),
@@ -63,6 +70,9 @@ SUBJECT = {
     "publishing_stop": N_("Stop of publishing"),
     "credential": N_("Platform token"),
     "author": N_("Author"),
+    "norm": N_("Norm"),
+    "calendar": N_("Working hours"),
+    "territory": N_("Territory"),
     "audit": N_("Seal"),
 }
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from app.appeals.card_rows import Card, EventRow, TimerRow, VerdictRow
-from app.appeals.rules import Act, Status, possible
+from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
 from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
+from app.web.ui.clock_parts import clock_parts
+from app.web.ui.clock_views import DeadlineLine, DeadlineView
 from app.web.ui.queue_view import number_text
 from app.web.ui.reasons import policy_reasons, route_reasons, triage_reasons
 from app.web.ui.thread_view import answerable, post_view, thread_view
 from app.web.ui.views import (
     AppealCard,
-    DeadlineLine,
-    DeadlineView,
     Draft,
     Due,
     EarlierAppeal,
@@ -45,6 +45,8 @@ _ACTS = {
     "close": (Act.CLOSED, Permission.APPEAL_WORK),
     "reopen": (Act.REOPENED, Permission.APPEAL_WORK),
     "note": (Act.NOTED, Permission.APPEAL_NOTE),
+    "pause": (Act.PAUSED, Permission.APPEAL_WORK),
+    "extend": (Act.EXTENDED, Permission.APPEAL_EXTEND),
 }
 
 
@@ -79,7 +81,7 @@ async def card_view(
             EarlierAppeal(number=number_text(one.number), topic=one.topic_name or "", opened_at=one.opened_at, status=one.status.value)
             for one in found.earlier_appeals
         ),
-        actions=actions(visit.access, found),
+        actions=_actions(visit, found),
         reply_limit=DEFAULT_LIMIT if plugin is None else plugin.text_limit,
         outcome=appeal.close_reason or "",
         filters=filters,
@@ -97,12 +99,35 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
     return thread_view(found, visit.media, may_work=may_work, may_release=access.reaches(Permission.PUBLISHING_STOP, **place))
 
 
+def _actions(visit: Visit, found: Card) -> frozenset[str]:
+    """What may be done by state and role, and by the norms: an interim answer needs one that says when the final is due."""
+    names = actions(visit.access, found)
+    if "answer" in names and found.appeal.status in WAITING and visit.office.promises.final(found.appeal, visit.now):
+        names |= {"interim"}
+    if "extend" in names and not extendable(found, visit.now):
+        names -= {"extend"}
+    return names
+
+
+def extendable(found: Card, now: datetime) -> list[TimerRow]:
+    """The deadlines that can still be put off."""
+    if any(pause.until is None for pause in found.pauses):
+        return []
+    running = (timer for timer in found.timers if timer.cycle == found.appeal.cycle and timer.stopped_at is None)
+    return [timer for timer in running if timer.breached_at is None and now < timer.due_at]
+
+
 def actions(access: Access, found: Card) -> frozenset[str]:
     """What this person may do with it now, by the last word of the act's address."""
     if found.held_until is not None:
         return frozenset()
     can = possible(found.appeal.status)
     names = {name for name, (act, permission) in _ACTS.items() if act in can and access.may(permission)}
+    if "pause" in names:
+        if any(pause.until is None for pause in found.pauses):
+            names = names - {"pause"} | {"resume"}
+        elif not any(timer.stopped_at is None for timer in found.timers):
+            names.remove("pause")
     if access.may(Permission.APPEAL_WORK):
         mine = found.appeal.operator_id == access.operator_id
         if Act.TAKEN in can and (not mine or found.appeal.status is Status.NEW):
@@ -133,6 +158,7 @@ def _deadline(visit: Visit, found: Card, timer: TimerRow, calendar: WorkingCalen
         lines=_arithmetic(visit.language, timer, calendar) if working and calendar is not None else (),
         stopped_at=timer.stopped_at,
         outcome=timer.outcome or "",
+        **clock_parts(found, timer, calendar, now=visit.now),
     )
 
 
@@ -191,7 +217,7 @@ def _others(visit: Visit, verdict: VerdictRow) -> tuple[tuple[str, float], ...]:
 def _history(visit: Visit, event: EventRow) -> HistoryLine:
     directory, data = visit.office.desk.directory, event.data
     agency, topic = directory.agencies.get(_id(data, "agency")), directory.topics.get(_id(data, "topic"))
-    reasons = {Act.DISMISSED: "dismiss_reason", Act.CLOSED: "close_reason"}.get(event.act)
+    reasons = {Act.DISMISSED: "dismiss_reason", Act.CLOSED: "close_reason", Act.PAUSED: "pause_reason"}.get(event.act)
     return HistoryLine(
         kind=event.act.value,
         occurred_at=event.occurred_at,
@@ -201,6 +227,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "agency": agency.name if agency else "–",
             "topic": topic.name if topic else "–",
             "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
+            "promise": visit.words("promise", str(data.get("promise", ""))),
         },
         approver=event.approver_name or "",
     )

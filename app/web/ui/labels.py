@@ -155,6 +155,7 @@ EVENT = {
     "noted": N_("Note added"),
     "reply_queued": N_("Answer written"),
     "reply_sent": N_("Answer published"),
+    "interim_sent": N_("Interim answer published"),
     "reply_failed": N_("Answer could not be published"),
     "reply_uncertain": N_("Unclear whether the answer was published"),
     "reply_held": N_("Answer held back: too many at once"),
@@ -167,6 +168,44 @@ EVENT = {
     "comment_deleted": N_("A comment was deleted on the platform"),
     "sla_warned": N_("Warning: the deadline is near"),
     "sla_breached": N_("The deadline has passed"),
+    "paused": N_("The clock was stopped for a while: %(reason)s"),
+    "resumed": N_("The clock goes on"),
+    "extended": N_("Deadline put off: %(promise)s"),
+    "policy_applied": N_("Counted by a new norm: %(promise)s"),
+}
+
+PAUSE_REASON = {
+    "waiting_for_author": N_("Waiting for the citizen to write more"),
+    "platform_down": N_("The platform does not work"),
+    "other": N_("Another reason"),
+}
+
+PRIORITY = {
+    "ordinary": N_("Ordinary"),
+    "urgent": N_("Urgent"),
+}
+
+NORM_UNIT = {
+    "working_hours": N_("working hours"),
+    "hours": N_("hours round the clock"),
+    "working_days": N_("working days"),
+    "days": N_("calendar days"),
+    "working_minutes": N_("working minutes"),
+    "minutes": N_("minutes round the clock"),
+}
+
+STANDING = {
+    "met": N_("in time"),
+    "late": N_("late"),
+    "unanswered": N_("without an answer"),
+    "waiting": N_("waiting, in time"),
+    "overdue": N_("waiting, overdue"),
+    "not_promised": N_("not promised"),
+}
+
+UNIT = {
+    "hours": N_("hours"),
+    "days": N_("days"),
 }
 
 REASON = {
@@ -241,6 +280,7 @@ HINT = {
 
 # Of the administration; `sections.py` says where they stand and who may open them.
 SECTION = {
+    "norms": N_("Norms"),
     "people": N_("People"),
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
@@ -261,6 +301,11 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "any": ANY,
     "dismiss_reason": DISMISS_REASON,
     "close_reason": CLOSE_REASON,
+    "pause_reason": PAUSE_REASON,
+    "unit": UNIT,
+    "priority": PRIORITY,
+    "norm_unit": NORM_UNIT,
+    "standing": STANDING,
     "kind": KIND,
     "attachment": ATTACHMENT,
     "day_kind": DAY_KIND,

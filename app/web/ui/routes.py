@@ -21,6 +21,7 @@ from app.web.ui import (
     live,
     media,
     new_appeal,
+    norms,
     people,
     preferences,
     publishing,
@@ -56,6 +57,7 @@ _ROUTERS = (
     audit.router,
     subjects.router,
     people.router,
+    norms.router,
 )
 
 

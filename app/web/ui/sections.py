@@ -20,4 +20,5 @@ SECTIONS = (
     Section(name="people", path="/administration/people", permission=Permission.CONFIGURE),
     Section(name="audit", path="/administration/audit", permission=Permission.AUDIT_READ),
     Section(name="subjects", path="/administration/subjects", permission=Permission.SUBJECT_WORK),
+    Section(name="norms", path="/administration/norms", permission=Permission.NORM_EDIT),
 )

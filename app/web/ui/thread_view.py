@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, ReplyState, same_words
+from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, AnswerKind, ReplyState, same_words
 from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def _reply(reply: ReplyRow, *, may_work: bool, may_release: bool) -> ReplyView:
         operator=reply.operator_name or "",
         at=reply.published_at or reply.created_at,
         to_comment=str(reply.comment_id or ""),
+        interim=reply.kind is AnswerKind.INTERIM,
         url=web_address(reply.link),
         problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",

@@ -10,7 +10,7 @@ from app.web.ui.views import Attachment, Choice, Due, Reason
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionForm:
-    """A small dialog. `action` is "route", "topic", "dismiss", "close", "reopen", or "triage" for a waiting comment."""
+    """A small dialog. `action` is "route", "topic", "dismiss", "close", "reopen", "pause", "extend", or "triage" for a waiting comment."""
 
     action: str
     post_to: str
@@ -21,6 +21,8 @@ class ActionForm:
     agencies: tuple[Choice, ...] = ()
     error: str = ""
     text: str = ""
+    amount: str = ""
+    unit: str = "days"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

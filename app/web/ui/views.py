@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from app.web.ui.clock_views import DeadlineView
 from app.web.ui.sections import Section
 from app.web.ui.stop_views import StopView
 
@@ -206,6 +207,7 @@ class ReplyView:
     operator: str
     at: datetime
     to_comment: str
+    interim: bool = False
     url: str = ""
     problem: str = ""
     problem_detail: str = ""
@@ -253,39 +255,6 @@ class Reason:
 
     code: str
     params: Mapping[str, str | int | float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadlineLine:
-    """One local day of a working term: which hours of it counted, or why none did.
-
-    `kind` is a DayKind's value, `note` one of the calendar's notes, `name` a holiday's name in the reader's language.
-    """
-
-    day: date
-    seconds: float
-    spans: tuple[tuple[datetime, datetime], ...] = ()
-    kind: str = ""
-    note: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadlineView:
-    """One promise with its arithmetic, shown in the territory's `zone`. No lines: every hour counts."""
-
-    promise: str
-    due: Due
-    started_at: datetime
-    term_seconds: float
-    working: bool
-    zone: ZoneInfo
-    policy: str
-    term_days: int = 0
-    policy_reasons: tuple[Reason, ...] = ()
-    lines: tuple[DeadlineLine, ...] = ()
-    stopped_at: datetime | None = None
-    outcome: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -383,9 +352,14 @@ class AppealCard:
     error: str = ""
 
     @property
+    def paused(self) -> bool:
+        """Whether the clock stands still."""
+        return any(line.paused for line in self.deadlines)
+
+    @property
     def due(self) -> Due | None:
         """The nearest deadline that still runs."""
-        running = [line.due for line in self.deadlines if line.stopped_at is None]
+        running = [line.due for line in self.deadlines if line.stopped_at is None and not line.paused]
         return min(running, key=lambda due: due.due_at, default=None)
 
     @property

@@ -279,6 +279,9 @@ REFUSED: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("dismiss", {"reason": "boredom"}, 422, "Выберите причину из списка."),
     ("close", {"reason": "solved"}, 422, "Сначала ответьте жителю"),
     ("reopen", {}, 409, "состояние обращения изменилось"),
+    ("pause", {"reason": "lunch"}, 422, "Выберите причину из списка."),
+    ("resume", {}, 409, "Отсчёт уже идёт."),
+    ("answer", {"text": "Передали.", "interim": "1"}, 422, "Ни один норматив не говорит"),
 )
 
 
@@ -302,7 +305,7 @@ async def test_a_same_agency_is_no_other(operator: Browser, town: Town) -> None:
 
 # --- who may -----------------------------------------------------------------------------------------------------
 
-ACTS = ("take", "route", "topic", "dismiss", "note", "answer", "close", "reopen")
+ACTS = ("take", "route", "topic", "dismiss", "note", "answer", "pause", "resume", "extend", "close", "reopen")
 
 
 @pytest.mark.parametrize("who", ["operator", "coordinator", "supervisor", "administrator"])
@@ -310,11 +313,11 @@ async def test_buttons_and_routes_agree_about_roles(enter: Enter, town: Town, ow
     browser = await enter(who)
     shown = (await browser.get(f"/appeals/{town.number}")).text
     offered = {act for act in ACTS if re.search(rf'(action|href)="/appeals/{town.number}/{act}"', shown)}
-    working = {"take", "route", "topic", "dismiss", "note", "answer", "close"}
-    assert offered == {"operator": working, "coordinator": working, "supervisor": {"note"}, "administrator": set()}[who]
+    working = {"take", "route", "topic", "dismiss", "note", "answer", "pause", "close"}
+    assert offered == {"operator": working, "coordinator": working | {"extend"}, "supervisor": {"note"}, "administrator": set()}[who]
     before = await appeal(owner_db, town.number)
     for act in ACTS:
-        allowed = who in {"operator", "coordinator"} or (who == "supervisor" and act == "note")
+        allowed = who == "coordinator" or (who == "operator" and act != "extend") or (who == "supervisor" and act == "note")
         for part in (False, True):
             response = await browser.post(f"/appeals/{town.number}/{act}", part=part)  # nothing filled in
             assert (response.status_code == 403) is not allowed, (act, response.status_code)
@@ -343,12 +346,11 @@ async def test_a_foreign_appeal_is_not_there(enter: Enter, town: Town, owner_db:
         "reason": "solved",
         "key": "k" * 20,
     }
+    reasons = {"dismiss": "spam", "pause": "other"}
     for act in ACTS:
         for part in (False, True):
-            response = await browser.post(
-                f"/appeals/{number}/{act}", part=part, **(fields | ({"reason": "spam"} if act == "dismiss" else {}))
-            )
-            assert response.status_code == 404, act
+            response = await browser.post(f"/appeals/{number}/{act}", part=part, **(fields | {"reason": reasons.get(act, "solved")}))
+            assert response.status_code == (403 if act == "extend" else 404), act  # operators extend nothing, wherever it is
     assert await appeal(owner_db, number) == before
     if who == "other":
         refused = await browser.post(f"/replies/{reply.id}/resolve", decision="withdraw", version=1)
