@@ -163,11 +163,14 @@ def _deadline(visit: Visit, found: Card, timer: TimerRow, calendar: WorkingCalen
 
 
 def _arithmetic(language: str, timer: TimerRow, calendar: WorkingCalendar) -> tuple[DeadlineLine, ...]:
-    """Which hours of which day counted; nothing for terms too long to tell."""
+    """Which hours of which day counted; nothing for terms too long to tell.
+
+    Between whole minutes, as the moments are shown: else the reader's own sum would be a minute short.
+    """
     if not timedelta(0) <= timer.due_at - timer.started_at <= EXPLAINED_UP_TO:
         return ()
     try:
-        rows = explain_between(calendar, timer.started_at, timer.due_at).rows
+        rows = explain_between(calendar, *(moment.replace(second=0, microsecond=0) for moment in (timer.started_at, timer.due_at))).rows
     except CalendarError as error:  # a moment that the calendar does not reach
         logger.error("calendar_unusable", calendar_version=timer.calendar_version_id, error=str(error))
         return ()

@@ -119,6 +119,23 @@ async def test_hidden_characters_are_shown_by_name(operator: Browser, town: Town
     assert re.search(r'<span class="invisible-char" title="U\+200B [^"]+">ZWSP</span>', shown)
 
 
+async def test_the_arithmetic_of_a_deadline_adds_up_for_whoever_reads_it(operator: Browser, town: Town, owner_db: Database) -> None:
+    """A citizen writes at some second of a minute; what is shown is whole minutes, and their sum is the reader's sum."""
+    told = """
+      UPDATE sla_timer SET started_at = '2026-11-24 11:17:42+03', due_at = '2026-11-25 12:17:42+03',
+        term = jsonb_set(term, '{working}', 'true') WHERE appeal_id = :appeal
+    """
+    async with owner_db.write() as session:
+        await session.execute(text(told), {"appeal": town.appeal.id})
+    card = (await operator.get(f"/appeals/{town.number}")).text
+    days = re.findall(r'<tr class="counted">.*?<td>(.*?)</td>\s*<td class="num">(.*?)</td>', card, flags=re.DOTALL)
+    assert len(days) == 2
+    for spans, length in days:
+        ends = [int(hour) * 60 + int(minute) for hour, minute in re.findall(r"(\d\d):(\d\d)", spans)]
+        hours, minutes = map(int, re.findall(r"\d+", length))
+        assert sum(ends[1::2]) - sum(ends[::2]) == hours * 60 + minutes, (spans, length)
+
+
 @pytest.mark.usefixtures("town")
 async def test_a_page_says_whether_it_was_read(enter: Enter, owner_db: Database) -> None:
     """Nobody is told that reading works before anything was read, or after it stopped."""
