@@ -84,9 +84,10 @@ class _Step:
     answer: int | None = None
 
 
-async def known_rows(session: ReadSession, system: str) -> dict[str, dict[str, str]]:
-    """By their ids there, the rows of this system that came in before."""
-    rows = await session.execute(text("SELECT external_id, cells FROM appeal_origin WHERE system = :system"), {"system": system})
+async def known_rows(session: ReadSession, system: str, external_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of these ids in another system, the rows that came in before."""
+    statement = text("SELECT external_id, cells FROM appeal_origin WHERE system = :system AND external_id = ANY (:ids)")
+    rows = await session.execute(statement, {"system": system, "ids": list(external_ids)})
     return {row.external_id: row.cells for row in rows}
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SYSTEM = "incident"
 BATCH = 500
+LONGEST_ID = 200
 _TOPIC = (Column.TOPIC_GROUP, Column.TOPIC)
 _TERRITORY = (Column.REGION, Column.MUNICIPALITY, Column.SETTLEMENT)
 
@@ -90,7 +91,9 @@ async def import_incidents(
     """
     result = IncidentImport(written=not dry_run)
     faults = Faults()
-    unique(lines, Column.ID, faults)
+    for line in unique(lines, Column.ID, faults).values():
+        if len(line[Column.ID]) > LONGEST_ID:
+            faults.add(line, f"«{Column.ID}» has {len(line[Column.ID])} characters, at most {LONGEST_ID} are an ID. Mend it.")
     zone = _zone(timezone)
     read = [read_row(line, mapping, zone, faults) for line in lines]
     rows = [row for row in read if row is not None]
@@ -131,7 +134,7 @@ async def _bring(session: WriteSession, rows: Sequence[Row], mapping: Mapping, r
     directory = await load_directory(session)
     places = Places.of(directory, mapping)
     measuring = Measuring(directory, await load_book(session, now=now))
-    known = await known_rows(session, SYSTEM)
+    known = await known_rows(session, SYSTEM, [row.line[Column.ID] for row in rows])
     names = await PageNames.load(session)
     faults = Faults()
     fresh = []

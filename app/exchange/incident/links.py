@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_VK = re.compile(r"(?:m\.)?vk\.(?:com|ru)/(?:[\w.]*\?w=)?wall(-?\d+)_(\d+)", re.ASCII)
-_VK_REPLY = re.compile(r"[?&]reply=(\d+)", re.ASCII)
-_VK_THREAD = re.compile(r"[?&]thread=(\d+)", re.ASCII)
-_OK = re.compile(r"(?:m\.)?ok\.ru/group/(\d+)/topic/(\d+)(?:#(\w+))?", re.ASCII)
-_TELEGRAM = re.compile(r"t\.me/(?:s/)?([A-Za-z]\w{3,31})/(\d+)(?:\?comment=(\d+))?", re.ASCII)
+_VK = re.compile(r"(?:m\.)?vk\.(?:com|ru)/(?:[\w.]*\?w=)?wall(-?\d{1,20})_(\d{1,20})", re.ASCII)
+_VK_REPLY = re.compile(r"[?&]reply=(\d{1,20})", re.ASCII)
+_VK_THREAD = re.compile(r"[?&]thread=(\d{1,20})", re.ASCII)
+_OK = re.compile(r"(?:m\.)?ok\.ru/group/(\d{1,20})/topic/(\d{1,20})(?:#(\w{1,64})\b)?", re.ASCII)
+_TELEGRAM = re.compile(r"t\.me/(?:s/)?([A-Za-z]\w{3,31})/(\d{1,20})(?:\?comment=(\d{1,20}))?", re.ASCII)
 _HOSTS = {
     "vk.com": "vk", "m.vk.com": "vk", "vk.ru": "vk", "ok.ru": "ok", "m.ok.ru": "ok", "t.me": "telegram", "max.ru": "max",
 }  # fmt: skip
-_VK_PERSON = re.compile(r"(?:m\.)?vk\.(?:com|ru)/(id|club|public)(\d+)", re.ASCII)
-_OK_PERSON = re.compile(r"(?:m\.)?ok\.ru/profile/(\d+)", re.ASCII)
+_VK_PERSON = re.compile(r"(?:m\.)?vk\.(?:com|ru)/(id|club|public)(\d{1,20})", re.ASCII)
+_OK_PERSON = re.compile(r"(?:m\.)?ok\.ru/profile/(\d{1,20})", re.ASCII)
 BY_HAND = "by_hand"
 """The platform of an incident whose links name none."""
 

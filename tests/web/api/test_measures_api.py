@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import httpx
 
 
-
 PERIOD = {"from": "2026-11-17", "to": "2026-11-17"}
 
 

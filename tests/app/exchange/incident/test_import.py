@@ -205,6 +205,7 @@ async def test_the_whole_file_is_checked_first(owner_db: Database, clock: FixedC
         (10, "«Причина закрытия» means that it was no appeal (spam), but it was answered"),
     ]
     assert await all_of(owner_db, "SELECT 1 FROM appeal") == []
+    assert "at most 200 are an ID" in (await faults(owner_db, clock, row(ID="1" * 5000)))[0][1]
     wrong_code = await faults(owner_db, clock, row(AGENCY="Водоканал"), mapping="agency,Водоканал,none-such\n")
     assert "there is no such code" in wrong_code[0][1]
     wrong_new = await faults(owner_db, clock, row(TOPIC="Лужи"), mapping="topic,Дороги > Лужи,new:puddles\n")

@@ -41,6 +41,7 @@ def test_the_page_tells_the_platform_when_the_post_does_not() -> None:
         ("https://vk.com/club77", ("vk", "-77")),
         ("https://ok.ru/profile/5512", ("ok", "5512")),
         ("https://vk.com/ivan", None),
+        (f"https://vk.com/id{'9' * 5000}", None),
         ("https://t.me/ivan_test", None),
         ("https://evil.example/?vk.com/id9001", None),
     ],
