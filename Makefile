@@ -36,6 +36,7 @@ check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, template
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet app/web/ui/templates connectors/sandbox/wall/templates
 	$(BIN)/codespell
+	$(BIN)/python tools/check_dependencies.py
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios to a floor taken in the same run
 	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

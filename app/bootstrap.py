@@ -61,7 +61,10 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"OTKLIK_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        wrong = "; ".join(
+            f"OTKLIK_{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"].removeprefix("Value error, ")
+            for one in error.errors()
+        )
         raise SetupError("setup.settings", f"Settings are wrong. {wrong}") from error
 
 
@@ -311,6 +314,7 @@ async def build_web(settings: Settings) -> WebParts:
         media_folder=settings.data_dir / "media",
         media_cache_mb=settings.media_cache_mb,
         migration=newest_migration(),
+        metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
     )
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.media.rules import parse_media_hosts
 from app.replies.rules import parse_limits
+
+SECRETS = ("database_url", "web_database_url", "worker_database_url", "secret_key", "metrics_token")
+"""Each may stand in a file instead: OTKLIK_…_FILE."""
 
 
 class Settings(BaseSettings):
@@ -35,6 +38,14 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="The key that encrypts platform tokens; else a file in the data directory holds one"
     )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Whoever asks for /metrics sends it as a bearer token; without one only this machine may ask"
+    )
+    database_url_file: Path | None = Field(default=None, description="A file that holds OTKLIK_DATABASE_URL")
+    web_database_url_file: Path | None = Field(default=None, description="A file that holds OTKLIK_WEB_DATABASE_URL")
+    worker_database_url_file: Path | None = Field(default=None, description="A file that holds OTKLIK_WORKER_DATABASE_URL")
+    secret_key_file: Path | None = Field(default=None, description="A file that holds OTKLIK_SECRET_KEY")
+    metrics_token_file: Path | None = Field(default=None, description="A file that holds OTKLIK_METRICS_TOKEN")
     connectors: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         default=None, description="The connectors to load, by comma; all installed ones when empty"
     )
@@ -79,6 +90,30 @@ class Settings(BaseSettings):
     job_heartbeat_seconds: float = Field(default=6.0, gt=0, description="A dead worker's job is taken over after this long")
     web_pool: int = Field(default=8, ge=1, description="Database connections of the web process (up to twice as many in a rush)")
     worker_pool: int = Field(default=6, ge=1, description="Database connections of the worker (up to twice as many in a rush)")
+
+    @field_validator(*(f"{name}_file" for name in SECRETS), mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _read_files(self) -> Settings:
+        """A secret in a file never stands in the environment, which crash reports and process lists show."""
+        for name in SECRETS:
+            path: Path | None = getattr(self, f"{name}_file")
+            if path is None:
+                continue
+            setting = f"OTKLIK_{name.upper()}"
+            if getattr(self, name) is not None:
+                raise ValueError(f"{setting} and {setting}_FILE are both set: keep one of them")
+            try:
+                told = path.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"{setting}_FILE: {path} cannot be read ({getattr(error, 'strerror', None) or 'not text'})") from error
+            if not told:
+                raise ValueError(f"{setting}_FILE: {path} is empty")
+            setattr(self, name, SecretStr(told))
+        return self
 
     @field_validator("connectors", mode="before")
     @classmethod

@@ -105,6 +105,7 @@ async def _start(settings: Settings, tree: Tree, *, sample_wanted: bool) -> tupl
     environment = {f"OTKLIK_{name.upper()}": url for name, url in plan.platform_urls().items()}
     environment["OTKLIK_MEDIA_HOSTS"] = plan.media_hosts()
     environment["OTKLIK_DATABASE_URL"] = bootstrap.plain(ground.url)
+    environment["OTKLIK_DATABASE_URL_FILE"] = ""  # that is where it came from, if it was set
     with _step("The worker and the web process are ready"):
         await tree.add(plan.child("worker", **environment))
         await tree.add(plan.child("web", **environment))

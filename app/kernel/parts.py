@@ -37,6 +37,8 @@ class WebParts:
     media_cache_mb: int = 256
     migration: str
     """The newest migration of this program: /health/ready compares it with the database's."""
+    metrics_token: str | None = None
+    """Whoever asks for /metrics has it; None: only whoever asks from this machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,8 +20,8 @@ from app.web.deps import TokenCache, Web
 from app.web.errors import add_error_handlers
 from app.web.middleware import Edge
 
-# Everything else demands a permission or, for a few, somebody who is signed in. /metrics tells nothing of citizens: it
-# is public, so that a collector needs no token; who does not want that closes it at the proxy.
+# Everything else demands a permission or, for a few, somebody who is signed in. /metrics has a guard of its own: a token of
+# the settings, or whoever asks from this machine.
 PUBLIC = frozenset(
     {
         "/api/v1/openapi.json",

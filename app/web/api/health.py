@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import ipaddress
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
 
 from app.kernel import metrics
+from app.kernel.errors import NotFoundError
 from app.web.deps import Parts
 
 router = APIRouter(tags=["health"])
@@ -56,7 +59,29 @@ async def ready(parts: Parts, response: Response) -> Ready:
     return Ready(status="ok" if reason is None else "unavailable", reason=reason, live=parts.live.connected)
 
 
-@router.get("/metrics", summary="Series in Prometheus' text format", response_class=Response)
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+async def collector(request: Request, parts: Parts) -> None:
+    """Whoever may collect: with the token of the settings, or, when there is none, from this machine itself."""
+    token = parts.metrics_token
+    if token is not None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        allowed = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "surrogatepass"), token.encode())
+    else:
+        allowed = _is_here(request) and not any(name in request.headers for name in _FORWARDED)
+    if not allowed:
+        raise NotFoundError("http.404", "There is nothing at this address.")
+
+
+def _is_here(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+@router.get("/metrics", summary="Series in Prometheus' text format", response_class=Response, dependencies=[Depends(collector)])
 async def series() -> Response:
     """Times and counts of this process. Routes, not addresses, are labels."""
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
