@@ -68,6 +68,7 @@ NOT_PERSONAL = {
     "report_state": "how far the figures are",
     "working_span": "working hours",
     "routing_rule": "who answers what",
+    "sla_extension": "why a deadline was put off, by number",
     "sla_pause": "why a clock stood, by number",
     "sla_policy_version": "promises",
     "sla_timer": "deadlines of appeals, by number",
