@@ -6,7 +6,7 @@ is: from then on it lives here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -189,13 +189,15 @@ async def _bring_batch(
     for number, (one, spot) in enumerate(zip(batch, located, strict=True)):
         line = one.row.line
         if number in here:
-            joined.append((here[number], SYSTEM, line[Column.ID], _kept(line)))
+            joined.append((here[number], SYSTEM, line[Column.ID], {} if spot.erased else _kept(line)))
             result.remark(one.row, "is an appeal here already: its row is kept with it.")
             continue
         key = spot.key if one.row.step is not Step.CLOSED else None
         migrated.append(_migrated(one, spot, measuring, has_key=key is None or key not in keys))
         keys.add(key)
         _remark_step(one.row, result)
+        if spot.erased:
+            result.remark(one.row, "came in without words and links: its author asked to be erased.")
     await attach(session, joined)
     await bring_in(session, migrated, now=now)
     result.joined += len(joined)
@@ -217,6 +219,8 @@ class _Spot:
     comment: str | None
     root: str | None
     author_id: int | None
+    erased: bool
+    """Its author asked to be erased after they wrote it: it comes in without words."""
 
     @property
     def key(self) -> tuple[int, int, str, int] | None:
@@ -232,7 +236,15 @@ async def _located(session: WriteSession, batch: Sequence[_Placed], names: PageN
     wanted = {(page, place.post) for page, place in zip(pages, places, strict=True) if page is not None and place.post is not None}
     posts = {(row.page_id, row.external_id): row.id for row in await _POSTS.run(session, sorted(wanted))}
     people = [read_author(one.row.line[Column.AUTHOR_LINK]) for one in batch]
-    named = {person: one.row.line[Column.AUTHOR_LINK] for person, one in zip(people, batch, strict=True) if person is not None}
+    asked = [(number, *person) for number, person in enumerate(people) if person is not None]
+    erased = {
+        row.row: row.id for row in await _ERASED.run(session, asked) if batch[row.row].row.moments[Column.CREATED_AT] <= row.erased_at
+    }
+    named = {
+        person: one.row.line[Column.AUTHOR_LINK]
+        for number, (person, one) in enumerate(zip(people, batch, strict=True))
+        if person is not None and number not in erased
+    }
     authors = {
         (row.platform, row.external_id): row.id
         for row in await _AUTHORS.run(session, [(*person, _nameless(link), link) for person, link in sorted(named.items())])
@@ -240,9 +252,9 @@ async def _located(session: WriteSession, batch: Sequence[_Placed], names: PageN
     return [
         _Spot(
             page_id=page, post_id=None if page is None or place.post is None else posts.get((page, place.post)), comment=place.comment,
-            root=place.root, author_id=None if person is None else authors[person],
+            root=place.root, author_id=erased.get(number) or (None if person is None else authors[person]), erased=number in erased,
         )
-        for page, place, person in zip(pages, places, people, strict=True)
+        for number, (page, place, person) in enumerate(zip(pages, places, people, strict=True))
     ]  # fmt: skip
 
 
@@ -250,7 +262,7 @@ def _migrated(one: _Placed, spot: _Spot, measuring: Measuring, *, has_key: bool)
     row, line = one.row, one.row.line
     created, link = row.moments[Column.CREATED_AT], line[Column.AUTHOR_LINK]
     matter = measuring.matter(agency_id=one.agency_id, territory_id=one.territory_id, topic_id=one.topic_id, platform=_platform(row))
-    return Migrated(
+    told = Migrated(
         system=SYSTEM,
         external_id=line[Column.ID],
         cells=_kept(line),
@@ -270,6 +282,13 @@ def _migrated(one: _Placed, spot: _Spot, measuring: Measuring, *, has_key: bool)
         answers=_answers(row, one.agency_id),
         end=None if row.reason is None else PastEnd(reason=row.reason, at=row.moments[Column.FINISHED_AT]),
         timers=tuple(measuring.book.plan(matter, created)),
+    )
+    return (
+        told
+        if not spot.erased
+        else replace(
+            told, cells={}, text="", author_name=None, link=None, answers=tuple(replace(answer, text="") for answer in told.answers)
+        )
     )
 
 
@@ -319,6 +338,14 @@ def _nameless(link: str) -> str:
 _POSTS = Bulk(
     "SELECT p.id, p.page_id, p.external_id FROM {rows} JOIN post p USING (page_id, external_id)",
     page_id="bigint", external_id="text",
+)  # fmt: skip
+_ERASED = Bulk(
+    """
+    SELECT DISTINCT ON (r.row) r.row, a.id, a.erased_at FROM {rows}
+    JOIN author a ON a.mark = otklik_author_mark(r.platform, r.external_id) AND a.platform = r.platform
+    ORDER BY r.row, a.erased_at DESC
+    """,
+    row="integer", platform="text", external_id="text",
 )  # fmt: skip
 _AUTHORS = Bulk(
     """

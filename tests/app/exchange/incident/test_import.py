@@ -311,6 +311,42 @@ async def test_a_matter_that_is_an_appeal_here_is_not_opened_twice(owner_db: Dat
     assert found[0].id == appeal.id
 
 
+async def test_an_erased_person_does_not_come_back_by_a_file(owner_db: Database, clock: FixedClock) -> None:
+    await region(owner_db, clock)
+    async with owner_db.write() as session:
+        gone = await make.make_author(session, external_id="9001")
+        await session.execute(
+            text(
+                "UPDATE author SET mark = otklik_author_mark(platform, external_id), external_id = 'erased:1', name = '', link = NULL, "
+                "erased_at = '2025-12-20' WHERE id = :id"
+            ),
+            {"id": gone.id},
+        )
+    later = row(ID="2", CREATED_AT="2026-01-12 09:00:00", STEP="Назначен", ASSIGNED_AT="-") | dict.fromkeys(
+        (
+            Column.ANSWERED_AT,
+            Column.OWN_ANSWERED_AT,
+            Column.SUBMITTED_AT,
+            Column.FINISHED_AT,
+            Column.RATING_AT,
+            Column.ANSWER,
+            Column.OWN_ANSWER_1,
+        ),
+        "",
+    )
+    result = await bring(owner_db, clock, row(), later)
+    assert result.remarks == [(2, "Incident 1001 came in without words and links: its author asked to be erased.")]
+    before, after = await all_of(
+        owner_db,
+        "SELECT a.author_id, w.text, w.link, o.cells, (SELECT count(*) FROM reply r WHERE r.appeal_id = a.id AND r.text <> '') AS answers "
+        "FROM appeal a JOIN appeal_text w ON w.appeal_id = a.id JOIN appeal_origin o ON o.appeal_id = a.id ORDER BY a.id",
+    )
+    assert (before.author_id, before.text, before.link, before.cells, before.answers) == (gone.id, "", None, {}, 0)
+    assert after.author_id != gone.id
+    assert after.text
+    assert (await bring(owner_db, clock, row())).remarks == []
+
+
 async def test_a_row_is_seen_with_its_appeal_only(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     await region(owner_db, clock)
     await bring(owner_db, clock, row(), row(ID="2", AGENCY="Водоканал"))
