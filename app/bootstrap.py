@@ -338,6 +338,8 @@ async def build_worker(settings: Settings) -> WorkerParts:
         author_answer_limits=settings.author_answer_limits,
         page_answer_limits=settings.page_answer_limits,
         terms=terms_of(settings),
+        webhook_hosts=settings.webhook_hosts or "",
+        vault=settings_vault(settings),
     )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kernel.outgoing import parse_hosts
 from app.media.rules import parse_media_hosts
 from app.replies.rules import parse_limits
 
@@ -75,6 +76,9 @@ class Settings(BaseSettings):
         description="Hosts from which pictures are fetched, by platform; this machine only as host:port",
     )
     media_cache_mb: int = Field(default=256, ge=1, description="Megabytes of pictures that a web process keeps in the data directory")
+    webhook_hosts: str | None = Field(
+        default=None, description="Hosts that may be told what happens to appeals; this machine only as host:port"
+    )
     session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")
     keep_text_days: int = Field(
         default=1825, ge=0, description="Citizens' words and names are erased so long after their matter was closed; 0 keeps them"
@@ -127,6 +131,12 @@ class Settings(BaseSettings):
     @classmethod
     def _readable(cls, value: str) -> str:
         parse_limits(value)
+        return value
+
+    @field_validator("webhook_hosts")
+    @classmethod
+    def _named(cls, value: str | None) -> str | None:
+        parse_hosts(value or "")
         return value
 
     @field_validator("media_hosts")

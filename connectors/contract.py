@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
+from connectors.abilities import Capability as Capability, Pushed as Pushed, PushReader as PushReader, PushRequest as PushRequest
 from connectors.errors import (
     AccessLost as AccessLost,
     ConnectorError as ConnectorError,
@@ -349,17 +350,15 @@ class ReadsThreads(Protocol):
         """
 
 
+@runtime_checkable
+class AcceptsPush(Protocol):
+    """A platform that tells its news by requests of its own (`Plugin.push` reads their envelope)."""
+
+    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+        """What a pushed body tells of `page`, or of those of `pages` that the same credential carries. Pure. UnknownPayload."""
+
+
 # --- how it is found -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Capability:
-    """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use."""
-
-    verb: str
-    methods: tuple[str, ...]
-    token_kinds: tuple[str, ...]
-    calls: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -397,4 +396,5 @@ class Plugin:
     """Characters that one answer may have."""
     capabilities: tuple[Capability, ...]
     build: Builder
+    push: PushReader | None = None
     contract_version: int = CONTRACT_VERSION

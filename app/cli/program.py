@@ -39,6 +39,8 @@ _OURS = {
     "audit": "app.cli.audit:audit",
     "subject": "app.cli.subject:subject",
     "norms": "app.cli.norms:norms",
+    "hooks": "app.cli.hooks:hooks",
+    "webhooks": "app.cli.webhooks:webhooks",
 }
 _HIDDEN = {"keep-database": "app.cli.keeper:keep_database"}
 _LAST_SECONDS = 10.0

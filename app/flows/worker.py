@@ -13,14 +13,17 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import deadlines, inbound
+from app.flows import deadlines, inbound, pushing
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
+from app.flows.webhooks import Teller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
+from app.kernel.outgoing import Outgoing, parse_hosts
 from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
+from app.sources.hooks import forget_events
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +34,7 @@ AGAIN_SECONDS = 1.0
 GAUGES_SECONDS = 15.0
 SEAL_SECONDS = 30.0
 KEEPING_SECONDS = 15.0
+WEBHOOKS_SECONDS = 2.0
 TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0005
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
@@ -52,10 +56,18 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     async def send(_payload: Mapping[str, Any]) -> None:
         await outbound.send_due()
 
+    async def push(_payload: Mapping[str, Any]) -> None:
+        await pushing.take_pushed(parts.database, parts.connectors, parts.clock)
+
     async def serve_jobs() -> None:
         await jobs.run(
             parts.jobs_url,
-            {jobs.INBOUND_TRIAGE: triage, jobs.OUTBOUND_SEND: send, jobs.NORMS_APPLY: partial(_apply_norms, parts)},
+            {
+                jobs.INBOUND_TRIAGE: triage,
+                jobs.INBOUND_PUSH: push,
+                jobs.OUTBOUND_SEND: send,
+                jobs.NORMS_APPLY: partial(_apply_norms, parts),
+            },
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
             stop=stop,
@@ -65,20 +77,9 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         """What no job woke us for: retries that have become due, senders that died, a job that was held."""
         sent = await outbound.send_due()
         looked_up = await outbound.look_up_interrupted()
+        pushed = await pushing.take_pushed(parts.database, parts.connectors, parts.clock)
         decided = await inbound.open_all(parts.database, keeper, parts.clock)
-        return bool(sent or looked_up or decided)
-
-    async def tidy() -> bool:
-        async with parts.database.write() as session:
-            return bool(await jobs.forget(session))
-
-    async def seal() -> bool:
-        """What the audit trail holds by now; a hash in the log stands outside the database."""
-        async with parts.database.write() as session:
-            link = await seal_next(session, now=parts.clock.now())
-        if link is not None:
-            logger.info("audit_sealed", number=link.number, entries=len(link.ids), hash=link.hash.hex())
-        return link is not None and len(link.ids) == MOST_ENTRIES
+        return bool(sent or looked_up or pushed or decided)
 
     keeping = Keeping(parts.database, parts.clock, parts.terms)
 
@@ -95,13 +96,39 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
             group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
-        group.create_task(_forever("tidy", tidy, stop, idle=TIDY_SECONDS))
-        group.create_task(_forever("seal", seal, stop, idle=SEAL_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
         group.create_task(_forever("keeping", keeping.step, stop, idle=KEEPING_SECONDS))
+        group.create_task(_forever("tidy", partial(_tidy, parts), stop, idle=TIDY_SECONDS))
+        group.create_task(_forever("seal", partial(_seal, parts), stop, idle=SEAL_SECONDS))
+        if (teller := _teller(parts)) is not None:
+            group.create_task(_forever("webhooks", teller.round, stop, idle=WEBHOOKS_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
+
+
+def _teller(parts: WorkerParts) -> Teller | None:
+    """Who tells other systems; nobody where no host is allowed."""
+    hosts = parse_hosts(parts.webhook_hosts)
+    if parts.vault is None or not hosts.names:
+        return None
+    outgoing = Outgoing(hosts, seconds=15, most_bytes=100_000)
+    return Teller(parts.database, parts.vault, outgoing, parts.clock, worker=parts.name, time_scale=parts.time_scale)
+
+
+async def _tidy(parts: WorkerParts) -> bool:
+    async with parts.database.write() as session:
+        forgotten = await forget_events(session, now=parts.clock.now())
+        return bool(await jobs.forget(session) + forgotten)
+
+
+async def _seal(parts: WorkerParts) -> bool:
+    """What the audit trail holds by now; a hash in the log stands outside the database."""
+    async with parts.database.write() as session:
+        link = await seal_next(session, now=parts.clock.now())
+    if link is not None:
+        logger.info("audit_sealed", number=link.number, entries=len(link.ids), hash=link.hash.hex())
+    return link is not None and len(link.ids) == MOST_ENTRIES
 
 
 def _always(act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[bool]]:

@@ -50,10 +50,11 @@ class JobKind:
 
 
 INBOUND_TRIAGE = JobKind(name="inbound.triage", at_once=2)
+INBOUND_PUSH = JobKind(name="inbound.push", at_once=2)
 OUTBOUND_SEND = JobKind(name="outbound.send", at_once=8)
 NORMS_APPLY = JobKind(name="norms.apply", at_once=1)
 
-KINDS = (INBOUND_TRIAGE, OUTBOUND_SEND, NORMS_APPLY)
+KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY)
 
 
 async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, Any], *, after: timedelta | None = None) -> None:

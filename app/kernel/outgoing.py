@@ -114,7 +114,7 @@ def public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return public(str(found.ipv4_mapped))
-        if any(found in network for network in _WRAPPERS):
+        if any(found in wrapper for wrapper in _WRAPPERS):
             return False
     return found.is_global and not found.is_multicast
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.kernel.clock import Clock
     from app.kernel.db import Database
     from app.kernel.live import Live
+    from app.kernel.vault import Vault
     from connectors.contract import Connector, Plugin
 
 
@@ -62,3 +63,6 @@ class WorkerParts:
     author_answer_limits: str = ""
     page_answer_limits: str = ""
     """How many answers of one person, and on one page, go out by themselves; as the settings write them."""
+    webhook_hosts: str = ""
+    vault: Vault | None = None
+    """Opens the secrets of webhooks; without it nobody is told."""

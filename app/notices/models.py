@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text as sql
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, Uuid, text as sql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kernel.db import Base, moment, row_id, word
+from app.kernel.db import Base, Xid8, moment, row_id, word
 from app.notices.rules import Kind
 
 
@@ -38,3 +41,61 @@ class Notice(Base):
     occurred_at: Mapped[datetime] = moment()
     recorded_at: Mapped[datetime] = moment(default_now=True)
     settled_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class WebhookTarget(Base):
+    """An address that is told what happens to appeals. `after_xid` and `after_id`: how far the history has been looked at for it."""
+
+    __tablename__ = "webhook_target"
+
+    id: Mapped[int] = row_id()
+    name: Mapped[str] = word()
+    url: Mapped[str] = word()
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    kinds: Mapped[list[Any]] = mapped_column(JSONB)
+    after_xid: Mapped[int] = mapped_column(Xid8, server_default=sql("pg_snapshot_xmax(pg_current_snapshot())"))
+    after_id: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
+    created_at: Mapped[datetime] = moment(default_now=True)
+    revoked_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class WebhookDelivery(Base):
+    """One thing to tell one target, once; `guid` is the same for every attempt."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        UniqueConstraint("target_id", "appeal_event_id"),
+        CheckConstraint("state IN ('waiting', 'sending', 'delivered', 'failed')", name="state"),
+        Index("ix_webhook_delivery_due_at", "due_at", postgresql_where=sql("state = 'waiting'")),
+        Index("ix_webhook_delivery_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
+    )
+
+    id: Mapped[int] = row_id()
+    target_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("webhook_target.id"))
+    appeal_event_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal_event.id"))
+    kind: Mapped[str] = word()
+    guid: Mapped[UUID] = mapped_column(Uuid, server_default=sql("gen_random_uuid()"))
+    state: Mapped[str] = word()
+    attempts: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
+    due_at: Mapped[datetime] = moment(default_now=True)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None] = moment(nullable=True)
+    created_at: Mapped[datetime] = moment(default_now=True)
+    settled_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class WebhookAttempt(Base):
+    """What is known of one attempt; append-only."""
+
+    __tablename__ = "webhook_attempt"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('delivered', 'refused', 'not_sent', 'unknown')", name="outcome"),
+        Index("ix_webhook_attempt_delivery_id", "delivery_id"),
+    )
+
+    id: Mapped[int] = row_id()
+    delivery_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("webhook_delivery.id"))
+    at: Mapped[datetime] = moment()
+    outcome: Mapped[str] = word()
+    status: Mapped[int | None] = mapped_column(Integer)
+    detail: Mapped[str] = mapped_column(server_default=sql("''"))

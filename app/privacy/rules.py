@@ -18,7 +18,7 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holding:
-    """Columns of one table that hold personal data. `kind` is its term; "" means: as long as the person works here."""
+    """Columns of one table that hold personal data. `kind` is its term; "" means: as the document says, without a setting."""
 
     whose: Whose
     columns: tuple[str, ...]
@@ -35,6 +35,7 @@ REGISTER = {
     "appeal_origin": Holding(whose=Whose.CITIZEN, columns=("cells",), kind="text"),
     "reply": Holding(whose=Whose.CITIZEN, columns=("text", "link", "error_detail"), kind="text"),
     "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
+    "pushed_event": Holding(whose=Whose.CITIZEN, columns=("body",), kind=""),  # emptied as soon as it is stored, within seconds
     "operator": Holding(whose=Whose.STAFF, columns=("login", "name", "password_hash"), kind=""),
     "operator_session": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
     "invitation": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
@@ -60,6 +61,10 @@ NOT_PERSONAL = {
     "operator_role": "roles, by number",
     "page": "official pages",
     "post": "what official pages published",
+    "page_hook": "digests of secrets",
+    "webhook_attempt": "outcomes, by number",
+    "webhook_delivery": "what was told, by number",
+    "webhook_target": "addresses of other systems",
     "publishing_stop": "what was stopped and why, by number",
     "approved_report": "figures that were approved",
     "report_cell": "figures",

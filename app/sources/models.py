@@ -198,3 +198,35 @@ class SetAside(Base):
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     recorded_at: Mapped[datetime] = moment(default_now=True)
     resolved_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class PageHook(Base):
+    """A platform may push for a page. Its secret is never stored, only its SHA-256; `confirmation` is what VK wants to hear first."""
+
+    __tablename__ = "page_hook"
+    __table_args__ = (Index("ix_page_hook_in_use", "page_id", unique=True, postgresql_where=sql("revoked_at IS NULL")),)
+
+    id: Mapped[int] = row_id()
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    confirmation: Mapped[str] = mapped_column(server_default=sql("''"))
+    created_at: Mapped[datetime] = moment(default_now=True)
+    revoked_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class PushedEvent(Base):
+    """An event of a platform: in the inbox before the platform was answered. `body` goes when it was handled, its number later."""
+
+    __tablename__ = "pushed_event"
+    __table_args__ = (
+        UniqueConstraint("page_id", "event_id"),
+        Index("ix_pushed_event_waiting", "id", postgresql_where=sql("handled_at IS NULL")),
+        Index("ix_pushed_event_handled_at", "handled_at", postgresql_where=sql("handled_at IS NOT NULL")),
+    )
+
+    id: Mapped[int] = row_id()
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
+    event_id: Mapped[str] = word()
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime] = moment(default_now=True)
+    handled_at: Mapped[datetime | None] = moment(nullable=True)

@@ -91,8 +91,9 @@ _FIND_POSTS = Bulk(
 _UPSERT_AUTHORS = Bulk(
     """
     INSERT INTO author AS a (platform, external_id, name, link) SELECT * FROM {rows}
-    ON CONFLICT (platform, external_id) DO UPDATE SET name = excluded.name, link = excluded.link
-    WHERE (a.name, a.link) IS DISTINCT FROM (excluded.name, excluded.link)
+    ON CONFLICT (platform, external_id) DO UPDATE SET link = excluded.link,
+      name = CASE WHEN excluded.name = 'id' || excluded.external_id THEN a.name ELSE excluded.name END
+    WHERE a.link IS DISTINCT FROM excluded.link OR (a.name <> excluded.name AND excluded.name <> 'id' || excluded.external_id)
     """,
     platform="text", external_id="text", name="text", link="text",
 )  # fmt: skip

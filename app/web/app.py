@@ -14,7 +14,7 @@ from app.audit.reads import ReadTrail
 from app.kernel.parts import WebParts
 from app.media.rules import parse_media_hosts
 from app.media.service import MediaProxy
-from app.web.api import appeals, health, pages, replies, reports
+from app.web.api import appeals, health, hooks, pages, replies, reports
 from app.web.api.document import describe
 from app.web.deps import TokenCache, Web
 from app.web.errors import add_error_handlers
@@ -26,6 +26,7 @@ PUBLIC = frozenset(
     {
         "/api/v1/openapi.json",
         "/health/live",
+        "/hooks/{platform}/{page}",
         "/health/ready",
         "/metrics",
         "/sign-in",
@@ -37,7 +38,7 @@ PUBLIC = frozenset(
 )
 SIGNED_IN = frozenset({"/", "/publishing/banner", "/sign-out", "/administration"})
 
-_API = (appeals.router, replies.router, pages.router, reports.router, health.router)
+_API = (appeals.router, replies.router, pages.router, reports.router, health.router, hooks.router)
 
 
 def create_app(parts: WebParts) -> FastAPI:

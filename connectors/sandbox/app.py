@@ -5,17 +5,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from connectors.sandbox.calls import Calls
 from connectors.sandbox.clock import Clock, SystemClock
-from connectors.sandbox.control import Control, comment_routes, page_routes, post_routes, reply, watch_routes
+from connectors.sandbox.control import Control, comment_routes, hook_routes, page_routes, post_routes, reply, watch_routes
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Journal
 from connectors.sandbox.limits import Limits
+from connectors.sandbox.pusher import Pusher
 from connectors.sandbox.seed import load
 from connectors.sandbox.telegram.api import TelegramApi
 from connectors.sandbox.telegram.routes import telegram_routes
@@ -76,9 +77,13 @@ def create_app(
     scaled = (limits or Limits()).scaled(time_scale)
     sandbox, updates = build(data_dir=data_dir, world_file=world_file, limits=scaled, clock=clock)
 
+    pusher = Pusher(sandbox.world, updates)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        pusher.start()
         yield
+        await pusher.stop()
         sandbox.hub.close()
         sandbox.world.close()
 
@@ -87,15 +92,16 @@ def create_app(
     vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls)
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
-    app.include_router(vk_routes(vk, sandbox.faults, scaled))
-    app.include_router(telegram_routes(telegram, sandbox.faults, scaled))
-    app.include_router(page_routes(control))
-    app.include_router(post_routes(control))
-    app.include_router(comment_routes(control))
-    app.include_router(watch_routes(control))
-    app.include_router(wall_routes(sandbox.world, sandbox.hub))
+    _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
+    _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
+    _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))
     _answer_errors(app)
     return app
+
+
+def _include(app: FastAPI, *routers: APIRouter) -> None:
+    for router in routers:
+        app.include_router(router)
 
 
 def _answer_errors(app: FastAPI) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import KINDS, Fault, FaultKind, Faults
 from connectors.sandbox.model import PLATFORMS, Comment, Page, Platform
+from connectors.sandbox.pusher import Hook, Pusher
 from connectors.sandbox.specs import Fields, new_comment, page_event, photo, token_event
 from connectors.sandbox.truth import truth
 from connectors.sandbox.wire import ascii_json, json_response
@@ -194,6 +195,24 @@ def watch_routes(control: Control) -> APIRouter:
     async def clear_calls() -> Response:
         control.calls.clear()
         return reply({"methods": [], "rates": []})
+
+    return router
+
+
+def hook_routes(control: Control, pusher: Pusher) -> APIRouter:
+    """Where the platforms push to: what a page's owner enters in their settings."""
+    router = APIRouter()
+
+    @router.get("/world/hooks")
+    async def hooks() -> Response:
+        return reply({"hooks": pusher.report()})
+
+    @router.post("/world/hooks", status_code=201)
+    async def add_hook(request: Request) -> Response:
+        fields = await body(request)
+        page = control.world.page(fields.platform(), fields.word("page"))
+        hook = Hook(platform=page.platform, page=page.name, url=fields.word("url"), secret=fields.word("secret"))
+        return reply({"confirmation": await pusher.add(hook, page), "hooks": pusher.report()}, 201)
 
     return router
 

@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.telegram.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
+from connectors.telegram.push import TelegramPush
 
 API_URL = "https://api.telegram.org"
 
@@ -20,4 +21,5 @@ plugin = Plugin(
     text_limit=TEXT_LIMIT,
     capabilities=CAPABILITIES,
     build=_build,
+    push=TelegramPush(),
 )

@@ -17,12 +17,13 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
-from connectors.telegram import links, mapping
+from connectors.telegram import links, mapping, push
 from connectors.telegram.capabilities import TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from connectors.contract import Credential, Options, Outgoing, PageRef, PageSnapshot, SentLookup
 
@@ -138,6 +139,12 @@ class TelegramConnector:
             skipped=dict(told.skipped),
             cursor=cursor if told.last is None else str(told.last),
         )
+
+    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+        """What an update tells: of the pages of that page's own bot, and of no other's."""
+        owner = self._owner(page)
+        own = [one for one in pages if owner is not None and self._owner(one) is owner]
+        return push.batch(body, pages=own, bots=self._bots, observed_at=observed_at)
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""

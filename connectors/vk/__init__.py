@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.vk.capabilities import CAPABILITIES, TEXT_LIMIT
+from connectors.vk.push import VkPush
 
 API_URL = "https://api.vk.ru"
 
@@ -20,4 +21,5 @@ plugin = Plugin(
     text_limit=TEXT_LIMIT,
     capabilities=CAPABILITIES,
     build=_build,
+    push=VkPush(),
 )

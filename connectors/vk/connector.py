@@ -19,7 +19,7 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int
-from connectors.vk import mapping, threads
+from connectors.vk import mapping, push, threads
 from connectors.vk.capabilities import ANY, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import Answer, Call, VkClient
 from connectors.vk.links import Named, comment_link, named
@@ -60,6 +60,10 @@ class VkConnector:
         self._client = VkClient(options, base_url)
         # Two at least: every page after the first begins with a row that was seen already.
         self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
+
+    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - the contract's
+        """What an event of the Callback API tells; a community's hook speaks of this community alone."""
+        return push.batch(body, page=page, observed_at=observed_at)
 
     async def close(self) -> None:
         """Release sockets and threads."""

@@ -227,6 +227,14 @@ def comment_of(response: object, under: Under, number: int) -> CommentSnapshot |
     return None
 
 
+def pushed_comment(
+    item: Json, *, page_external_id: str, post_external_id: str, observed_at: datetime
+) -> CommentSnapshot | Deletion | Unreadable:
+    """A comment that came by itself: VK names its author only by number then."""
+    under = Under(page_external_id=page_external_id, post_external_id=post_external_id, observed_at=observed_at)
+    return _comment(as_int(item.get("id"), "comment.id"), item, {}, under, None)
+
+
 def _comment(number: int, item: Json, people: People, under: Under, root: int | None) -> CommentSnapshot | Deletion | Unreadable:
     deleted = item.get("deleted") is True or item.get("deleted") == 1
     try:

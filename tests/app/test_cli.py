@@ -74,7 +74,8 @@ def import_region(otklik: Run) -> None:
 COMMANDS = (
     "up", "web", "worker", "migrate", "seed", "operators invite", "operators list", "token create", "pages list", "pages add",
     "credentials add", "credentials list", "credentials revoke", "reports response-times", "reports verify",
-    "publishing stop", "publishing resume", "publishing status", "sandbox", "sandbox replay",
+    "publishing stop", "publishing resume", "publishing status", "hooks add", "hooks list", "hooks remove",
+    "webhooks add", "webhooks list", "webhooks log", "webhooks remove", "sandbox", "sandbox replay",
     *(f"import {kind}" for kind in ("territories", "spheres", "agencies", "calendar", "topics", "pages", "rules")),
 )  # fmt: skip
 

@@ -43,6 +43,10 @@ ACT = {
     "triage.decided": N_("Decided about a comment in triage"),
     "publishing.stopped": N_("Stopped publishing"),
     "publishing.resumed": N_("Let publishing go on"),
+    "hook.added": N_("Let a platform push for a page"),
+    "webhook.added": N_("Another system is told what happens"),
+    "webhook.removed": N_("Another system is told nothing more"),
+    "hook.removed": N_("A platform pushes no more for a page"),
     "territories.imported": N_("Territories imported"),
     "spheres.imported": N_("Spheres imported"),
     "agencies.imported": N_("Agencies imported"),
@@ -73,6 +77,8 @@ SUBJECT = {
     "norm": N_("Norm"),
     "calendar": N_("Working hours"),
     "territory": N_("Territory"),
+    "page": N_("Page"),
+    "webhook_target": N_("Told system"),
     "audit": N_("Seal"),
 }
 
@@ -96,4 +102,5 @@ FACT = {
     "audit": N_("entries of the trail"),
     "from": N_("from"),
     "to": N_("to"),
+    "hook": N_("hook"),
 }

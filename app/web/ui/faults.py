@@ -114,6 +114,7 @@ FAULT = {
     "comment.unknown": N_("There is no such comment, or it belongs to another agency."),
     "invitation.gone": N_("This invitation was used or has expired. Ask the administrator for a new one."),
     "picture.gone": N_("There is no such picture, or it cannot be shown."),
+    "webhook.kinds": N_("Choose what is to be told."),
     "publishing.reason": N_("Say why, in at most %(most)s characters: everybody concerned will read it."),
     "publishing.released": N_("Somebody has let it go on already."),
     "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),

@@ -1,0 +1,80 @@
+"""`otklik hooks …`: platforms that push what is written, beside the polling that is complete by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+from sqlalchemy import text
+
+from app import bootstrap
+from app.cli import show
+from app.cli.owner import owner, run
+from app.exchange.page_names import PageNames
+from app.kernel.errors import InvalidError, NotFoundError
+from app.sources.hooks import add_hook, list_hooks, remove_hook
+
+if TYPE_CHECKING:
+    from app.kernel.db import ReadSession
+
+hooks = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Pages for which their platform pushes.")
+Page = Annotated[str, typer.Argument(help="The page: vk:screen_name, its id or a link.")]
+
+
+@hooks.command("add")
+def add(
+    page: Page,
+    *,
+    confirmation: Annotated[str, typer.Option(help="VK: the string that the community's settings show for the Callback server.")] = "",
+) -> None:
+    """Let the platform push for a page; prints the address and, once, the secret to enter there. A former secret ends."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.write() as session:
+            page_id = await _page(session, page)
+            row = (await session.execute(text("SELECT platform, external_id FROM page WHERE id = :id"), {"id": page_id})).one()
+            plugin = bootstrap.load_plugins(administrator.settings).get(row.platform)
+            if plugin is None or plugin.push is None:
+                raise InvalidError("hook.platform", f"The platform {row.platform} does not push comments: polling reads them.")
+            secret = await add_hook(session, page_id=page_id, confirmation=confirmation.strip(), now=administrator.clock.now())
+            settings = administrator.settings
+        base = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+        show.done("Enter these at the platform. The secret is shown only now:")
+        show.note(f"address  {base}/hooks/{row.platform}/{quote(row.external_id, safe='-')}")
+        show.note(f"secret   {secret}")
+
+    run(work())
+
+
+@hooks.command("list")
+def list_all(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Pages that are pushed for, what waits in the inbox, when something came last."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.read() as session:
+            lines = await list_hooks(session)
+        columns = ("platform", "page", "external_id", "created_at", "waiting", "last_at")
+        show.listing(lines, columns, json_wanted=json, nothing="No platform pushes: comments are polled. See: otklik hooks add --help")
+
+    run(work())
+
+
+@hooks.command("remove")
+def remove(page: Page) -> None:
+    """Refuse what is pushed for a page from now on; polling goes on."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.write() as session:
+            if not await remove_hook(session, page_id=await _page(session, page), now=administrator.clock.now()):
+                raise NotFoundError("hook.unknown", f"Nobody pushes for {page!r}. See: otklik hooks list")
+        show.done("What is pushed for the page is refused from now on.")
+
+    run(work())
+
+
+async def _page(session: ReadSession, page: str) -> int:
+    found = (await PageNames.load(session)).find(page)
+    if found is None:
+        raise NotFoundError("page.unknown", f"The page {page!r} is not watched. See: otklik pages list")
+    return found

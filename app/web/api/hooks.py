@@ -1,0 +1,53 @@
+"""Where platforms push. Whoever does not prove to know a page's secret gets one answer, whatever the reason."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
+
+from app.kernel.log import logger
+from app.sources.hooks import BODY_LIMIT, admitted, take_event
+from app.web.deps import Now, Parts, opened
+from connectors.contract import Pushed, PushRequest, UnknownPayload
+
+router = APIRouter(include_in_schema=False)
+
+_REFUSED = "Refused.\n"
+
+
+@router.post("/hooks/{platform}/{page}")
+async def push(request: Request, parts: Parts, now: Now, platform: str, page: str) -> Response:
+    """Take an event: it is stored before the answer, and the worker makes comments of it."""
+    body = await _body(request)
+    plugin = parts.plugins.get(platform)
+    reader = plugin.push if plugin is not None else None
+    pushed: Pushed | None = None
+    if reader is not None and body is not None:
+        try:
+            pushed = reader.read(PushRequest(body=body, headers=dict(request.headers)))
+        except UnknownPayload:
+            pushed = None
+    async with opened(parts.database.write()) as session:
+        hook = await admitted(session, platform=platform, page=page, pushed=pushed)
+        if hook is None or pushed is None or reader is None or (not pushed.event_id and not hook.confirmation):
+            logger.info("hook_refused", platform=platform[:40])
+            return PlainTextResponse(_REFUSED, status_code=403)
+        if pushed.event_id:
+            taken = await take_event(session, hook, event_id=pushed.event_id, body=body or b"", happened_at=pushed.happened_at, now=now)
+            if not taken:
+                logger.info("hook_repeated", page=hook.page_id)
+    return PlainTextResponse(reader.answer(pushed, confirmation=hook.confirmation))
+
+
+async def _body(request: Request) -> bytes | None:
+    """At most `BODY_LIMIT` bytes; None for more, or for half of it."""
+    taken = bytearray()
+    try:
+        async for part in request.stream():
+            taken += part
+            if len(taken) > BODY_LIMIT:
+                return None
+    except ClientDisconnect:
+        return None
+    return bytes(taken)

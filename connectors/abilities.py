@@ -1,0 +1,55 @@
+"""What a plugin tells of itself before anything is built: what its verbs cost, and how to read what its platform pushes.
+
+Standard library only. A reader is pure: it knows no token, opens nothing and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capability:
+    """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use."""
+
+    verb: str
+    methods: tuple[str, ...]
+    token_kinds: tuple[str, ...]
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushRequest:
+    """A request that claims to come from the platform. Names of headers are in lower case."""
+
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pushed:
+    """What such a request says of itself; nothing of it is proved before Otklik has compared the secret.
+
+    `event_id` is empty for a request that only asks for the confirmation code. `page_external_id`: for whom it says it is, where the
+    platform tells. `happened_at`: where the platform tells, so that what is too old is not taken for news.
+    """
+
+    secret: str = field(repr=False)
+    event_id: str
+    page_external_id: str | None = None
+    happened_at: datetime | None = None
+
+
+class PushReader(Protocol):
+    """Reads what a platform pushes, and answers as it expects."""
+
+    def read(self, request: PushRequest) -> Pushed:
+        """The secret and the event's number. Raises UnknownPayload when it is nothing of this platform."""
+
+    def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:
+        """What the platform wants to hear once the event is safe."""

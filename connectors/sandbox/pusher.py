@@ -1,0 +1,152 @@
+"""Pushes: what VK's Callback API and Telegram's webhooks send by themselves, repeated until it is heard."""
+
+import asyncio
+import secrets
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from connectors.sandbox.journal import Event
+from connectors.sandbox.model import Page, Platform
+from connectors.sandbox.telegram.updates import Updates
+from connectors.sandbox.vk.objects import comment_object, post_object
+from connectors.sandbox.wire import utf8_json
+from connectors.sandbox.world import World
+
+_PAUSES = (0.2, 1.0, 5.0, 15.0)
+_VK_KINDS = {
+    "comment": "wall_reply_new",
+    "edit": "wall_reply_edit",
+    "restore": "wall_reply_restore",
+    "delete": "wall_reply_delete",
+    "post": "wall_post_new",
+}
+_TELEGRAM_KINDS = frozenset({"comment", "edit", "post", "edit_post"})
+_OK = 200
+
+
+@dataclass(slots=True)
+class Hook:
+    """Where a page's news is pushed to, and what became of it."""
+
+    platform: Platform
+    page: str
+    url: str
+    secret: str
+    delivered: int = 0
+    refused: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One request on its way."""
+
+    hook: Hook
+    body: bytes
+    headers: dict[str, str]
+
+
+class Pusher:
+    """Listens to the world and sends; the world never waits for it."""
+
+    def __init__(self, world: World, updates: Updates) -> None:
+        """Nothing is pushed until a hook is added."""
+        self._state = world.state
+        world.listen(self.hear)
+        self._updates = updates
+        self._hooks: dict[tuple[Platform, str], Hook] = {}
+        self._waiting: deque[Parcel] = deque()
+        self._news: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def report(self) -> list[dict[str, Any]]:
+        """The hooks, without their secrets."""
+        return [
+            {"platform": hook.platform, "page": hook.page, "url": hook.url, "delivered": hook.delivered, "refused": hook.refused}
+            for hook in self._hooks.values()
+        ]
+
+    async def add(self, hook: Hook, page: Page) -> str:
+        """Push this page's news from now on; on VK what was answered when it asked for the confirmation code."""
+        answered = await self._confirm(hook, page) if hook.platform == "vk" else ""
+        self._hooks[hook.platform, page.name] = hook
+        return answered
+
+    async def _confirm(self, hook: Hook, page: Page) -> str:
+        body = utf8_json({"type": "confirmation", "group_id": page.id, "secret": hook.secret})
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+                return (await client.post(hook.url, content=body)).text
+        except httpx.HTTPError as error:
+            return f"({type(error).__name__})"
+
+    def hear(self, event: Event) -> None:
+        """Take one event of the world, after it happened."""
+        hook = self._hooks.get((event.get("platform", "vk"), event.get("page", "")))
+        page = None if hook is None else self._state.find(hook.platform, hook.page)
+        if hook is None or page is None:
+            return
+        bodies = self._vk(event, page, hook) if hook.platform == "vk" else self._telegram(event, page)
+        headers = {"Content-Type": "application/json"}
+        if hook.platform == "telegram":
+            headers["X-Telegram-Bot-Api-Secret-Token"] = hook.secret
+        self._waiting.extend(Parcel(hook, utf8_json(body), headers) for body in bodies)
+        if self._news is not None:
+            self._news.set()
+
+    def _vk(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
+        kind = _VK_KINDS.get(event["op"])
+        if kind is None:
+            return []
+        base = hook.url.rpartition("/hooks/")[0]
+        if kind == "wall_post_new":
+            told = post_object(page, page.posts[event["id"]], base, can_post=True)
+        else:
+            comment = page.comments[event["id"]]
+            told = {"id": comment.id, "owner_id": -page.id, "post_id": comment.post_id, "deleter_id": comment.author_id}
+            if kind != "wall_reply_delete":
+                told = comment_object(page, comment, base, likes=False, preview=0) | {"post_owner_id": -page.id}
+        return [{"type": kind, "group_id": page.id, "event_id": secrets.token_hex(20), "v": "5.199", "secret": hook.secret, "object": told}]
+
+    def _telegram(self, event: Event, page: Page) -> list[dict[str, Any]]:
+        """The update that each bot of the page has just got: told right after the bots' queues were."""
+        if event["op"] not in _TELEGRAM_KINDS:
+            return []
+        queues = (self._updates.queue(bot.user_id).waiting for bot in self._state.bots.values() if bot.serves(page))
+        return [queue[-1].body() for queue in queues if queue]
+
+    def start(self) -> None:
+        """Send from now on."""
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._run(self._news))
+
+    async def stop(self) -> None:
+        """Send no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self, news: asyncio.Event) -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            while True:
+                await news.wait()
+                news.clear()
+                while self._waiting:
+                    await self._deliver(client, self._waiting.popleft())
+
+    async def _deliver(self, client: httpx.AsyncClient, parcel: Parcel) -> None:
+        for pause in (*_PAUSES, None):
+            status = 0
+            try:
+                answer = await client.post(parcel.hook.url, content=parcel.body, headers=parcel.headers)
+                status = answer.status_code
+                if status == _OK and (parcel.hook.platform == "telegram" or answer.text == "ok"):
+                    parcel.hook.delivered += 1
+                    return
+            except httpx.HTTPError:
+                status = 0
+            parcel.hook.refused.append(status)
+            if pause is not None:
+                await asyncio.sleep(pause)

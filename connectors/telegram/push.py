@@ -1,0 +1,59 @@
+"""What Telegram pushes (setWebhook): one update, its secret in a header. No I/O, no clock, no SDK."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from connectors.contract import Batch, Pushed, PushRequest, UnknownPayload
+from connectors.payload import Json, OddError, as_object, is_object, maybe_int, readable_json
+from connectors.telegram import mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.contract import PageRef
+
+SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the header's name
+
+
+class TelegramPush:
+    """The envelope: an update with its number; Telegram repeats it until it hears a 200."""
+
+    def read(self, request: PushRequest) -> Pushed:
+        """Raises UnknownPayload."""
+        update = envelope(request.body)
+        number = maybe_int(update.get("update_id"))
+        if number is None:
+            raise UnknownPayload("malformed", "an update without update_id", raw=request.body)
+        return Pushed(secret=request.headers.get(SECRET_HEADER, ""), event_id=str(number), happened_at=_moment(update))
+
+    def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:  # noqa: ARG002 - the contract's
+        """Nothing: a 200 is enough."""
+        return b""
+
+
+def envelope(body: bytes) -> Json:
+    """The update as an object. Raises UnknownPayload."""
+    try:
+        return as_object(json.loads(readable_json(body)), "update")
+    except (ValueError, RecursionError) as error:  # OddError is a ValueError
+        raise UnknownPayload("malformed", f"no update: {error}", raw=body) from error
+
+
+def _moment(update: Json) -> datetime | None:
+    message = update.get("message")
+    seconds = maybe_int(message.get("date")) if is_object(message) else None
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 2**33 else None
+
+
+def batch(body: bytes, *, pages: Sequence[PageRef], bots: frozenset[int], observed_at: datetime) -> Batch:
+    """What an update tells of the pages of its bot. Raises UnknownPayload."""
+    try:
+        told = mapping.updates([envelope(body)], mapping.watch(pages, bots=bots, observed_at=observed_at))
+    except OddError as odd:
+        raise UnknownPayload("malformed", str(odd), raw=body) from odd
+    return Batch(
+        posts=tuple(told.posts.values()), comments=tuple(told.comments), unreadable=tuple(told.unreadable), skipped=dict(told.skipped)
+    )

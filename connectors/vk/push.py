@@ -1,0 +1,94 @@
+"""What VK pushes (Callback API): the envelope for whoever answers it, the event for whoever stores it. No I/O, no clock, no SDK."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from connectors.contract import Batch, CommentSnapshot, Deletion, PostSnapshot, Pushed, PushRequest, UnknownPayload, Unreadable
+from connectors.payload import Json, OddError, as_int, as_object, is_object, maybe_int, maybe_text, readable_json
+from connectors.vk import mapping
+
+if TYPE_CHECKING:
+    from connectors.contract import PageRef
+
+CONFIRMATION = "confirmation"
+_WRITTEN = frozenset({"wall_reply_new", "wall_reply_edit", "wall_reply_restore"})
+_OK = b"ok"
+
+
+class VkPush:
+    """The envelope: `type`, `group_id`, `event_id`, `secret`; VK repeats an event until it hears `ok`."""
+
+    def read(self, request: PushRequest) -> Pushed:
+        """Raises UnknownPayload."""
+        event = envelope(request.body)
+        kind, group = maybe_text(event.get("type")), maybe_int(event.get("group_id"))
+        if kind is None or group is None:
+            raise UnknownPayload("malformed", "an event without type or group_id", raw=request.body)
+        number = "" if kind == CONFIRMATION else maybe_text(event.get("event_id")) or ""
+        if kind != CONFIRMATION and not number:
+            raise UnknownPayload("malformed", "an event without event_id", raw=request.body)
+        return Pushed(
+            secret=maybe_text(event.get("secret")) or "",
+            event_id=number,
+            page_external_id=str(-group),
+            happened_at=_moment(event) if kind in {"wall_reply_new", "wall_post_new"} else None,
+        )
+
+    def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:
+        """The confirmation code when it is asked for, else `ok`."""
+        return _OK if pushed.event_id else confirmation.encode()
+
+
+def envelope(body: bytes) -> Json:
+    """The event as an object. Raises UnknownPayload."""
+    try:
+        return as_object(json.loads(readable_json(body)), "event")
+    except (ValueError, RecursionError) as error:  # OddError is a ValueError
+        raise UnknownPayload("malformed", f"no event: {error}", raw=body) from error
+
+
+def _moment(event: Json) -> datetime | None:
+    told = event.get("object")
+    seconds = maybe_int(told.get("date")) if is_object(told) else None
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 2**33 else None
+
+
+def batch(body: bytes, *, page: PageRef, observed_at: datetime) -> Batch:
+    """What an event tells of its page. Raises UnknownPayload when it is of another one or no event at all."""
+    event = envelope(body)
+    try:
+        kind, group = event.get("type"), as_int(event.get("group_id"), "group_id")
+        if str(-group) != page.external_id:
+            raise UnknownPayload("malformed", "an event of another community", raw=body)
+        told = as_object(event.get("object"), "object")
+        if kind == "wall_post_new":
+            found = mapping.wall_posts({"items": [told]}, page_external_id=page.external_id, observed_at=observed_at)
+            return Batch(posts=tuple(found.posts), unreadable=tuple(found.unreadable))
+        if kind in _WRITTEN or kind == "wall_reply_delete":
+            return _reply(told, page, observed_at, deleted=kind == "wall_reply_delete")
+    except OddError as odd:
+        return Batch(unreadable=(Unreadable(reason=f"pushed: {odd}", raw=body, page_external_id=page.external_id),))
+    return Batch(skipped={str(kind)[:60]: 1})
+
+
+def _reply(told: Json, page: PageRef, observed_at: datetime, *, deleted: bool) -> Batch:
+    number, post = as_int(told.get("id"), "object.id"), str(as_int(told.get("post_id"), "object.post_id"))
+    owner = maybe_int(told.get("post_owner_id", told.get("owner_id")))
+    if owner is not None and str(owner) != page.external_id:
+        return Batch(skipped={"another wall": 1})
+    if deleted:
+        gone = Deletion(page_external_id=page.external_id, post_external_id=post, external_id=str(number), observed_at=observed_at)
+        return Batch(deletions=(gone,))
+    found = mapping.pushed_comment(told, page_external_id=page.external_id, post_external_id=post, observed_at=observed_at)
+    return _batch(found)
+
+
+def _batch(*rows: CommentSnapshot | Deletion | Unreadable | PostSnapshot) -> Batch:
+    return Batch(
+        comments=tuple(row for row in rows if isinstance(row, CommentSnapshot)),
+        deletions=tuple(row for row in rows if isinstance(row, Deletion)),
+        unreadable=tuple(row for row in rows if isinstance(row, Unreadable)),
+    )

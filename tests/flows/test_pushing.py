@@ -1,0 +1,66 @@
+"""From a pushed event to an appeal: stored like any batch, once, beside what polling reads; a bad one holds up no other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from app.flows.pushing import take_pushed
+from app.sources import hooks
+from app.sources.hooks import Hook
+from connectors.contract import Credential, Options
+from connectors.registry import load
+from tests import factories
+
+if TYPE_CHECKING:
+    from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
+
+_STORED = "SELECT c.external_id, c.text, a.name FROM comment c JOIN author a ON a.id = c.author_id"
+
+pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
+
+
+async def test_pushed_events_become_comments_and_a_bad_one_is_set_aside(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    async with owner_db.write() as session:
+        page = await factories.make_page(session)
+        page.external_id = "-77"
+        post = await factories.make_post(session, page=page)
+        post.external_id = "3"
+        known = await factories.make_author(session, name="Пётр Кузнецов")
+        known.external_id = "5"
+
+    def event(number: str, **told: Any) -> bytes:
+        body = {"id": 9, "from_id": 5, "post_id": 3, "post_owner_id": -77, "date": int(clock.now().timestamp()), "text": "Когда?"} | told
+        return json.dumps({"type": "wall_reply_new", "group_id": 77, "event_id": number, "object": body}).encode()
+
+    connector = load(("vk",))["vk"].build(
+        Options(api_url="http://127.0.0.1:1", credentials=(Credential(key="1", kind="user", secret="made up"),))
+    )
+    hook = Hook(page_id=page.id, confirmation="")
+    for number, body in (
+        ("a", event("a")),
+        ("b", b"{}"),
+        ("c", event("c", id=10, text="И где?")),
+        ("d", event("d", post_id=999)),
+        ("e", event("e")),
+    ):
+        async with web_db.write() as session:
+            assert await hooks.take_event(session, hook, event_id=number, body=body, happened_at=None, now=clock.now())
+    assert await take_pushed(worker_db, {"vk": connector}, clock) == 5
+    assert await take_pushed(worker_db, {"vk": connector}, clock) == 0
+    async with owner_db.read() as reading:
+        comments = (await reading.execute(text(_STORED))).all()
+        assert sorted(tuple(row) for row in comments) == [("10", "И где?", "Пётр Кузнецов"), ("9", "Когда?", "Пётр Кузнецов")]
+        reasons = (await reading.scalars(text("SELECT reason FROM set_aside ORDER BY id"))).all()
+        assert len(reasons) == 2
+        assert await reading.scalar(text("SELECT count(*) FROM pushed_event WHERE body IS NOT NULL OR handled_at IS NULL")) == 0
+    async with worker_db.write() as session:
+        assert await hooks.forget_events(session, now=clock.now()) == 0
+        assert await hooks.forget_events(session, now=clock.now() + hooks.REMEMBERED * 2) == 5
+    await connector.close()
