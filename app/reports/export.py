@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xlsxwriter
 
+from app.kernel.sheet import safe_cell
 from app.reports.measures import Unit
 
 if TYPE_CHECKING:
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
     from app.reports.measures import Definition
 
 _DAY = 86_400
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 _WIDEST = 60
-
-
-def plain(text: str) -> str:
-    """A text that a spreadsheet shows and never runs."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
 def _lines(report: Report) -> Iterator[tuple[str, str, Figures]]:
@@ -44,10 +39,10 @@ def as_csv(report: Report) -> bytes:
     writer.writerow(["key", "label", "depth", *codes, "small_number"])
     for key, label, figures in _lines(report):
         values = [_number(getattr(figures, code)) for code in codes]
-        writer.writerow([plain(key), plain(label), getattr(figures, "depth", ""), *values, "yes" if figures.small_number else "no"])
+        writer.writerow([safe_cell(key), safe_cell(label), getattr(figures, "depth", ""), *values, "yes" if figures.small_number else "no"])
     writer.writerow([])
     for name, value in about(report, str):
-        writer.writerow([plain(name), plain(value)])
+        writer.writerow([safe_cell(name), safe_cell(value)])
     return out.getvalue().encode("utf-8-sig")
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import openpyxl
 import pytest
 
-from app.reports.export import as_csv, as_xlsx, plain
+from app.kernel.sheet import safe_cell
+from app.reports.export import as_csv, as_xlsx
 from app.reports.figures import Figures, Report, Row
 from app.reports.measures import FIRST_ANSWER
 from app.reports.rules import Grouping, Period, before
@@ -32,7 +33,7 @@ def report(label: str) -> Report:
 
 @pytest.mark.parametrize("label", HOSTILE)
 def test_a_name_is_never_a_formula(label: str) -> None:
-    assert plain(label) == f"'{label}"
+    assert safe_cell(label) == f"'{label}"
     assert f"'{label}" in as_csv(report(label)).decode("utf-8-sig")
     sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(report(label))))["Figures"]
     assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
