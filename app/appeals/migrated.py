@@ -114,7 +114,10 @@ async def bring_in(session: WriteSession, batch: Sequence[Migrated], *, now: dat
     await sla.stop_timers(
         session, [stop for appeal, one, told in zip(ids, batch, steps, strict=True) for stop in _stops(appeal, one.agency_id, told)]
     )
-    await history.record(session, [event for appeal, told in zip(ids, steps, strict=True) for event in _events(appeal, told, answer_ids)])
+    await history.record(
+        session,
+        [event for appeal, one, told in zip(ids, batch, steps, strict=True) for event in _events(appeal, one.system, told, answer_ids)],
+    )
     due = await sla.running_due(session, [appeal for appeal, one in zip(ids, batch, strict=True) if one.end is None])
     await _DUE.run(session, sorted(due.items()))
     return ids
@@ -162,11 +165,14 @@ def _stops(appeal_id: int, agency_id: int, steps: Sequence[_Step]) -> list[sla.S
     ]  # fmt: skip
 
 
-def _events(appeal_id: int, steps: Sequence[_Step], answer_ids: Mapping[tuple[int, int], int]) -> list[history.Event]:
+def _events(appeal_id: int, system: str, steps: Sequence[_Step], answer_ids: Mapping[tuple[int, int], int]) -> list[history.Event]:
+    """Each says from which system it was brought in: its moment is that system's word, noticed by nobody here."""
     return [
         history.Event(
             appeal_id=appeal_id, act=step.act, cycle=_CYCLE, operator_id=None, occurred_at=step.at,
-            data={"reply": answer_ids[appeal_id, step.answer], **step.data} if step.answer is not None else step.data,
+            data={
+                "system": system, **step.data, **({} if step.answer is None else {"reply": answer_ids[appeal_id, step.answer]}),
+            },
         )
         for step in steps
     ]  # fmt: skip

@@ -233,6 +233,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "promise": visit.words("promise", str(data.get("promise", ""))),
         },
         approver=event.approver_name or "",
+        brought="system" in data,
     )
 
 

@@ -282,6 +282,8 @@ class HistoryLine:
     actor: str = ""
     params: Mapping[str, str | int | float] = field(default_factory=dict)
     approver: str = ""
+    brought: bool = False
+    """Another system told it: nobody here noticed it late."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

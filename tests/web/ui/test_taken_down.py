@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from app.appeals.rules import Act
 from app.web.ui.queue_view import number_text
 from tests import factories
 
@@ -84,7 +85,10 @@ async def test_words_that_another_system_brought_stand_in_a_thread_that_lacks_th
             {"page": other.page_id, "post": other.post_id, "root": other.root_external_id, "id": made.id},
         )
         words = await session.scalar(text("SELECT text FROM comment WHERE id = :id"), {"id": other.comment_id})
+        told = await factories.make_event(session, appeal=made, act=Act.CLOSED, data={"system": "incident", "reason": "solved"})
+    assert told.data["system"] == "incident"
     shown = (await operator.get(f"/appeals/{number_text(made.number)}")).text
+    assert "перенесено из другой системы" in shown
     assert shown.count("Ветки на обочине") >= 1
     assert str(words) in shown
     async with owner_db.write() as session:

@@ -85,6 +85,7 @@ async def test_an_incident_comes_in_whole(owner_db: Database, clock: FixedClock)
     events = await all_of(owner_db, "SELECT act, occurred_at, recorded_at, data FROM appeal_event ORDER BY id")
     assert [event.act for event in events] == ["opened", "routed", "reply_queued", "answered_by_hand", "closed"]
     assert events[1].occurred_at == datetime(2025, 12, 2, 5, 45, tzinfo=UTC)
+    assert {event.data["system"] for event in events} == {"incident"}
     assert all(event.recorded_at > datetime(2026, 1, 1, tzinfo=UTC) for event in events)
     (reply,) = await all_of(owner_db, "SELECT * FROM reply")
     assert (reply.state, reply.by_hand, reply.text) == ("sent", True, row()[Column.ANSWER])
