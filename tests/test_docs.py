@@ -15,9 +15,10 @@ from typer.main import get_command
 
 from app.cli.program import build
 from app.kernel import jobs, metrics
-from app.people.rules import ROLE_PERMISSIONS, Permission, Role
+from app.people.rules import PERMISSION_MATTER, ROLE_PERMISSIONS, Matter, Permission, Role, Span
 from app.settings import Settings
 from app.web.app import _API
+from app.web.ui.render import Renderer
 from connectors.registry import GROUP
 from tests.conftest import ROOT
 
@@ -137,8 +138,17 @@ def test_every_connector_stands_there(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "yes"), [(ENGLISH, "yes"), (RUSSIAN, "да")])
 def test_the_table_of_permissions_is_the_one_in_code(name: str, yes: str) -> None:
-    told = {code(row[0]): [cell == yes for cell in row[1:5]] for row in table(name, "Roles and permissions")}
-    assert told == {permission.value: [permission in ROLE_PERMISSIONS[role] for role in Role] for permission in Permission}
+    told = table(name, "Roles and permissions")
+    listed = {code(row[0]): ([cell == yes for cell in row[1:5]], code(row[5])) for row in told if len(row) > 5}
+    assert listed == {
+        permission.value: ([permission in ROLE_PERMISSIONS[role] for role in Role], PERMISSION_MATTER[permission].value)
+        for permission in Permission
+    }
+    reaches = {code(row[0]): row[1:] for row in told if len(row) == 1 + len(Span)}
+    assert list(reaches) == [matter.value for matter in Matter]
+    words = Renderer().words("ru" if name == RUSSIAN else "en")
+    for matter, cells in reaches.items():
+        assert cells == [words("reach", f"{matter}.{span.value}") for span in Span], "the screen says it in other words"
     head = section(name, numbered("Roles and permissions")).split("|---")[0].splitlines()[-1]
     assert [cell.strip() for cell in head.strip("|").split("|")][1:5] == [role.value for role in Role]
 

@@ -80,6 +80,47 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+class Span(StrEnum):
+    """How far one role of a person goes, children included."""
+
+    AGENCY = "agency"
+    TERRITORY = "territory"
+    REGION = "region"
+
+
+class Matter(StrEnum):
+    """What of a matter must lie within a role's span for a permission to reach it.
+
+    `HELD`: its agency now or in the past (what was there when it was handed on stays readable), or its territory.
+    `APPEAL`: its agency or territory now. `PAGE`: the page's agency or territory.
+    `TERRITORY`: a territory for which something holds. `ALL`: it concerns everybody.
+    """
+
+    HELD = "held"
+    APPEAL = "appeal"
+    PAGE = "page"
+    TERRITORY = "territory"
+    ALL = "all"
+
+
+PERMISSION_MATTER: dict[Permission, Matter] = {
+    Permission.APPEAL_READ: Matter.HELD,
+    Permission.APPEAL_WORK: Matter.APPEAL,
+    Permission.APPEAL_CREATE: Matter.APPEAL,
+    Permission.APPEAL_ROUTE: Matter.APPEAL,
+    Permission.APPEAL_NOTE: Matter.APPEAL,
+    Permission.APPEAL_EXTEND: Matter.APPEAL,
+    Permission.TRIAGE_WORK: Matter.PAGE,
+    Permission.PUBLISHING_STOP: Matter.PAGE,
+    Permission.PAGE_READ: Matter.PAGE,
+    Permission.REPORT_READ: Matter.APPEAL,
+    Permission.AUDIT_READ: Matter.ALL,
+    Permission.SUBJECT_WORK: Matter.ALL,
+    Permission.NORM_EDIT: Matter.TERRITORY,
+    Permission.CONFIGURE: Matter.ALL,
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
     """One (role, scope) row of a person: an agency with its children, a territory with its children, or all."""

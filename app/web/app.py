@@ -36,7 +36,7 @@ PUBLIC = frozenset(
         "/preferences",
     }
 )
-SIGNED_IN = frozenset({"/", "/publishing/banner", "/sign-out", "/administration"})
+SIGNED_IN = frozenset({"/", "/publishing/banner", "/sign-out", "/administration", "/permissions"})
 
 _API = (appeals.router, replies.router, pages.router, reports.router, health.router, hooks.router)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from app.reports.measures import FIRST_ANSWER
 from app.web.ui import labels
 from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
+from app.web.ui.permissions import HeldRole, permissions_page
 from app.web.ui.publishing import PublishingPage
 from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
 from app.web.ui.stop_views import StopView
@@ -372,6 +373,8 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "triage, nothing": ("triage.html", lambda: {"page": triage(empty=True)}),
     "publishing": ("publishing.html", lambda: {"page": publishing()}),
     "publishing, nothing": ("publishing.html", lambda: {"page": publishing(empty=True)}),
+    "permissions": ("permissions.html", lambda: {"page": permissions_page((HeldRole(role="coordinator", place=HOSTILE),))}),
+    "permissions, none": ("permissions.html", lambda: {"page": permissions_page(())}),
     "report": ("report.html", lambda: {"report": report()}),
     "report, nothing": ("report.html", lambda: {"report": report(empty=True)}),
     "problem": ("problem.html", lambda: {"problem": Problem(status=404, reference="8f")}),

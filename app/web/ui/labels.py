@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, faults
+from app.web.ui import audit_words, faults, permission_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -291,6 +291,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "status_filter": STATUS_FILTER,
     "platform": PLATFORM,
     "role": ROLE,
+    "permission": permission_words.PERMISSION,
+    "span": permission_words.SPAN,
+    "reach": permission_words.REACH,
     "promise": PROMISE,
     "reply_state": REPLY_STATE,
     "reply_alert": REPLY_ALERT,

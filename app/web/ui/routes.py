@@ -23,6 +23,7 @@ from app.web.ui import (
     new_appeal,
     norms,
     people,
+    permissions,
     preferences,
     publishing,
     queue,
@@ -58,6 +59,7 @@ _ROUTERS = (
     subjects.router,
     people.router,
     norms.router,
+    permissions.router,
 )
 
 

@@ -36,6 +36,7 @@ PAGES: dict[str, set[str]] = {
     "/pages": {*READS, "administrator"},
     "/notices": READS,
     "/publishing": {"coordinator", "administrator"},
+    "/permissions": {*READS, "administrator"},
     "/administration/people": {"administrator"},
     "/administration/audit": {"administrator"},
     "/administration/subjects": {"administrator"},
