@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -120,12 +122,13 @@ NAMES_SECRETS = {
     "comment": "test_an_answer_goes_to_no_foreign_comment",
     "comment_id": "test_an_answer_goes_to_no_foreign_comment",
     "agency": "test_nothing_is_opened_or_found_in_a_foreign_agency",
+    "operator": "test_a_report_of_a_foreign_operator_is_empty",
     "page": "test_nobody_stops_what_is_not_theirs",
     "subject": "test_nobody_stops_what_is_not_theirs",
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
 }
 NAMES_NOTHING_SECRET = frozenset({
-    "act", "after", "as_of", "author", "author_name", "cursor", "decision", "from", "group_by", "key", "kind", "limit", "link", "mine",
+    "act", "after", "bucket", "compare", "format", "as_of", "author", "author_name", "cursor", "decision", "from", "group_by", "key", "kind", "limit", "link", "mine",
     "overdue", "platform", "priority", "q", "reason", "reroute", "status", "take", "text", "to", "topic", "trouble", "tz", "version",
     "written", "written_at", "before", "last_event_id", "after_interim", "amount", "applied", "code", "interim", "name", "preset_code",
     "promise", "seen", "unit",
@@ -189,6 +192,19 @@ async def test_an_answer_goes_to_no_foreign_comment(town: Town, asker: Callable[
         assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
 
 
+async def test_a_report_of_a_foreign_operator_is_empty(town: Town, asker: Callable[[str], Asker]) -> None:
+    """A supervisor of the other town asks for what somebody here did: as if nobody had."""
+    for who in ("operator", "everything"):
+        query = {"from": "2026-11-01", "to": "2026-11-30", "operator": str(town.people[who])}
+        told = []
+        for asking in ("supervisor elsewhere", "supervisor"):
+            ask = Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=query)
+            told.append(await asker(asking)(ask))
+        assert told[0].status == told[1].status == 200, told
+        assert SECRET not in told[0].text
+        assert not re.search(r'"(waiting|opened|answered)":[1-9]', told[0].text), told[0].text[:500]
+
+
 async def test_nobody_stops_what_is_not_theirs(town: Town, asker: Callable[[str], Asker], owner_db: Database) -> None:
     """A coordinator of the other town: by its agency, by its page, and everything at once."""
     ask_as = asker("coordinator elsewhere")
@@ -211,3 +227,25 @@ async def test_nothing_is_opened_or_found_in_a_foreign_agency(town: Town, asker:
     for query in ({"agency": "ours"}, {"territory": "home"}, {"territory": "region"}):
         answer = await ask_as(Ask(method="GET", route="/api/v1/appeals", query=query))
         assert not _numbers(town) & set(re.findall(r"\d{3}-\d{3}-\d{3}", answer.text)), query
+
+
+async def test_no_header_says_who_asks(web: FastAPI, town: Town) -> None:
+    """Whatever a proxy would say of who is signed in, from anybody: nobody is."""
+    names = ("X-Remote-User", "Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Auth-Request-User", "X-Operator-Id", "From")
+    who = str(town.people["everything"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url="http://otklik.example") as http:
+        for name in names:
+            for value in (who, "everything", "admin"):
+                answer = await http.get("/api/v1/appeals", headers={name: value})
+                assert answer.status_code == 401, (name, value)
+
+
+async def test_numbers_tell_nothing_of_how_many_there_are(owner_db: Database) -> None:
+    """Neighbours lie far apart, and no number comes twice among many."""
+    async with owner_db.read() as session:
+        query = "SELECT otklik_appeal_number(n) FROM generate_series(1, 20000) n"
+        numbers = list(await session.scalars(text(query)))
+    assert len(set(numbers)) == len(numbers)
+    near = sum(abs(one - other) < 1_000_000 for one, other in pairwise(numbers))
+    assert near < len(numbers) // 100
+    assert all(0 <= one < 10**9 for one in numbers)

@@ -45,5 +45,5 @@ REACH: Mapping[str, str] = {
     "territory.region": N_("what holds for everybody"),
     "all.agency": N_("nothing: the whole region is needed"),
     "all.territory": N_("nothing: the whole region is needed"),
-    "all.region": N_("everything"),
+    "all.region": N_("all of it"),
 }
