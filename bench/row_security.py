@@ -80,7 +80,8 @@ async def _search(session: ReadSession, access: Access) -> object:
 
 
 async def _facets(session: ReadSession, access: Access) -> object:
-    return await facets(session, access, filters=QueueFilters(), now=NOW)
+    counts = await facets(session, access, filters=QueueFilters(), now=NOW)
+    return None if counts.capped else counts  # of more than are counted, which ones are counted is nobody's promise
 
 
 async def _card(session: ReadSession, access: Access) -> object:
