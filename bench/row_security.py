@@ -178,7 +178,9 @@ async def _compare(web: Database, free: Database, operator_id: int, ask: Questio
         for which, database in enumerate((web, free)):
             before, began = _worked(servers[which]), time.perf_counter()
             # The begin of the transaction computes the person's reach: a part of the price, so it is timed.
-            async with database.read(operator_id=operator_id if database is web else None) as session:
+            # The search has the scope inside, whoever runs it, so it needs the person either way.
+            who = operator_id if database is web or ask is _search else None
+            async with database.read(operator_id=who) as session:
                 answers.append(await ask(session, access))
             if round_ > 1:  # the first ones plan and warm up
                 times[which].append(time.perf_counter() - began)
