@@ -128,10 +128,10 @@ NAMES_SECRETS = {
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
 }
 NAMES_NOTHING_SECRET = frozenset({
-    "act", "after", "bucket", "compare", "format", "as_of", "author", "author_name", "cursor", "decision", "from", "group_by", "key", "kind", "limit", "link", "mine",
-    "overdue", "platform", "priority", "q", "reason", "reroute", "status", "take", "text", "to", "topic", "trouble", "tz", "version",
-    "written", "written_at", "before", "last_event_id", "after_interim", "amount", "applied", "code", "interim", "name", "preset_code",
-    "promise", "seen", "unit",
+    "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "code", "compare",
+    "cursor", "decision", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link", "mine", "name",
+    "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen", "status", "take", "text", "to",
+    "topic", "trouble", "tz", "unit", "version", "written", "written_at",
 })  # fmt: skip
 
 
