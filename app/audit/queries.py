@@ -148,9 +148,17 @@ async def _subject(session: ReadSession, filters: AuditFilters) -> int | None:
 
 
 async def _with_numbers(session: ReadSession, rows: Sequence[AuditRow]) -> list[AuditRow]:
-    ids = sorted({row.subject_id for row in rows if row.subject == APPEAL and row.subject_id is not None})
+    """Of appeals the number that people know stands where the trail has an id, in lists too."""
+    ids = sorted({one for row in rows if row.subject == APPEAL for one in (row.subject_id, *row.data.get("ids", ())) if one is not None})
     if not ids:
         return list(rows)
     found = await session.execute(text("SELECT appeal_id, number FROM otklik_appeal_numbers(:ids)"), {"ids": ids})
     numbers = {row.appeal_id: row.number for row in found}
-    return [replace(row, number=numbers.get(row.subject_id or 0)) if row.subject == APPEAL else row for row in rows]
+    return [_numbered(row, numbers) if row.subject == APPEAL else row for row in rows]
+
+
+def _numbered(row: AuditRow, numbers: Mapping[int, int]) -> AuditRow:
+    data = dict(row.data)
+    if "ids" in data:
+        data["ids"] = [numbers.get(one, one) for one in data["ids"]]
+    return replace(row, number=numbers.get(row.subject_id or 0), data=data)

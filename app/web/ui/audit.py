@@ -97,7 +97,7 @@ def _line(visit: Visit, row: AuditRow) -> AuditLine:
         subject = f"{subject} {number_text(row.number)}"
     elif subject:
         subject = f"{subject} {row.subject_id}"
-    facts = tuple((visit.words("audit_fact", name), _fact(value)) for name, value in row.data.items())
+    facts = tuple((visit.words("audit_fact", name), _fact(visit, name, value)) for name, value in row.data.items())
     return AuditLine(
         at=row.recorded_at,
         person=row.name or "",
@@ -108,11 +108,22 @@ def _line(visit: Visit, row: AuditRow) -> AuditLine:
     )
 
 
-def _fact(value: Any) -> str:  # noqa: ANN401 - whatever an entry holds
+def _fact(visit: Visit, name: str, value: Any) -> str:  # noqa: ANN401 - whatever an entry holds
     if isinstance(value, str):
         said = value
+    elif name == "grants" and isinstance(value, list):
+        said = ", ".join(_role(visit, one) for one in value)
     elif isinstance(value, list) and all(isinstance(one, int) for one in value):
         said = ", ".join(str(one) for one in value)
     else:
         said = json.dumps(value, ensure_ascii=False)
     return said if len(said) <= _FACT_CHARACTERS else said[:_FACT_CHARACTERS] + "…"
+
+
+def _role(visit: Visit, grant: Any) -> str:  # noqa: ANN401 - [role, agency, territory] as it was written down
+    if not isinstance(grant, list) or len(grant) != 3:  # noqa: PLR2004 - its three parts
+        return json.dumps(grant, ensure_ascii=False)
+    directory = visit.office.desk.directory
+    node = directory.agencies.get(grant[1] or 0) or directory.territories.get(grant[2] or 0)
+    role = visit.words("role", str(grant[0]))
+    return role if node is None else f"{role} ({node.name})"
