@@ -25,8 +25,8 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
-from app.kernel.parts import WebParts, WorkerParts
-from app.kernel.vault import Vault, open_vault
+from app.kernel.parts import Entrance, OidcClient, WebParts, WorkerParts
+from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, Vault, open_vault
 from app.privacy.rules import KINDS
 from app.settings import Settings
 from connectors.contract import Connector, Options, Plugin
@@ -255,10 +255,35 @@ def load_plugins(settings: Settings) -> dict[str, Plugin]:
         raise SetupError("setup.connectors", str(error)) from error
 
 
-def settings_vault(settings: Settings) -> Vault:
-    """The vault of this installation."""
+def settings_vault(settings: Settings, *, purpose: str = PLATFORM_TOKENS) -> Vault:
+    """The vault of this installation, for one purpose."""
     key = settings.secret_key
-    return open_vault(None if key is None else key.get_secret_value(), settings.data_dir)
+    return open_vault(None if key is None else key.get_secret_value(), settings.data_dir, purpose=purpose)
+
+
+def own_address(settings: Settings) -> str:
+    """What people open, without a slash at its end."""
+    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def build_entrance(settings: Settings) -> Entrance:
+    """How people come in."""
+    oidc = None
+    if settings.oidc_issuer is not None and settings.oidc_client_id is not None and settings.oidc_client_secret is not None:
+        oidc = OidcClient(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret.get_secret_value(),
+            name=settings.oidc_name,
+        )
+    return Entrance(
+        vault=settings_vault(settings, purpose=SIGN_IN),
+        lasts=timedelta(hours=settings.session_hours),
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        second_factor_roles=frozenset(settings.second_factor_roles or ()),
+        oidc=oidc,
+        address=own_address(settings),
+    )
 
 
 async def build_connectors(settings: Settings, database: Database, plugins: Mapping[str, Plugin]) -> dict[str, Connector]:
@@ -307,7 +332,7 @@ async def build_web(settings: Settings) -> WebParts:
         plugins=load_plugins(settings),
         locale=settings.locale,
         timezone=settings.timezone,
-        session_hours=settings.session_hours,
+        entrance=build_entrance(settings),
         secure_cookies=(settings.public_url or "").startswith("https://"),
         public_url=settings.public_url,
         media_hosts=settings.media_hosts,

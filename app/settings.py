@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kernel.addresses import safe_address
 from app.kernel.outgoing import parse_hosts
 from app.media.rules import parse_media_hosts
+from app.people.rules import Role
 from app.replies.rules import parse_limits
 
-SECRETS = ("database_url", "web_database_url", "worker_database_url", "secret_key", "metrics_token")
+SECRETS = ("database_url", "web_database_url", "worker_database_url", "secret_key", "metrics_token", "oidc_client_secret")
 """Each may stand in a file instead: OTKLIK_…_FILE."""
 
 
@@ -37,7 +39,7 @@ class Settings(BaseSettings):
         default=None, description="An own login for the worker; else it takes on the role otklik_worker"
     )
     secret_key: SecretStr | None = Field(
-        default=None, description="The key that encrypts platform tokens; else a file in the data directory holds one"
+        default=None, description="The key that encrypts platform tokens and second factors; else a file in the data directory holds one"
     )
     metrics_token: SecretStr | None = Field(
         default=None, description="Whoever asks for /metrics sends it as a bearer token; without one only this machine may ask"
@@ -47,6 +49,7 @@ class Settings(BaseSettings):
     worker_database_url_file: Path | None = Field(default=None, description="A file that holds OTKLIK_WORKER_DATABASE_URL")
     secret_key_file: Path | None = Field(default=None, description="A file that holds OTKLIK_SECRET_KEY")
     metrics_token_file: Path | None = Field(default=None, description="A file that holds OTKLIK_METRICS_TOKEN")
+    oidc_client_secret_file: Path | None = Field(default=None, description="A file that holds OTKLIK_OIDC_CLIENT_SECRET")
     connectors: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         default=None, description="The connectors to load, by comma; all installed ones when empty"
     )
@@ -79,7 +82,6 @@ class Settings(BaseSettings):
     webhook_hosts: str | None = Field(
         default=None, description="Hosts that may be told what happens to appeals; this machine only as host:port"
     )
-    session_hours: int = Field(default=12, ge=1, description="How long a sign-in lasts")
     keep_text_days: int = Field(
         default=1825, ge=0, description="Citizens' words and names are erased so long after their matter was closed; 0 keeps them"
     )
@@ -91,6 +93,15 @@ class Settings(BaseSettings):
     keep_audit_days: int = Field(
         default=1825, ge=0, description="Sealed entries of the audit trail are dropped after so long, a year at least; 0 keeps them"
     )
+    session_hours: int = Field(default=12, ge=1, description="A session ends after so many hours, whatever is done in it")
+    session_idle_minutes: int = Field(default=60, ge=1, description="A session ends after so many minutes in which nothing is done")
+    second_factor_roles: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None, description="Whoever holds one of these roles needs a second factor, by comma"
+    )
+    oidc_issuer: str | None = Field(default=None, description="The address of an OIDC provider; without it nobody signs in by one")
+    oidc_client_id: str | None = Field(default=None, description="What the provider calls us")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="What we prove it with")
+    oidc_name: str = Field(default="SSO", min_length=1, max_length=60, description="What the provider's button says")
     job_heartbeat_seconds: float = Field(default=6.0, gt=0, description="A dead worker's job is taken over after this long")
     web_pool: int = Field(default=8, ge=1, description="Database connections of the web process (up to twice as many in a rush)")
     worker_pool: int = Field(default=6, ge=1, description="Database connections of the worker (up to twice as many in a rush)")
@@ -156,6 +167,30 @@ class Settings(BaseSettings):
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no time zone; use a name such as Europe/Moscow or Asia/Yekaterinburg")
         return value
+
+    @field_validator("second_factor_roles", mode="before")
+    @classmethod
+    def _roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        unknown = sorted(set(names) - set(Role))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: the roles are {', '.join(Role)}")
+        return names or None
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Self:
+        """A provider is set whole or not at all, and its answers come to an address that no request can choose."""
+        if self.oidc_issuer is None and self.oidc_client_id is None and self.oidc_client_secret is None:
+            return self
+        if self.oidc_issuer is None or self.oidc_client_id is None or self.oidc_client_secret is None:
+            raise ValueError("set OTKLIK_OIDC_ISSUER, OTKLIK_OIDC_CLIENT_ID and OTKLIK_OIDC_CLIENT_SECRET together")
+        if not safe_address(self.oidc_issuer):
+            raise ValueError("OTKLIK_OIDC_ISSUER must begin with https://")
+        if self.public_url is None:
+            raise ValueError("OTKLIK_OIDC_ISSUER needs OTKLIK_PUBLIC_URL: the provider sends people back to it")
+        return self
 
     def api_url(self, platform: str) -> str | None:
         """The origin set for a platform's API, if any."""

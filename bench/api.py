@@ -34,7 +34,7 @@ from sqlalchemy.engine import URL  # noqa: E402
 
 from app.kernel.clock import SystemClock  # noqa: E402
 from app.kernel.db import Database  # noqa: E402
-from app.people import staff  # noqa: E402
+from app.people import api_tokens  # noqa: E402
 from app.people.rules import Grant, Role  # noqa: E402
 from app.sla.service import ensure_default_policy  # noqa: E402
 from bench.ground import ground  # noqa: E402
@@ -194,7 +194,7 @@ async def prepare(db: Database) -> tuple[str, int, list[int], list[int]]:
         pages = list((await session.execute(text("SELECT id FROM page ORDER BY id"))).scalars())
         topics = list((await session.execute(text("SELECT id FROM topic ORDER BY id"))).scalars())
         agency = int((await session.execute(text("SELECT id FROM agency WHERE code = :code"), {"code": AGENCY})).scalar_one())
-        token = await staff.create_service_token(session, name="bench", grants=[Grant(role=Role.OPERATOR, agency_id=agency)], now=now)
+        token = await api_tokens.create_service_token(session, name="bench", grants=[Grant(role=Role.OPERATOR, agency_id=agency)], now=now)
     return token, policy, pages, topics
 
 

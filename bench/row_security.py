@@ -31,7 +31,7 @@ from app.appeals.filters import QueueFilters  # noqa: E402
 from app.appeals.queries import card, facets, queue  # noqa: E402
 from app.appeals.rules import Status  # noqa: E402
 from app.kernel.db import Database, DatabaseRole, ReadSession, make_engine  # noqa: E402
-from app.people import staff  # noqa: E402
+from app.people.api_tokens import create_service_token  # noqa: E402
 from app.people.queries import access_of_operator  # noqa: E402
 from app.people.rules import Access, Grant, Role  # noqa: E402
 from app.reports.rules import Grouping, Period  # noqa: E402
@@ -141,7 +141,7 @@ async def _fill(url: URL, owner: Database, appeals: int) -> dict[str, int]:
             "supervisor": Grant(role=Role.SUPERVISOR),
         }
         for name, grant in grants.items():
-            await staff.create_service_token(session, name=name, grants=[grant], now=NOW)
+            await create_service_token(session, name=name, grants=[grant], now=NOW)
         people = {
             name: int(await session.scalar(text("SELECT id FROM operator WHERE name = :name"), {"name": name}) or 0) for name in grants
         }

@@ -29,7 +29,7 @@ _OURS = {
     "migrate": "app.cli.processes:migrate",
     "seed": "app.cli.seed:seed",
     "operators": "app.cli.staff:operators",
-    "token": "app.cli.staff:tokens",
+    "token": "app.cli.tokens:tokens",
     "import": "app.cli.imports:imports",
     "export": "app.cli.exports:exports",
     "pages": "app.cli.pages:pages",

@@ -1,30 +1,28 @@
-"""`otklik operators …` and `otklik token …`: who may come in."""
+"""`otklik operators …`: who may come in, and what they may do."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.bootstrap import own_address
 from app.cli import show
-from app.cli.owner import owner, run
-from app.directory.queries import ids_of_codes
-from app.kernel.errors import InvalidError, NotFoundError
-from app.people.queries import list_operators
-from app.people.rules import Grant, Role
-from app.people.staff import INVITATION_HOURS, create_service_token, invite
+from app.cli.grants import Agency, Roles, Territory, grants_of
+from app.cli.owner import Owner, owner, run
+from app.kernel.errors import InvalidError
+from app.people import second_factor, staff
+from app.people.identities import link_identity, unlink_identities
+from app.people.queries import list_operators, open_roles, operator_by_login
 
 if TYPE_CHECKING:
-    from app.kernel.db import ReadSession
-    from app.settings import Settings
+    from collections.abc import AsyncIterator
+
+    from app.kernel.db import WriteSession
 
 operators = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="People who work here.")
-tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API tokens of other systems.")
-Roles = Annotated[list[Role], typer.Option("--role", help="What they may do; repeat for several.")]
-Agency = Annotated[str, typer.Option(help="Code of the agency (with its children) that the roles are for.")]
-Territory = Annotated[
-    str, typer.Option(help="Code of the territory (with its children) that the roles are for; without both: the whole region.")
-]
+Login = Annotated[str, typer.Argument(help="Sign-in name.")]
 
 
 @operators.command("invite")
@@ -40,12 +38,13 @@ def invite_operator(
 
     async def work() -> None:
         async with owner() as administrator, administrator.database.write() as session:
-            grants = await _grants(session, role, agency, territory)
-            sent = await invite(session, login=login, name=name, grants=grants, now=administrator.clock.now())
+            grants = await grants_of(session, role, agency, territory)
+            sent = await staff.invite(session, login=login, name=name, grants=grants, now=administrator.clock.now())
+        hours = staff.INVITATION_HOURS if sent.is_new else staff.RESET_HOURS
         show.done(
-            f"{'Invited' if sent.is_new else 'Roles added, new link for'} {sent.login}. The link works once, for {INVITATION_HOURS} hours:"
+            f"{'Invited' if sent.is_new else 'Roles added, new link for'} {sent.login}. The link works once, for {hours} hours at most:"
         )
-        show.note(f"{_address(administrator.settings)}/invitation/{sent.token}")
+        show.note(f"{own_address(administrator.settings)}/invitation/{sent.token}")
 
     run(work())
 
@@ -57,7 +56,7 @@ def list_all(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     async def work() -> None:
         async with owner() as administrator, administrator.database.read() as session:
             lines = await list_operators(session)
-        columns = ("login", "name", "roles", "has_password", "is_service")
+        columns = ("login", "name", "roles", "has_password", "has_second_factor", "is_service", "deactivated")
         show.listing(
             lines,
             columns,
@@ -68,41 +67,134 @@ def list_all(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     run(work())
 
 
-@tokens.command("create")
-def create_token(
+@operators.command("give")
+def give_role(login: Login, *, role: Roles, agency: Agency = "", territory: Territory = "") -> None:
+    """Give somebody roles more. They sign in anew."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            grants = await grants_of(session, role, agency, territory)
+            await staff.give_role(session, operator_id=operator_id, grants=grants, now=administrator.clock.now(), by=None)
+        show.done(f"{login} holds {len(grants)} role(s) more.")
+
+    run(work())
+
+
+@operators.command("end-role")
+def end_role(login: Login, *, role: Roles, agency: Agency = "", territory: Territory = "") -> None:
+    """End roles of somebody. They sign in anew."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            wanted = set(await grants_of(session, role, agency, territory))
+            held = [one for one in await open_roles(session, operator_id=operator_id) if one.grant in wanted]
+            if not held:
+                raise InvalidError("role.unknown", f"{login} holds no such role: otklik operators list shows all.")
+            for one in held:
+                await staff.end_role(session, operator_id=operator_id, role_id=one.id, now=administrator.clock.now(), by=None)
+        show.done(f"{login} holds {len(held)} role(s) less.")
+
+    run(work())
+
+
+@operators.command("reset")
+def reset_password(login: Login) -> None:
+    """Print a link by which somebody chooses a new password, once. A second factor stays."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            link = await staff.new_link(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"The link for {login} works once, until {link.expires_at:%Y-%m-%d %H:%M} UTC:")
+        show.note(f"{own_address(administrator.settings)}/invitation/{link.token}")
+
+    run(work())
+
+
+@operators.command("reset-second-factor")
+def reset_second_factor(login: Login) -> None:
+    """Take somebody's second factor away: their device and recovery codes are lost."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            gone = await second_factor.take_away(session, operator_id=operator_id, by=None)
+            await staff.end_sessions(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"The second factor of {login} is taken away." if gone else f"{login} has no second factor.")
+
+    run(work())
+
+
+@operators.command("end-sessions")
+def end_sessions(login: Login) -> None:
+    """Sign somebody out everywhere."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            ended = await staff.end_sessions(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"{ended} session(s) of {login} ended.")
+
+    run(work())
+
+
+@operators.command("deactivate")
+def deactivate(login: Login) -> None:
+    """Let somebody go: sessions, links and tokens end at once."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            await staff.leave(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"{login} has left. To take them on again: otklik operators activate {login}")
+
+    run(work())
+
+
+@operators.command("activate")
+def activate(login: Login) -> None:
+    """Take somebody on again who left, with the roles they had, and print a link for a new password."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            link = await staff.come_back(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"{login} is here again. The link works once, until {link.expires_at:%Y-%m-%d %H:%M} UTC:")
+        show.note(f"{own_address(administrator.settings)}/invitation/{link.token}")
+
+    run(work())
+
+
+@operators.command("link")
+def link_provider(
+    login: Login,
     *,
-    role: Roles,
-    name: Annotated[str, typer.Option(help="Which system it is for.")] = "API",
-    agency: Agency = "",
-    territory: Territory = "",
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="It expires after so many days; else never.")] = None,
+    subject: Annotated[str, typer.Option(help="The provider's own name for the person: the claim `sub`.")],
 ) -> None:
-    """Make a token for the API and print it, once."""
+    """Let somebody come in by an account of the OIDC provider (OTKLIK_OIDC_ISSUER)."""
 
-    async def work() -> str:
-        async with owner() as administrator, administrator.database.write() as session:
-            grants = await _grants(session, role, agency, territory)
-            return await create_service_token(session, name=name, grants=grants, now=administrator.clock.now(), days=days)
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            issuer = administrator.settings.oidc_issuer
+            if issuer is None:
+                raise InvalidError("oidc.off", "No OIDC provider is set: OTKLIK_OIDC_ISSUER.")
+            await link_identity(
+                session, operator_id=operator_id, issuer=issuer, subject=subject.strip(), now=administrator.clock.now(), by=None
+            )
+        show.done(f"{login} comes in by {subject} at {issuer}.")
 
-    show.note(run(work()))
-
-
-async def _grants(session: ReadSession, roles: list[Role], agency: str, territory: str) -> list[Grant]:
-    if agency and territory:
-        raise InvalidError("grant.scope", "Give --agency or --territory, not both: call it twice for two scopes.")
-    agency_id = await _id(session, "agency", agency)
-    territory_id = await _id(session, "territory", territory)
-    return [Grant(role=role, agency_id=agency_id, territory_id=territory_id) for role in roles]
+    run(work())
 
 
-async def _id(session: ReadSession, table: str, code: str) -> int | None:
-    if not code:
-        return None
-    found = await ids_of_codes(session, table, [code])
-    if code not in found:
-        raise NotFoundError(f"{table}.unknown", f"There is no {table} with the code {code!r}.")
-    return found[code]
+@operators.command("unlink")
+def unlink_provider(login: Login) -> None:
+    """Let somebody come in by no provider any more."""
+
+    async def work() -> None:
+        async with _person(login) as (administrator, session, operator_id):
+            gone = await unlink_identities(session, operator_id=operator_id, by=None)
+            await staff.end_sessions(session, operator_id=operator_id, now=administrator.clock.now(), by=None)
+        show.done(f"{gone} account(s) of the provider forgotten.")
+
+    run(work())
 
 
-def _address(settings: Settings) -> str:
-    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+@asynccontextmanager
+async def _person(login: str) -> AsyncIterator[tuple[Owner, WriteSession, int]]:
+    async with owner() as administrator, administrator.database.write() as session:
+        yield administrator, session, await operator_by_login(session, login=login)

@@ -20,6 +20,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OidcClient:
+    """Who we are at an OIDC provider. `name` is what its button says."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entrance:
+    """How people come in. A session ends after `lasts` in any case, and after `idle` without a request of its person.
+
+    `second_factor_roles`: whoever holds one of these roles needs a second factor. `address`: what people open, never
+    what a request says that it is.
+    """
+
+    vault: Vault
+    lasts: timedelta
+    idle: timedelta
+    second_factor_roles: frozenset[str]
+    oidc: OidcClient | None
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WebParts:
     """What the web process stands on. `database` acts as otklik_web: row-level security binds it."""
 
@@ -29,7 +55,7 @@ class WebParts:
     plugins: Mapping[str, Plugin]
     locale: str
     timezone: str
-    session_hours: int
+    entrance: Entrance
     secure_cookies: bool
     public_url: str | None
     media_hosts: str = ""

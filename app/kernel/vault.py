@@ -1,4 +1,4 @@
-"""Platform tokens at rest: encrypted with keys that the database never sees."""
+"""Secrets at rest: encrypted with keys that the database never sees. Each purpose has keys of its own, made of the same ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
 SHORTEST_KEY = 32
 KEY_FILE = "secret.key"
+PLATFORM_TOKENS = "platform tokens"
+SIGN_IN = "sign-in"
 
 
 class Vault:
-    """Seals and opens secrets. Several keys, by comma, allow a change of key: the first one seals, all open."""
+    """Seals and opens secrets. Several keys, by comma, allow a change of key: the first one seals, all open.
 
-    def __init__(self, keys: str) -> None:
+    What was sealed for one purpose does not open for another.
+    """
+
+    def __init__(self, keys: str, *, purpose: str = PLATFORM_TOKENS) -> None:
         """Raises SetupError when a key is shorter than 32 characters."""
         parts = [part.strip() for part in keys.split(",") if part.strip()]
         if not parts or any(len(part) < SHORTEST_KEY for part in parts):
@@ -31,7 +36,7 @@ class Vault:
                 "setup.secret_key",
                 f"OTKLIK_SECRET_KEY needs at least {SHORTEST_KEY} random characters (openssl rand -base64 32 makes some).",
             )
-        self._fernet = MultiFernet([Fernet(_derive(part)) for part in parts])
+        self._fernet = MultiFernet([Fernet(_derive(part, purpose)) for part in parts])
 
     def seal(self, secret: str) -> bytes:
         """Encrypt."""
@@ -44,21 +49,20 @@ class Vault:
         except InvalidToken as error:
             raise SetupError(
                 "setup.secret_key",
-                "The stored platform tokens were encrypted with another key. "
-                "Set OTKLIK_SECRET_KEY (or restore secret.key in the data directory).",
+                "The stored secrets were encrypted with another key. Set OTKLIK_SECRET_KEY (or restore secret.key in the data directory).",
             ) from error
 
 
-def open_vault(given: str | None, data_dir: Path) -> Vault:
+def open_vault(given: str | None, data_dir: Path, *, purpose: str = PLATFORM_TOKENS) -> Vault:
     """The vault of the given key, else of the key file in the data directory, made on first use (mode 0600)."""
     if given is not None:
-        return Vault(given)
+        return Vault(given, purpose=purpose)
     path = data_dir / KEY_FILE
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _create(path, secrets.token_urlsafe(32))
-        return Vault(path.read_text(encoding="ascii").strip())
+        return Vault(path.read_text(encoding="ascii").strip(), purpose=purpose)
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(
             "setup.secret_key", f"The key file {path} cannot be used: {error}. Set OTKLIK_SECRET_KEY or OTKLIK_DATA_DIR."
@@ -81,6 +85,6 @@ def _create(path: Path, key: str) -> None:
         draft.unlink()
 
 
-def _derive(key: str) -> bytes:
-    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"otklik: platform tokens").derive(key.encode())
+def _derive(key: str, purpose: str) -> bytes:
+    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"otklik: {purpose}".encode()).derive(key.encode())
     return base64.urlsafe_b64encode(derived)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from app.people.rules import ROLE_PERMISSIONS, Access, Grant, Permission, Role, Scope
+from app.kernel.errors import NotFoundError
+from app.people.rules import ROLE_PERMISSIONS, Access, Grant, Permission, Role, Scope, token_permissions
 from app.people.tokens import token_hash
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from app.kernel.db import ReadSession
 
 # The same reach as row-level security's otklik_*_scope(): a test compares the two.
@@ -29,7 +29,7 @@ agencies(role, id) AS (
 territories(role, id) AS (
   SELECT role, territory_id FROM held WHERE reads AND territory_id IS NOT NULL
   UNION SELECT territories.role, child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
-SELECT who.id, who.login, who.name, who.is_service, who.locale, who.letters,
+SELECT who.*,
   (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]')
    FROM held) AS grants,
   (SELECT coalesce(json_object_agg(role, ids), '{{}}') FROM (SELECT role, json_agg(id) AS ids FROM agencies GROUP BY role) a) AS agencies,
@@ -41,38 +41,71 @@ FROM who
 _PERSON = "SELECT o.id, o.login, o.name, o.is_service, o.locale, o.letters FROM operator o"
 _BY_SESSION = text(
     _ACCESS.format(
-        who=f"{_PERSON} JOIN operator_session s ON s.operator_id = o.id "
-        "WHERE s.token_hash = :key AND s.ended_at IS NULL AND s.expires_at > :now AND o.deactivated_at IS NULL"
+        who=f"{_PERSON.replace(' FROM', ', s.id AS session_id, s.seen_at, s.second_factor FROM')} "
+        "JOIN operator_session s ON s.operator_id = o.id WHERE s.token_hash = :key AND s.ended_at IS NULL "
+        "AND s.expires_at > :now AND s.seen_at > :seen_since AND o.deactivated_at IS NULL"
     )
 )
 _BY_TOKEN = text(
     _ACCESS.format(
-        who=f"{_PERSON} JOIN api_token t ON t.operator_id = o.id WHERE t.token_hash = :key "
+        who=f"{_PERSON.replace(' FROM', ', t.id AS token_id, t.permissions, t.last_used_at FROM')} "
+        "JOIN api_token t ON t.operator_id = o.id WHERE t.token_hash = :key "
         "AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now) AND o.deactivated_at IS NULL"
     )
 )
 _BY_OPERATOR = text(_ACCESS.format(who=f"{_PERSON} WHERE o.id = :key AND o.deactivated_at IS NULL"))
 
 
-async def access_of_session(session: ReadSession, *, token: str, now: datetime) -> Access | None:
-    """Whose browser holds this session token; None when it is unknown, ended or expired."""
-    return await _access(session, _BY_SESSION, key=token_hash(token), now=now)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenSession:
+    """A browser that is signed in. `second_factor`: it proved one when it came in."""
+
+    id: int
+    access: Access
+    seen_at: datetime
+    second_factor: bool
 
 
-async def access_of_token(session: ReadSession, *, token: str, now: datetime) -> Access | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownToken:
+    """An API token that is in force."""
+
+    id: int
+    access: Access
+    last_used_at: datetime | None
+
+
+async def session_of(session: ReadSession, *, token: str, now: datetime, idle: timedelta) -> OpenSession | None:
+    """Whose browser holds this session token; None when it is unknown, ended, expired or was left alone for too long."""
+    row = await _row(session, _BY_SESSION, key=token_hash(token), now=now, seen_since=now - idle)
+    return (
+        None
+        if row is None
+        else OpenSession(id=row.session_id, access=_as_access(row), seen_at=row.seen_at, second_factor=row.second_factor)
+    )
+
+
+async def token_of(session: ReadSession, *, token: str, now: datetime) -> KnownToken | None:
     """Which service holds this API token; None when it is unknown, revoked or expired."""
-    return await _access(session, _BY_TOKEN, key=token_hash(token), now=now)
+    row = await _row(session, _BY_TOKEN, key=token_hash(token), now=now)
+    if row is None:
+        return None
+    access = _as_access(row)
+    limits = token_permissions((grant.role for grant in access.grants), row.permissions)
+    return KnownToken(id=row.token_id, access=replace(access, limits=limits), last_used_at=row.last_used_at)
 
 
 async def access_of_operator(session: ReadSession, *, operator_id: int) -> Access | None:
     """The reach of a person; None when there is none or they have left."""
-    return await _access(session, _BY_OPERATOR, key=operator_id)
+    row = await _row(session, _BY_OPERATOR, key=operator_id)
+    return None if row is None else _as_access(row)
 
 
-async def _access(session: ReadSession, statement: Any, **params: object) -> Access | None:  # noqa: ANN401 - TextClause
-    row = (await session.execute(statement, {"readers": list(_READERS), **params})).one_or_none()
-    if row is None:
-        return None
+async def _row(session: ReadSession, statement: Any, **params: object) -> Any | None:  # noqa: ANN401 - TextClause, Row
+    return (await session.execute(statement, {"readers": list(_READERS), **params})).one_or_none()
+
+
+def _as_access(row: Any) -> Access:  # noqa: ANN401 - Row
     scopes = {
         Role(role): Scope(
             agency_ids=frozenset(row.agencies.get(role, ())),
@@ -127,6 +160,7 @@ class OperatorLine:
     name: str
     roles: str
     has_password: bool
+    has_second_factor: bool
     is_service: bool
     deactivated: bool
 
@@ -137,9 +171,37 @@ async def list_operators(session: ReadSession) -> list[OperatorLine]:
 
 
 _LIST = text(
-    "SELECT o.login, o.name, o.password_hash IS NOT NULL AS has_password, o.is_service, o.deactivated_at IS NOT NULL AS deactivated, "
+    "SELECT o.login, o.name, o.password_hash IS NOT NULL AS has_password, "
+    "EXISTS (SELECT FROM second_factor f WHERE f.operator_id = o.id) AS has_second_factor, "
+    "o.is_service, o.deactivated_at IS NOT NULL AS deactivated, "
     "coalesce(string_agg(r.role || coalesce(':' || a.code, ':' || t.code, ''), ', ' ORDER BY r.role, r.id), '') AS roles "
     "FROM operator o LEFT JOIN operator_role r ON r.operator_id = o.id AND r.until IS NULL "
     "LEFT JOIN agency a ON a.id = r.agency_id LEFT JOIN territory t ON t.id = r.territory_id "
     "GROUP BY o.id ORDER BY o.is_service, replace(lower(o.name), 'ё', 'е'), o.id"
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldRole:
+    """A role that somebody holds now, by its row."""
+
+    id: int
+    grant: Grant
+
+
+async def open_roles(session: ReadSession, *, operator_id: int) -> list[HeldRole]:
+    """The roles that somebody holds now."""
+    rows = await session.execute(
+        text("SELECT id, role, agency_id, territory_id FROM operator_role WHERE operator_id = :id AND until IS NULL ORDER BY id"),
+        {"id": operator_id},
+    )
+    return [HeldRole(id=row.id, grant=Grant(role=Role(row.role), agency_id=row.agency_id, territory_id=row.territory_id)) for row in rows]
+
+
+async def operator_by_login(session: ReadSession, *, login: str) -> int:
+    """Who has this sign-in name. NotFoundError `operator.unknown`."""
+    query = text("SELECT id FROM operator WHERE login = :login")
+    found: int | None = (await session.execute(query, {"login": login.strip().lower()})).scalar_one_or_none()
+    if found is None:
+        raise NotFoundError("operator.unknown", f"Nobody here is called {login}: otklik operators list shows all.")
+    return found

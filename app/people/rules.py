@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.kernel.errors import ForbiddenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Role(StrEnum):
@@ -121,6 +121,19 @@ PERMISSION_MATTER: dict[Permission, Matter] = {
 }
 
 
+# A token lies in another system's settings. That of a supervisor carries figures alone, nobody's appeals.
+TOKEN_PERMISSIONS: dict[Role, frozenset[Permission]] = ROLE_PERMISSIONS | {Role.SUPERVISOR: frozenset({Permission.REPORT_READ})}
+
+
+def token_permissions(roles: Iterable[Role], chosen: Iterable[str] | None = None) -> frozenset[Permission]:
+    """What a token of these roles may do, narrowed to the chosen ones; a supervisor's reads reports whatever else it holds."""
+    held = set(roles)
+    if Role.SUPERVISOR in held:
+        held = {Role.SUPERVISOR}
+    allowed = frozenset().union(*(TOKEN_PERMISSIONS[role] for role in held))
+    return allowed if chosen is None else allowed & {Permission(one) for one in chosen if one in set(Permission)}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
     """One (role, scope) row of a person: an agency with its children, a territory with its children, or all."""
@@ -163,6 +176,8 @@ class Access:
     locale: str = "ru"
     letters: bool = True
     scopes: Mapping[Role, Scope] = field(default_factory=dict)
+    limits: frozenset[Permission] | None = None
+    """What a token narrows the roles to."""
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -170,7 +185,7 @@ class Access:
         allowed: frozenset[Permission] = frozenset()
         for grant in self.grants:
             allowed |= ROLE_PERMISSIONS[grant.role]
-        return allowed
+        return allowed if self.limits is None else allowed & self.limits
 
     def may(self, permission: Permission) -> bool:
         """Whether some role allows it."""
@@ -186,5 +201,7 @@ class Access:
 
         Who supervises the region and works for one agency works for that agency only.
         """
+        if self.limits is not None and permission not in self.limits:
+            return False
         able = (self.scopes.get(role) for role, allowed in ROLE_PERMISSIONS.items() if permission in allowed)
         return any(scope is not None and scope.holds(agency_id=agency_id, territory_id=territory_id) for scope in able)

@@ -1,42 +1,44 @@
-"""Coming in and going out: sign-in with its limits, sessions, accepting an invitation.
+"""Coming in: sign-in by password, links for choosing one, changing it.
 
-Argon2 takes a tenth of a second, so `authenticate` and `accept` get the database instead of a session: they hash with
-no transaction open, and a failed sign-in stays counted although the request ends in an error.
+Argon2 takes a tenth of a second, so what hashes gets the database instead of a session: it hashes with no transaction
+open, and a failed sign-in stays counted although the request ends in an error.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from app.audit.service import record
-from app.kernel.errors import ForbiddenError, InvalidError
+from app.kernel.errors import InvalidError
+from app.people.attempts import AttemptKind, address_key, count_attempt, forget_attempts
 from app.people.passwords import check_password, hash_password, password_fits
-from app.people.tokens import new_token, token_hash
+from app.people.sessions import close_other_sessions
+from app.people.tokens import token_hash
 
 if TYPE_CHECKING:
     from app.kernel.db import Database, ReadSession, WriteSession
+    from app.people.sessions import CameBy
 
-WINDOW = timedelta(minutes=15)
-# Counted per account *and* address: whoever guesses at an account stops nobody who comes from elsewhere.
-FAILURES_PER_PAIR = 10
-# Many accounts tried from one place. High enough for an office behind one address.
-FAILURES_PER_ADDRESS = 100
 _LONGEST_LOGIN = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedIn:
-    """Who has come in."""
+    """Who has come in, or has taken the first step. `mark` changes with the password; `has_factor`: a code is asked next."""
 
     operator_id: int
     login: str
     name: str
     locale: str
+    mark: str = ""
+    has_factor: bool = False
+    roles: frozenset[str] = frozenset()
+    kind: str = ""
 
 
 async def authenticate(database: Database, *, login: str, password: str, address: str, now: datetime) -> SignedIn:
@@ -46,7 +48,7 @@ async def authenticate(database: Database, *, login: str, password: str, address
     """
     login, address = normal_login(login), address_key(address)
     async with database.write() as session:
-        await _count_attempt(session, login, address, now)
+        await count_attempt(session, kind=AttemptKind.PASSWORD, login=login, address=address, now=now)
         row = (await session.execute(_BY_LOGIN, {"login": login})).one_or_none()
     fits = await password_fits(password, row.password_hash if row is not None else None)
     if row is None or not fits:
@@ -54,28 +56,32 @@ async def authenticate(database: Database, *, login: str, password: str, address
             await record(session, operator_id=None, act="sign_in_refused", subject="operator", subject_id=None if row is None else row.id)
         raise InvalidError("sign_in.refused", "The sign-in name or the password is wrong.")
     async with database.write(operator_id=row.id) as session:
-        await session.execute(_FORGET_ATTEMPTS, {"login": login, "address": address, "old": now - WINDOW})
-        await record(session, operator_id=row.id, act="sign_in", subject="operator", subject_id=row.id)
-    return SignedIn(operator_id=row.id, login=login, name=row.name, locale=row.locale)
+        person = await first_step(session, operator_id=row.id)
+        if not person.has_factor:  # else wrong codes would be forgotten by whoever knows the password
+            await forget_attempts(session, login=login, address=address, now=now)
+    return person
 
 
-async def open_session(session: WriteSession, *, operator_id: int, now: datetime, hours: int) -> str:
-    """A new browser session; its token is told only here."""
-    token, stored = new_token()
-    await session.execute(_OPEN, {"hash": stored, "operator_id": operator_id, "now": now, "expires_at": now + timedelta(hours=hours)})
-    return token
+async def first_step(session: ReadSession, *, operator_id: int) -> SignedIn:
+    """A person as they stand now, in a transaction of their own. InvalidError `sign_in.refused` when they have left."""
+    row = (await session.execute(_PERSON, {"id": operator_id})).one_or_none()
+    if row is None:
+        raise InvalidError("sign_in.refused", "The sign-in name or the password is wrong.")
+    return SignedIn(
+        operator_id=row.id,
+        login=row.login,
+        name=row.name,
+        locale=row.locale,
+        mark=_mark(row.password_hash),
+        has_factor=row.has_factor,
+        roles=frozenset(row.roles),
+    )
 
 
-async def close_session(session: WriteSession, *, token: str, now: datetime) -> None:
-    """End a browser session, if it is one."""
-    ended = (await session.execute(_CLOSE, {"hash": token_hash(token), "now": now})).one_or_none()
-    if ended is not None:
-        await record(session, operator_id=ended.operator_id, act="sign_out", subject="operator", subject_id=ended.operator_id)
-
-
-async def close_other_sessions(session: WriteSession, *, operator_id: int, token: str | None, now: datetime) -> None:
-    """End every session of a person but this one."""
-    await session.execute(_CLOSE_OTHERS, {"operator_id": operator_id, "hash": token_hash(token or ""), "now": now})
+async def note_sign_in(session: WriteSession, *, operator_id: int, came_by: CameBy, second_factor: bool) -> None:
+    """Into the trail: somebody has come in, all steps taken."""
+    data = {"by": came_by.value, "second_factor": second_factor}
+    await record(session, operator_id=operator_id, act="sign_in", subject="operator", subject_id=operator_id, data=data)
 
 
 async def save_preferences(session: WriteSession, *, operator_id: int, locale: str, letters: bool) -> None:
@@ -90,15 +96,15 @@ async def save_preferences(session: WriteSession, *, operator_id: int, locale: s
 
 
 async def invited(session: ReadSession, *, token: str, now: datetime) -> SignedIn:
-    """Whom an invitation is for. Raises InvalidError `invitation.gone` when it is used, expired or unknown."""
+    """Whom a link is for. Raises InvalidError `invitation.gone` when it is used, expired or unknown."""
     row = (await session.execute(_INVITED, {"hash": token_hash(token), "now": now})).one_or_none()
     if row is None:
         raise _gone()
-    return SignedIn(operator_id=row.id, login=row.login, name=row.name, locale=row.locale)
+    return SignedIn(operator_id=row.id, login=row.login, name=row.name, locale=row.locale, kind=row.kind)
 
 
 async def accept(database: Database, *, token: str, password: str, now: datetime) -> SignedIn:
-    """Choose a password by an invitation: once. Ends the person's open sessions.
+    """Choose a password by a link: once. Ends the person's open sessions; a second factor stays and is asked next.
 
     Raises InvalidError `invitation.gone` or `password.*`.
     """
@@ -107,13 +113,55 @@ async def accept(database: Database, *, token: str, password: str, now: datetime
     check_password(password, login=person.login)
     hashed = await hash_password(password)
     async with database.write(operator_id=person.operator_id) as session:
-        used = await session.execute(_USE, {"hash": token_hash(token), "now": now})
-        if used.one_or_none() is None:  # another click was faster while we hashed
-            raise _gone()
-        await session.execute(_SET_PASSWORD, {"id": person.operator_id, "password_hash": hashed})
-        await close_other_sessions(session, operator_id=person.operator_id, token=None, now=now)
-        await record(session, operator_id=person.operator_id, act="password_set", subject="operator", subject_id=person.operator_id)
-    return person
+        await use_link(session, token=token, now=now)  # another click may have been faster while we hashed
+        await _set_password(session, operator_id=person.operator_id, password_hash=hashed, now=now, token=None)
+        return await first_step(session, operator_id=person.operator_id)
+
+
+async def use_link(session: WriteSession, *, token: str, now: datetime) -> int:
+    """Use a link up, whose it is. InvalidError `invitation.gone` when somebody has."""
+    used = (await session.execute(_USE, {"hash": token_hash(token), "now": now})).one_or_none()
+    if used is None:
+        raise _gone()
+    operator_id: int = used.operator_id
+    return operator_id
+
+
+async def prove_password(database: Database, *, operator_id: int, password: str, address: str, now: datetime) -> None:
+    """Whoever changes how they come in says their password again; a person without one has nothing to say.
+
+    Raises InvalidError `password.wrong`, ForbiddenError `sign_in.wait`.
+    """
+    address = address_key(address)
+    async with database.write(operator_id=operator_id) as session:
+        row = (await session.execute(_PASSWORD, {"id": operator_id})).one()
+        if row.password_hash is None:
+            return
+        await count_attempt(session, kind=AttemptKind.PASSWORD, login=row.login, address=address, now=now)
+    if not await password_fits(password, row.password_hash):
+        raise InvalidError("password.wrong", "This is not your present password.", field="current")
+    async with database.write(operator_id=operator_id) as session:
+        await forget_attempts(session, login=row.login, address=address, now=now)
+
+
+async def has_password(session: ReadSession, *, operator_id: int) -> bool:
+    """Whether a person signs in by a password at all."""
+    return (await session.execute(_PASSWORD, {"id": operator_id})).one().password_hash is not None
+
+
+async def change_password(database: Database, *, operator_id: int, login: str, password: str, token: str | None, now: datetime) -> None:
+    """Another password, by the person; every session but that of `token` ends. InvalidError `password.*`."""
+    check_password(password, login=login)
+    hashed = await hash_password(password)
+    async with database.write(operator_id=operator_id) as session:
+        await _set_password(session, operator_id=operator_id, password_hash=hashed, now=now, token=token)
+
+
+async def _set_password(session: WriteSession, *, operator_id: int, password_hash: str, now: datetime, token: str | None) -> None:
+    await session.execute(_SET_PASSWORD, {"id": operator_id, "password_hash": password_hash})
+    await session.execute(_END_LINKS, {"id": operator_id, "now": now})  # a link for the password before this one
+    await close_other_sessions(session, operator_id=operator_id, token=token, now=now)
+    await record(session, operator_id=operator_id, act="password_set", subject="operator", subject_id=operator_id)
 
 
 def normal_login(login: str) -> str:
@@ -121,63 +169,26 @@ def normal_login(login: str) -> str:
     return "".join(char for char in login.strip().lower() if char.isprintable())[:_LONGEST_LOGIN]
 
 
-def address_key(address: str) -> str:
-    """What the limits count: an IPv4 address, or the /64 that one IPv6 subscriber owns."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
-
-
-async def _count_attempt(session: WriteSession, login: str, address: str, now: datetime) -> None:
-    """Count before looking at the password, so that a hundred attempts at once are a hundred attempts."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:address, 73))"), {"address": address})
-    row = (await session.execute(_FAILURES, {"login": login, "address": address, "since": now - WINDOW, "now": now})).one()
-    until = max(
-        (
-            oldest + WINDOW
-            for count, limit, oldest in (
-                (row.of_pair, FAILURES_PER_PAIR, row.pair_since),
-                (row.of_address, FAILURES_PER_ADDRESS, row.address_since),
-            )
-            if count >= limit
-        ),
-        default=None,
-    )
-    if until is not None:
-        seconds = max(1, int((until - now).total_seconds()))
-        raise ForbiddenError("sign_in.wait", f"Too many wrong passwords. Try again in {seconds} seconds.", seconds=seconds)
-    await session.execute(_ATTEMPT, {"login": login, "address": address, "now": now})
+def _mark(password_hash: str | None) -> str:
+    return sha256((password_hash or "").encode()).hexdigest()[:16]
 
 
 def _gone() -> InvalidError:
-    return InvalidError("invitation.gone", "This invitation is used up or has expired. Ask the administrator for a new one.")
+    return InvalidError("invitation.gone", "This link is used up or has expired. Ask the administrator for a new one.")
 
 
-_FAILURES = text(
-    "SELECT count(*) AS of_address, min(at) AS address_since, count(*) FILTER (WHERE login = :login) AS of_pair, "
-    "min(at) FILTER (WHERE login = :login) AS pair_since "
-    "FROM sign_in_attempt WHERE address = :address AND at > :since AND at <= :now"
+_BY_LOGIN = text("SELECT id, password_hash FROM operator WHERE login = :login AND deactivated_at IS NULL AND NOT is_service")
+_PERSON = text(
+    "SELECT o.id, o.login, o.name, o.locale, o.password_hash, "
+    "EXISTS (SELECT FROM second_factor f WHERE f.operator_id = o.id) AS has_factor, "
+    "ARRAY(SELECT DISTINCT r.role FROM operator_role r WHERE r.operator_id = o.id AND r.until IS NULL) AS roles "
+    "FROM operator o WHERE o.id = :id AND o.deactivated_at IS NULL AND NOT o.is_service"
 )
-_ATTEMPT = text("INSERT INTO sign_in_attempt (login, address, at) VALUES (:login, :address, :now)")
-_FORGET_ATTEMPTS = text("DELETE FROM sign_in_attempt WHERE (login = :login AND address = :address) OR at < :old")
-_BY_LOGIN = text("SELECT id, name, locale, password_hash FROM operator WHERE login = :login AND deactivated_at IS NULL AND NOT is_service")
-_OPEN = text(
-    "INSERT INTO operator_session (token_hash, operator_id, created_at, seen_at, expires_at) "
-    "VALUES (:hash, :operator_id, :now, :now, :expires_at)"
-)
-_CLOSE = text("UPDATE operator_session SET ended_at = :now WHERE token_hash = :hash AND ended_at IS NULL RETURNING operator_id")
-_CLOSE_OTHERS = text(
-    "UPDATE operator_session SET ended_at = :now WHERE operator_id = :operator_id AND token_hash <> :hash AND ended_at IS NULL"
-)
+_PASSWORD = text("SELECT login, password_hash FROM operator WHERE id = :id")
 _INVITED = text(
-    "SELECT o.id, o.login, o.name, o.locale FROM invitation i JOIN operator o ON o.id = i.operator_id "
+    "SELECT o.id, o.login, o.name, o.locale, i.kind FROM invitation i JOIN operator o ON o.id = i.operator_id "
     "WHERE i.token_hash = :hash AND i.used_at IS NULL AND i.expires_at > :now AND o.deactivated_at IS NULL"
 )
 _USE = text("UPDATE invitation SET used_at = :now WHERE token_hash = :hash AND used_at IS NULL AND expires_at > :now RETURNING operator_id")
 _SET_PASSWORD = text("UPDATE operator SET password_hash = :password_hash WHERE id = :id")
+_END_LINKS = text("UPDATE invitation SET expires_at = :now WHERE operator_id = :id AND used_at IS NULL AND expires_at > :now")

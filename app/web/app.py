@@ -30,13 +30,33 @@ PUBLIC = frozenset(
         "/health/ready",
         "/metrics",
         "/sign-in",
+        "/sign-in/code",
+        "/sign-in/second-factor",
+        "/sign-in/oidc",
+        "/sign-in/oidc/callback",
         "/invitation/{token}",
+        "/invitation/{token}/oidc",
         "/static",
         "/favicon.ico",
         "/preferences",
     }
 )
-SIGNED_IN = frozenset({"/", "/publishing/banner", "/sign-out", "/administration", "/permissions"})
+SIGNED_IN = frozenset(
+    {
+        "/",
+        "/publishing/banner",
+        "/sign-out",
+        "/administration",
+        "/permissions",
+        "/account",
+        "/account/password",
+        "/account/second-factor",
+        "/account/second-factor/codes",
+        "/account/second-factor/off",
+        "/account/sessions/end-others",
+        "/account/sessions/{session_id}/end",
+    }
+)
 
 _API = (appeals.router, replies.router, pages.router, reports.router, health.router, hooks.router)
 

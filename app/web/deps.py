@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,12 +26,16 @@ from app.kernel.db import Database, ReadSession, WriteSession
 from app.kernel.errors import ForbiddenError
 from app.kernel.parts import WebParts
 from app.media.service import MediaProxy
-from app.people.queries import access_of_session, access_of_token
+from app.people.api_tokens import USED_EVERY, note_use
+from app.people.queries import OpenSession, session_of, token_of
 from app.people.rules import Access, Permission
+from app.people.sessions import TOUCHED_EVERY, touch_session
 from app.people.tokens import API_TOKEN_PREFIX, token_hash
 from app.web.errors import SignInNeededError, UnavailableError
 
 _SESSION, _SEED = "otklik_session", "otklik_seed"
+# Sent by our own scripts when a page renews itself: that nobody is there must show.
+_UNATTENDED = "x-otklik-unattended"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_COOKIE = 200
 _TOKEN_FRESH = timedelta(seconds=3)
@@ -70,12 +74,16 @@ class TokenCache:
             return found[1]
         self._known.pop(key, None)
         async with opened(self._database.read()) as session:
-            access = await access_of_token(session, token=token, now=now)
-        if access is not None:
-            if len(self._known) >= _MOST_TOKENS:
-                self._known.clear()
-            self._known[key] = (now, access)
-        return access
+            known = await token_of(session, token=token, now=now)
+        if known is None:
+            return None
+        if len(self._known) >= _MOST_TOKENS:
+            self._known.clear()
+        self._known[key] = (now, known.access)
+        if known.last_used_at is None or known.last_used_at <= now - USED_EVERY:
+            async with opened(self._database.write(operator_id=known.access.operator_id)) as session:
+                await note_use(session, token_id=known.id, now=now)
+        return known.access
 
 
 def web_of(request: Request) -> Web:
@@ -121,7 +129,7 @@ def set_session(response: Response, parts: WebParts, token: str) -> None:
     response.set_cookie(
         session_cookie(parts),
         token,
-        max_age=parts.session_hours * 3600,
+        max_age=int(parts.entrance.lasts.total_seconds()),
         path="/",
         secure=parts.secure_cookies,
         httponly=True,
@@ -148,7 +156,7 @@ def _seed(request: Request) -> str | None:
 def csrf_token(request: Request) -> str:
     """The token that forms and `X-CSRF-Token` carry; empty when the browser holds no secret (see `start_seed`)."""
     seed = _seed(request)
-    return "" if seed is None else _csrf_of(seed)
+    return "" if seed is None else csrf_of(seed)
 
 
 def start_seed(request: Request, response: Response) -> str:
@@ -157,10 +165,11 @@ def start_seed(request: Request, response: Response) -> str:
     if seed is None:
         seed, parts = secrets.token_urlsafe(24), web_of(request).parts
         response.set_cookie(_seed_cookie(parts), seed, path="/", secure=parts.secure_cookies, httponly=True, samesite="lax")
-    return _csrf_of(seed)
+    return csrf_of(seed)
 
 
-def _csrf_of(seed: str) -> str:
+def csrf_of(seed: str) -> str:
+    """The anti-forgery token that goes with a secret of the browser."""
     return hmac.new(seed.encode("utf-8", "surrogatepass"), b"otklik csrf", sha256).hexdigest()
 
 
@@ -210,11 +219,43 @@ async def _browser(web: Web, request: Request) -> Access:
     token = session_token(request)
     if token is None:
         raise SignInNeededError("sign_in", "Sign in first, or send Authorization: Bearer otk_….")
-    async with opened(web.parts.database.read()) as session:
-        access = await access_of_session(session, token=token, now=web.parts.clock.now())
-    if access is None:
+    parts, now = web.parts, web.parts.clock.now()
+    async with opened(parts.database.read()) as session:
+        found = await live_session(session, parts, token=token, now=now)
+    if found is None:
         raise SignInNeededError("sign_in", "The session has ended: sign in again.")
     await csrf_guard(request)
+    if found.seen_at <= now - TOUCHED_EVERY and not _unattended(request):
+        async with opened(parts.database.write(operator_id=found.access.operator_id)) as session:
+            await touch_session(session, session_id=found.id, now=now)
+    return found.access
+
+
+def _unattended(request: Request) -> bool:
+    """Whether a page asks by itself: its renewals, and the stream of news that it listens to."""
+    return _UNATTENDED in request.headers or request.headers.get("accept") == "text/event-stream"
+
+
+async def live_session(session: ReadSession, parts: WebParts, *, token: str, now: datetime) -> OpenSession | None:
+    """The session of a token, if it still lets in: whoever holds a role that needs a second factor came in with one."""
+    found = await session_of(session, token=token, now=now, idle=parts.entrance.idle)
+    if found is None or (not found.second_factor and needs_factor(parts, (grant.role for grant in found.access.grants))):
+        return None
+    return found
+
+
+def needs_factor(parts: WebParts, roles: Iterable[str]) -> bool:
+    """Whether one of these roles needs a second factor."""
+    return not parts.entrance.second_factor_roles.isdisjoint(roles)
+
+
+CurrentAccess = Annotated[Access, Depends(current_access)]
+
+
+async def current_person(access: CurrentAccess) -> Access:
+    """Whoever is signed in, if it is a person. ForbiddenError `access.person` for a service with its token."""
+    if access.is_service:
+        raise ForbiddenError("access.person", "Only a person does this, signed in by browser: no token goes so far.")
     return access
 
 
@@ -226,7 +267,6 @@ async def maybe_access(request: Request) -> Access | None:
         return None
 
 
-CurrentAccess = Annotated[Access, Depends(current_access)]
 MaybeAccess = Annotated[Access | None, Depends(maybe_access)]
 
 

@@ -19,7 +19,7 @@ from app.bootstrap import CREATED_MARK, mark_of, plain, set_mark
 from app.cli.program import main
 from app.kernel.clock import SystemClock
 from app.kernel.db import Database, DatabaseRole, make_engine
-from app.people.queries import access_of_token
+from app.people.queries import token_of
 from app.people.rules import Role
 from app.people.service import accept, authenticate
 from tests.app.exchange.incident.sheets import row, workbook
@@ -72,7 +72,9 @@ def import_region(otklik: Run) -> None:
 
 
 COMMANDS = (
-    "up", "web", "worker", "migrate", "seed", "operators invite", "operators list", "token create", "pages list", "pages add",
+    "up", "web", "worker", "migrate", "seed", "operators invite", "operators list", "operators give", "operators end-role",
+    "operators reset", "operators reset-second-factor", "operators end-sessions", "operators deactivate", "operators activate",
+    "operators link", "operators unlink", "token list", "token create", "token rotate", "token revoke", "pages list", "pages add",
     "credentials add", "credentials list", "credentials revoke", "reports response-times", "reports verify",
     "publishing stop", "publishing resume", "publishing status", "hooks add", "hooks list", "hooks remove",
     "webhooks add", "webhooks list", "webhooks log", "webhooks remove", "sandbox", "sandbox replay",
@@ -308,9 +310,9 @@ async def _come_in(web_db: Database, clock: SystemClock, token: str) -> str:
 async def _roles(web_db: Database, token: str) -> set[Role]:
 
     async with web_db.read() as session:
-        access = await access_of_token(session, token=token, now=SystemClock().now())
-    assert access is not None
-    return {grant.role for grant in access.grants}
+        known = await token_of(session, token=token, now=SystemClock().now())
+    assert known is not None
+    return {grant.role for grant in known.access.grants}
 
 
 def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url: URL) -> None:
@@ -319,14 +321,14 @@ def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url
     assert sent.code == 0, sent.err
     link = re.search(r"http://127\.0\.0\.1:8000/invitation/(\S+)", sent.out)
     assert link is not None
-    made = otklik("token", "create", "--role", "operator", "--role", "supervisor", "--days", "5", "--name", "СЭД")
+    made = otklik("token", "create", "--role", "operator", "--role", "coordinator", "--days", "5", "--name", "СЭД")
     token = made.out.strip()
     assert token.startswith("otk_")
 
     async def use() -> None:
         web = Database(make_engine(database_url, role=DatabaseRole.WEB, pool_size=0, application="test"))
         assert await _come_in(web, SystemClock(), link[1]) == "Вера"
-        assert await _roles(web, token) == {Role.OPERATOR, Role.SUPERVISOR}
+        assert await _roles(web, token) == {Role.OPERATOR, Role.COORDINATOR}
         await web.dispose()
 
     asyncio.run(use())

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from app import bootstrap
 from app.cli.sample import WORLD, SignIn, seed_sample, sign_ins
+from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
-from app.people.staff import create_service_token
 from app.settings import Settings
 from tests.conftest import COPY_DATABASE
 from tests.harness.program import Program, free_port

@@ -75,7 +75,7 @@ DIALOGS = {
 
 def asks(town: Town) -> list[Ask]:
     """All of them, reads before acts."""
-    return [*_reads(town), *_acts(town)]
+    return [*_reads(town), *_acts(town), *_administration(town)]
 
 
 def _reads(town: Town) -> Iterable[Ask]:
@@ -161,6 +161,27 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["dismiss"].id)}, form=none, part=True)
 
 
+def _administration(town: Town) -> Iterable[Ask]:
+    """What administrators do about people and tokens; who may touch whom is tested where people are."""
+    path, people = {"operator_id": str(town.newcomer)}, "/administration/people"
+    grant = {"role": "operator", "place": f"agency:{town.ours.id}"}
+    yield Ask(method="GET", route=f"{people}/{{operator_id}}", path=path)
+    yield Ask(method="POST", route=f"{people}/new", form=grant | {"login": "ivan", "name": "Иван"})
+    yield Ask(method="POST", route=f"{people}/{{operator_id}}/roles", path=path, form=grant | {"role": "coordinator"})
+    yield Ask(
+        method="POST", route=f"{people}/{{operator_id}}/roles/{{role_id}}/end", path=path | {"role_id": str(town.newcomer_role)}, form={}
+    )
+    yield Ask(method="POST", route=f"{people}/{{operator_id}}/link", path=path, form={})
+    for act in ("reset_factor", "unlink", "end_sessions", "leave"):
+        yield Ask(method="POST", route=f"{people}/{{operator_id}}/act", path=path, form={"act": act})
+    yield Ask(method="POST", route=f"{people}/{{operator_id}}/come-back", path=path, form={})
+    made = grant | {"name": "СЭД", "days": "30", "appeal.read": "1"}
+    yield Ask(method="POST", route="/administration/tokens", form=made)
+    for act, token in zip(("rotate", "revoke"), town.service_tokens, strict=True):
+        yield Ask(method="POST", route=f"/administration/tokens/{{token_id}}/{act}", path={"token_id": str(token)}, form={})
+    yield Ask(method="POST", route="/account/sessions/{session_id}/end", path={"session_id": str(town.newcomer_session)}, form={})
+
+
 # --- the routes themselves -------------------------------------------------------------------------------------
 
 
@@ -202,4 +223,4 @@ def whole_walk(app: FastAPI, town: Town) -> list[Ask]:
             "made in tests/isolation/town.py, and an id of nothing in NOWHERE; or, if everybody may know all of them, name it in HARMLESS."
         )
         more.append(Ask(method=method, route=path, form={} if method in UNSAFE else None))
-    return told + more
+    return told + sorted(more, key=lambda ask: ask.route == "/sign-out")  # whoever signs out asks nothing more

@@ -20,6 +20,7 @@ from app.kernel.db import Database, make_engine
 from app.media.rules import Size, parse_media_hosts
 from app.media.service import Cache, MediaProxy, cache_key
 from app.web.app import create_app
+from app.web.deps import csrf_of, session_cookie
 from tests.conftest import plain
 from tests.isolation.town import PICTURE, SECRET, Town, build
 from tests.web.api.conftest import make_parts
@@ -119,14 +120,14 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asker:
-    """Asks as one of the region's people, by their token."""
+    """Asks as one of the region's people, by their browser's session."""
 
     app: FastAPI
     token: str
 
     async def __call__(self, ask: Ask) -> Answer:
         """One request, as the ask says it. A stream is heard until it has told what there is."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+        headers = {"Cookie": f"{session_cookie(self.app.state.web.parts)}={self.token}", "X-CSRF-Token": csrf_of(self.token)}
         if ask.part:
             headers |= {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://otklik.example/queue"}
         if ask.route == "/live":

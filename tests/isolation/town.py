@@ -11,8 +11,10 @@ from sqlalchemy import text
 from app.appeals.filters import format_number
 from app.appeals.models import AppealNote
 from app.appeals.rules import Status
-from app.people import staff
+from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
+from app.people.sessions import open_session
+from app.people.staff import add_grants
 from app.replies.rules import ReplyState
 from app.sla.models import SlaExtension
 from app.sources.rules import Fate
@@ -41,7 +43,10 @@ TRIAGE_USES = ("read", "open", "dismiss")
 
 @dataclass(kw_only=True)
 class Town:
-    """What is secret (by its use), where it belongs, and who is who: tokens by name."""
+    """What is secret (by its use), where it belongs, and who is who: tokens of sessions by name.
+
+    `newcomer` has a role (`newcomer_role`), a session and, as a service, a token: what administrators act upon.
+    """
 
     home: Territory
     away: Territory
@@ -58,6 +63,10 @@ class Town:
     tokens: dict[str, str] = field(default_factory=dict)
     people: dict[str, int] = field(default_factory=dict)
     roles: dict[str, frozenset[Role]] = field(default_factory=dict)
+    newcomer: int = 0
+    newcomer_role: int = 0
+    newcomer_session: int = 0
+    service_tokens: list[int] = field(default_factory=list)
 
     def number(self, use: str) -> str:
         """Of the secret appeal for this use."""
@@ -180,7 +189,16 @@ async def _people(session: WriteSession, town: Town, now: datetime) -> None:
         "without a role": [],
     }
     for name, grants in people.items():
-        token = await staff.create_service_token(session, name=name, grants=grants, now=now)
-        town.tokens[name] = token
+        person = await make.make_operator(session, role=None, name=name.title())
+        await add_grants(session, operator_id=person.id, grants=grants, now=now)
+        town.tokens[name] = await open_session(session, operator_id=person.id, now=now, lasts=timedelta(days=1))
         town.roles[name] = frozenset(grant.role for grant in grants)
-        town.people[name] = await session.scalar(text("SELECT max(id) FROM operator")) or 0
+        town.people[name] = person.id
+    newcomer = await make.make_operator(session, role=None, name="Новенькая")
+    held = await make.grant(session, operator=newcomer, role=Role.OPERATOR, scope=town.ours)
+    await open_session(session, operator_id=newcomer.id, now=now, lasts=timedelta(days=1))
+    for name in ("один", "другой"):
+        await create_service_token(session, name=name, grants=[Grant(role=Role.OPERATOR, agency_id=ours)], now=now)
+    town.newcomer, town.newcomer_role = newcomer.id, held.id
+    town.newcomer_session = await session.scalar(text("SELECT max(id) FROM operator_session")) or 0
+    town.service_tokens = list(await session.scalars(text("SELECT id FROM api_token ORDER BY id")))

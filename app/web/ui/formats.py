@@ -37,6 +37,7 @@ class Formats:
             "share": self.share,
             "number": self.number,
             "appeal_number": appeal_number,
+            "browser": browser,
             "zone_name": self.zone_name,
         }
 
@@ -112,6 +113,29 @@ def appeal_number(number: str | int) -> str:
     first = len(digits) % 3 or 3
     groups = [digits[:first], *(digits[i : i + 3] for i in range(first, len(digits), 3))]
     return "\u00a0".join(groups)
+
+
+# In this order: most browsers also call themselves Chrome, and all of those Safari.
+_BROWSERS = (
+    ("YaBrowser/", "Yandex"),
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Version/", "Safari"),
+)
+_SYSTEMS = (("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+
+
+def browser(agent: str) -> str:
+    """What people call a browser that calls itself so: "Firefox 145, Windows"; the beginning of a strange name."""
+    for mark, name in _BROWSERS:
+        _, found, rest = agent.partition(mark)
+        if found:
+            system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+            version = rest.split(".", 1)[0].split(" ", 1)[0][:6]
+            return f"{name} {version}" + (f", {system}" if system else "")
+    return agent[:60]
 
 
 def _screen(context: Context, zone: ZoneInfo | None) -> tuple[ZoneInfo, datetime]:

@@ -284,6 +284,35 @@ SECTION = {
     "people": N_("People"),
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
+    "tokens": N_("API tokens"),
+}
+
+PLACE = {
+    "whole": N_("The whole region"),
+    "territory": N_("Territories"),
+    "agency": N_("Agencies"),
+}
+
+# What a token may be narrowed to.
+PERMISSION = {
+    "appeal.read": N_("read appeals"),
+    "appeal.create": N_("open appeals"),
+    "appeal.work": N_("answer"),
+    "page.read": N_("read the list of pages"),
+    "report.read": N_("read reports"),
+}
+
+TOKEN_STATE = {
+    "active": N_("in force"),
+    "replaced": N_("replaced, still works"),
+    "expired": N_("expired"),
+    "revoked": N_("revoked"),
+}
+
+CAME_BY = {
+    "password": N_("by password"),
+    "link": N_("by a link"),
+    "oidc": N_("by the provider"),
 }
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -328,6 +357,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "audit_act": audit_words.ACT,
     "audit_subject": audit_words.SUBJECT,
     "audit_fact": audit_words.FACT,
+    "place": PLACE,
+    "permission": PERMISSION,
+    "token_state": TOKEN_STATE,
+    "came_by": CAME_BY,
     "feed_problem": faults.FEED_PROBLEM,
 }
 

@@ -20,10 +20,9 @@ from app.kernel.live import Waiter
 from app.kernel.log import logger
 from app.kernel.parts import WebParts
 from app.notices.queries import count_notices
-from app.people.queries import access_of_session
 from app.people.rules import Access, Permission
 from app.replies.stops import standing_stops
-from app.web.deps import CurrentAccess, Parts, opened, requires, session_token
+from app.web.deps import CurrentAccess, Parts, live_session, opened, requires, session_token
 from app.web.errors import UnavailableError
 from app.web.ui.queue_view import number_text
 from app.web.ui.visit import notice_count
@@ -137,5 +136,5 @@ class Stream:
         if self._token is None:
             return False
         async with opened(self._parts.database.read()) as session:
-            access = await access_of_session(session, token=self._token, now=self._parts.clock.now())
-        return access == self._access
+            found = await live_session(session, self._parts, token=self._token, now=self._parts.clock.now())
+        return found is not None and found.access == self._access

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from app.people import service
 from app.web.deps import MaybeAccess, Parts, csrf_guard, opened
+from app.web.ui.entry import remember
 from app.web.ui.fields import Form
 from app.web.ui.render import LANGUAGES
-from app.web.ui.sign_in import remember
 from app.web.ui.visit import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, local_path, see_other
 
 router = APIRouter(include_in_schema=False)

@@ -66,16 +66,20 @@ class ReportView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignInForm:
-    """The sign-in page. `problem` is a code, `after` the address to go to."""
+    """The sign-in page. `problem` is a code, `after` the address to go to, `provider` the name of an OIDC provider."""
 
     after: str = "/"
     login: str = ""
     problem: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InvitationForm:
-    """The page on which a password is chosen. `problem` is a code with its parameters; `gone`: the link is used up."""
+    """The page on which a password is chosen. `problem` is a code with its parameters; `gone`: the link is used up.
+
+    `reset`: for somebody who has come in before.
+    """
 
     login: str
     name: str
@@ -83,6 +87,8 @@ class InvitationForm:
     problem: str = ""
     params: Mapping[str, str | int] = field(default_factory=dict)
     gone: bool = False
+    reset: bool = False
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

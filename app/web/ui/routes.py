@@ -13,8 +13,10 @@ from starlette.routing import Mount
 from app.web.deps import csrf_token, web_of
 from app.web.errors import PROBLEM_TYPE, Problem
 from app.web.ui import (
+    account,
     actions,
     administration,
+    api_tokens,
     appeal,
     audit,
     home,
@@ -22,12 +24,14 @@ from app.web.ui import (
     media,
     new_appeal,
     norms,
+    oidc,
     people,
     permissions,
     preferences,
     publishing,
     queue,
     reports,
+    second_step,
     sign_in,
     subjects,
     triage,
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 # Order matters: /appeals/new stands before /appeals/{number}.
 _ROUTERS = (
     sign_in.router,
+    second_step.router,
+    oidc.router,
     preferences.router,
     home.router,
     queue.router,
@@ -54,20 +60,23 @@ _ROUTERS = (
     publishing.router,
     media.router,
     live.router,
+    account.router,
     administration.router,
     audit.router,
     subjects.router,
     people.router,
     norms.router,
     permissions.router,
+    api_tokens.router,
 )
 
 
-def install(app: FastAPI, _parts: WebParts) -> None:
+def install(app: FastAPI, parts: WebParts) -> None:
     """Put the screens, their files and their error pages into the application."""
     renderer, files = _ground()
     app.state.renderer = renderer
     app.state.problem_page = problem_page
+    app.state.oidc = oidc.make_provider(parts)
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", app=files, name="static"))

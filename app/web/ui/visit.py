@@ -23,7 +23,7 @@ from app.notices.queries import count_notices
 from app.notices.rules import Kind as NoticeKind
 from app.people.rules import Access, Grant, Permission, Role
 from app.replies.stops import standing_stops
-from app.web.deps import CurrentAccess, CurrentOffice, Looking, Now, Parts, csrf_token, opened, web_of
+from app.web.deps import CurrentAccess, CurrentOffice, Looking, Now, Parts, csrf_of, csrf_token, opened, web_of
 from app.web.ui.labels import Words
 from app.web.ui.render import LANGUAGES, Renderer
 from app.web.ui.sections import SECTIONS
@@ -61,6 +61,8 @@ class Visit:
     access: Access
     office: Office
     now: datetime
+    session: str | None = None
+    """The token that this answer gives the browser, when it is another than the one that it came with."""
 
     @property
     def media(self) -> MediaHosts:
@@ -123,7 +125,7 @@ class Visit:
             language=self.language,
             zone=self.zone,
             now=self.now,
-            csrf=csrf_token(self.request),
+            csrf=csrf_token(self.request) if self.session is None else csrf_of(self.session),
             here=here(self.request),
             theme=theme_of(self.request),
             viewer=self._viewer(),

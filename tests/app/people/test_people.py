@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
 from app.kernel.errors import ForbiddenError, InvalidError
-from app.people import queries, service, staff
-from app.people.rules import Grant, Permission, Role
+from app.people import api_tokens, attempts, queries, service, sessions, staff
+from app.people.rules import Access, Grant, Permission, Role
 
 if TYPE_CHECKING:
     from app.kernel.clock import FixedClock
-    from app.kernel.db import Database
+    from app.kernel.db import Database, ReadSession
 
 PASSWORD = "кедр-и-брусника-7"
 HOME = "203.0.113.7"
+HALF_A_DAY = timedelta(hours=12)
+
+
+async def access_of_session(session: ReadSession, *, token: str, now: datetime) -> Access | None:
+    found = await queries.session_of(session, token=token, now=now, idle=HALF_A_DAY)
+    return None if found is None else found.access
+
+
+async def access_of_token(session: ReadSession, *, token: str, now: datetime) -> Access | None:
+    found = await queries.token_of(session, token=token, now=now)
+    return None if found is None else found.access
 
 
 async def places(owner_db: Database) -> dict[str, int]:
@@ -58,23 +69,23 @@ async def test_a_person_signs_in_and_out(owner_db: Database, web_db: Database, c
     person = await sign_in(web_db, clock, login="  ANNA ")
     assert person.operator_id == operator_id
     async with web_db.write(operator_id=operator_id) as session:
-        token = await service.open_session(session, operator_id=operator_id, now=clock.now(), hours=12)
+        token = await sessions.open_session(session, operator_id=operator_id, now=clock.now(), lasts=HALF_A_DAY)
     async with web_db.read() as session:
-        access = await queries.access_of_session(session, token=token, now=clock.now())
+        access = await access_of_session(session, token=token, now=clock.now())
         assert access is not None
         assert (access.operator_id, access.login, access.agency_ids) == (operator_id, "anna", (ids["clinic"],))
-        assert await queries.access_of_session(session, token=token, now=clock.now() + timedelta(hours=12)) is None
-        assert await queries.access_of_session(session, token=token[:-1], now=clock.now()) is None
-        assert await queries.access_of_token(session, token=token, now=clock.now()) is None, "a cookie is no API token"
-    async with web_db.write() as session:
-        await service.close_session(session, token=token, now=clock.now())
+        assert await access_of_session(session, token=token, now=clock.now() + timedelta(hours=12)) is None
+        assert await access_of_session(session, token=token[:-1], now=clock.now()) is None
+        assert await access_of_token(session, token=token, now=clock.now()) is None, "a cookie is no API token"
+    async with web_db.write(operator_id=operator_id) as session:
+        await sessions.sign_out(session, token=token, now=clock.now())
     async with web_db.read() as session:
-        assert await queries.access_of_session(session, token=token, now=clock.now()) is None
+        assert await access_of_session(session, token=token, now=clock.now()) is None
     async with owner_db.read() as session:
         stored = (await session.execute(text("SELECT encode(token_hash, 'escape') FROM operator_session"))).scalar_one()
         assert token not in stored
         acts = (await session.execute(text("SELECT act FROM audit_entry ORDER BY id"))).scalars().all()
-        assert acts == ["operator.add", "operator.sign_in", "operator.sign_out"]
+        assert acts == ["operator.add", "operator.sign_out"], "the trail hears of a sign-in when all its steps are taken"
 
 
 @pytest.mark.parametrize(
@@ -97,12 +108,12 @@ async def test_every_refusal_sounds_the_same(owner_db: Database, web_db: Databas
 async def test_who_left_and_services_do_not_come_in(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     operator_id = await hire(owner_db, clock, "anna", Grant(role=Role.OPERATOR))
     async with owner_db.write() as session:
-        token = await service.open_session(session, operator_id=operator_id, now=clock.now(), hours=1)
+        token = await sessions.open_session(session, operator_id=operator_id, now=clock.now(), lasts=HALF_A_DAY)
         await session.execute(text("UPDATE operator SET deactivated_at = now()"))
     with pytest.raises(InvalidError):
         await sign_in(web_db, clock)
     async with web_db.read() as session:
-        assert await queries.access_of_session(session, token=token, now=clock.now()) is None
+        assert await access_of_session(session, token=token, now=clock.now()) is None
         assert await queries.access_of_operator(session, operator_id=operator_id) is None
 
 
@@ -111,7 +122,7 @@ async def test_a_guesser_is_stopped_and_stops_nobody_else(owner_db: Database, we
     async with owner_db.write() as session:
         await session.execute(
             text("INSERT INTO sign_in_attempt (login, address, at) SELECT 'anna', '198.51.100.9', :now FROM generate_series(1, :n)"),
-            {"now": clock.now() - timedelta(minutes=1), "n": service.FAILURES_PER_PAIR},
+            {"now": clock.now() - timedelta(minutes=1), "n": attempts.FAILURES_PER_PAIR},
         )
     with pytest.raises(ForbiddenError) as refused:
         await sign_in(web_db, clock, address="198.51.100.9")
@@ -128,8 +139,8 @@ async def test_many_attempts_at_once_are_counted_one_by_one(owner_db: Database, 
     await hire(owner_db, clock, "anna", Grant(role=Role.OPERATOR))
     tried = await asyncio.gather(*(sign_in(web_db, clock, password=f"wrong guess {n}") for n in range(15)), return_exceptions=True)
     refused = [type(error) for error in tried]
-    assert refused.count(InvalidError) == service.FAILURES_PER_PAIR
-    assert refused.count(ForbiddenError) == 15 - service.FAILURES_PER_PAIR
+    assert refused.count(InvalidError) == attempts.FAILURES_PER_PAIR
+    assert refused.count(ForbiddenError) == 15 - attempts.FAILURES_PER_PAIR
 
 
 async def test_one_address_cannot_try_every_account(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
@@ -138,7 +149,7 @@ async def test_one_address_cannot_try_every_account(owner_db: Database, web_db: 
             text(
                 "INSERT INTO sign_in_attempt (login, address, at) SELECT 'p' || g, '2001:db8:1:2::/64', :now FROM generate_series(1, :n) g"
             ),
-            {"now": clock.now(), "n": service.FAILURES_PER_ADDRESS},
+            {"now": clock.now(), "n": attempts.FAILURES_PER_ADDRESS},
         )
     with pytest.raises(ForbiddenError):
         await sign_in(web_db, clock, login="another", address="2001:db8:1:2:ffff::9")
@@ -156,7 +167,7 @@ async def test_one_address_cannot_try_every_account(owner_db: Database, web_db: 
     ],
 )
 def test_the_limits_count_subscribers(address: str, key: str) -> None:
-    assert service.address_key(address) == key
+    assert attempts.address_key(address) == key
 
 
 async def test_reach_is_expanded_and_agrees_with_row_level_security(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
@@ -213,7 +224,7 @@ async def test_a_role_that_ended_reaches_nothing(owner_db: Database, web_db: Dat
 async def test_an_invitation_lets_in_once(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     async with owner_db.write() as session:
         sent = await staff.invite(session, login="Vera@town.example", name="Вера", grants=[Grant(role=Role.ADMINISTRATOR)], now=clock.now())
-        old = await service.open_session(session, operator_id=sent.operator_id, now=clock.now(), hours=5)
+        old = await sessions.open_session(session, operator_id=sent.operator_id, now=clock.now(), lasts=HALF_A_DAY)
     async with web_db.read() as session:
         assert (await service.invited(session, token=sent.token, now=clock.now())).login == "vera@town.example"
     with pytest.raises(InvalidError, match="at least 10"):
@@ -225,7 +236,7 @@ async def test_an_invitation_lets_in_once(owner_db: Database, web_db: Database, 
     winner = next(n for n in range(2) if isinstance(both[n], service.SignedIn))
     assert (await sign_in(web_db, clock, login="vera@town.example", password=f"{PASSWORD}-{winner}")).name == "Вера"
     async with web_db.read() as session:
-        assert await queries.access_of_session(session, token=old, now=clock.now()) is None, "a new password ends what was open"
+        assert await access_of_session(session, token=old, now=clock.now()) is None, "a new password ends what was open"
 
 
 async def test_an_invitation_expires_and_a_newer_one_replaces_it(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
@@ -255,23 +266,23 @@ async def test_nobody_is_invited_without_a_name_or_with_a_strange_login(owner_db
 async def test_a_service_comes_with_a_token(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     ids = await places(owner_db)
     async with owner_db.write() as session:
-        token = await staff.create_service_token(
+        token = await api_tokens.create_service_token(
             session, name="СЭД", grants=[Grant(role=Role.OPERATOR, agency_id=ids["ministry"])], now=clock.now(), days=30
         )
     assert token.startswith("otk_")
     async with web_db.read() as session:
-        access = await queries.access_of_token(session, token=token, now=clock.now() + timedelta(days=29))
+        access = await access_of_token(session, token=token, now=clock.now() + timedelta(days=29))
         assert access is not None
         assert access.is_service
         assert set(access.agency_ids) == {ids["ministry"], ids["clinic"]}
-        assert await queries.access_of_token(session, token=token, now=clock.now() + timedelta(days=30)) is None
+        assert await access_of_token(session, token=token, now=clock.now() + timedelta(days=30)) is None
     with pytest.raises(InvalidError, match="is a service"):
         async with owner_db.write() as session:
             await staff.invite(session, login=access.login, name="X", grants=[], now=clock.now())
     async with owner_db.write() as session:
         await session.execute(text("UPDATE api_token SET revoked_at = now()"))
     async with web_db.read() as session:
-        assert await queries.access_of_token(session, token=token, now=clock.now()) is None
+        assert await access_of_token(session, token=token, now=clock.now()) is None
 
 
 async def test_preferences_are_kept(owner_db: Database, web_db: Database, clock: FixedClock) -> None:

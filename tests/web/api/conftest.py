@@ -16,11 +16,14 @@ from app.kernel import log
 from app.kernel.live import Live
 from app.kernel.parts import WebParts
 from app.people import service, staff
+from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
+from app.people.sessions import open_session
 from app.web.app import create_app
 from app.web.deps import session_cookie
 from connectors.registry import load
 from tests import factories
+from tests.web.entrance import make_entrance
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -70,7 +73,7 @@ def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool 
         plugins=load(None),
         locale="ru",
         timezone="Europe/Moscow",
-        session_hours=12,
+        entrance=make_entrance(address="https://otklik.example"),
         secure_cookies=secure,
         public_url="https://otklik.example" if secure else None,
         migration=migration or newest_migration(),
@@ -114,7 +117,7 @@ async def region(owner_db: Database, clock: FixedClock) -> Region:
             "supervisor": Grant(role=Role.SUPERVISOR),
             "administrator": Grant(role=Role.ADMINISTRATOR),
         }.items():
-            region.tokens[name] = await staff.create_service_token(session, name=name, grants=[grant], now=clock.now())
+            region.tokens[name] = await create_service_token(session, name=name, grants=[grant], now=clock.now())
     return region
 
 
@@ -140,7 +143,7 @@ async def sign_in(owner_db: Database, parts: WebParts, *, login: str, grant: Gra
         await staff.add_operator(session, login=login, name="Анна Ветрова", password=password, grants=[grant], now=parts.clock.now())
     person = await service.authenticate(parts.database, login=login, password=password, address="203.0.113.7", now=parts.clock.now())
     async with parts.database.write(operator_id=person.operator_id) as session:
-        token = await service.open_session(session, operator_id=person.operator_id, now=parts.clock.now(), hours=parts.session_hours)
+        token = await open_session(session, operator_id=person.operator_id, now=parts.clock.now(), lasts=parts.entrance.lasts)
     return {session_cookie(parts): token}
 
 

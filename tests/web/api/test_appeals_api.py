@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import text
 
 from app.appeals.filters import parse_number
-from app.people import staff
+from app.people import api_tokens
 from app.people.rules import Grant, Role
 from app.sources.models import Post
 from tests import factories
@@ -157,7 +157,7 @@ async def test_filters_by_code_take_what_lies_below(
         group = await factories.make_topic(session, code="group")
         fact = await factories.make_topic(session, code="fact", parent=group)
         part = await factories.make_agency(session, code="part", parent=await session.merge(region.ours))
-        token = await staff.create_service_token(session, name="all", grants=[Grant(role=Role.COORDINATOR)], now=clock.now())
+        token = await api_tokens.create_service_token(session, name="all", grants=[Grant(role=Role.COORDINATOR)], now=clock.now())
         appeal = await factories.make_appeal(session, agency=part, topic=fact)
     headers = {"Authorization": f"Bearer {token}"}
 

@@ -15,8 +15,8 @@ from app.appeals.rules import Status
 from app.kernel import log
 from app.kernel.live import Live
 from app.kernel.parts import WebParts
-from app.people import service
 from app.people.rules import Role
+from app.people.sessions import open_session
 from app.replies.rules import ReplyState
 from app.sources.rules import Fate
 from app.triage.models import Verdict
@@ -26,6 +26,7 @@ from app.web.deps import session_cookie
 from app.web.ui.queue_view import number_text
 from connectors.registry import load
 from tests import factories
+from tests.web.entrance import make_entrance
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -59,7 +60,7 @@ def parts(web_db: Database, database_url: URL, clock: FixedClock) -> WebParts:
         plugins=load(None),
         locale="ru",
         timezone="Europe/Moscow",
-        session_hours=12,
+        entrance=make_entrance(),
         secure_cookies=False,
         public_url=None,
         migration="0001",
@@ -211,7 +212,7 @@ async def enter(web: FastAPI, parts: WebParts, town: Town) -> AsyncIterator[Ente
     async def come_in(who: str) -> Browser:
         operator_id = town.people[who].id
         async with parts.database.write(operator_id=operator_id) as session:
-            token = await service.open_session(session, operator_id=operator_id, now=parts.clock.now(), hours=parts.session_hours)
+            token = await open_session(session, operator_id=operator_id, now=parts.clock.now(), lasts=parts.entrance.lasts)
         http = httpx.AsyncClient(
             transport=httpx.ASGITransport(web), base_url="http://otklik.example", cookies={session_cookie(parts): token}
         )

@@ -16,8 +16,8 @@ from sqlalchemy import text
 from app.appeals import service as appeals
 from app.appeals.feed import LiveCursor, live_cursor_now
 from app.kernel.errors import InvalidError
-from app.people import service
 from app.people.queries import access_of_operator
+from app.people.sessions import open_session
 from app.web.ui.live import Stream
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ async def test_a_look_that_was_too_early_is_repeated(parts: WebParts, town: Town
 async def test_the_stream_ends_with_the_session(parts: WebParts, town: Town, clock: FixedClock) -> None:
     access = await access_of(parts, town, "operator")
     async with parts.database.write(operator_id=access.operator_id) as session:
-        token = await service.open_session(session, operator_id=access.operator_id, now=clock.now(), hours=1)
+        token = await open_session(session, operator_id=access.operator_id, now=clock.now(), lasts=timedelta(hours=1))
     stream = Stream(parts, access, token=token, heartbeat=0.05, again=())
     beats = 0
     async with asyncio.timeout(10):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from app.people import service, staff
+from app.people import attempts, staff
 from app.people.rules import Grant, Role
 from app.web.deps import session_cookie
 from app.web.ui.visit import LANGUAGE_COOKIE, THEME_COOKIE, local_path
@@ -70,7 +70,7 @@ async def test_wrong_words_are_answered_alike_and_counted(stranger: Browser, per
         assert 'value="/reports"' in refused.text
         pages.append(refused.text.replace(login, "X"))
     assert pages[0] == pages[1]
-    for _ in range(service.FAILURES_PER_PAIR):
+    for _ in range(attempts.FAILURES_PER_PAIR):
         await stranger.post("/sign-in", login=person, password="не-тот-пароль")
     waiting = await stranger.post("/sign-in", login=person, password=PASSWORD)
     assert waiting.status_code == 429

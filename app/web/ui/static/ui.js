@@ -11,7 +11,9 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const token = document.querySelector('meta[name="csrf"]');
-    if (token) event.detail.ctx.request.headers["X-CSRF-Token"] = token.content;
+    const ctx = event.detail.ctx;
+    if (token) ctx.request.headers["X-CSRF-Token"] = token.content;
+    if (ctx.quiet || ctx.sourceElement?.id === "facets") ctx.request.headers["X-Otklik-Unattended"] = "1"; // keeps no session alive
   });
 
   // --- notices: what went wrong, in words; never instead of the reader's own text ---
