@@ -112,7 +112,7 @@ async def _page(
         roles=role_choices(visit.words, given.get("role", "")),
         places=place_choices(visit.office.desk.directory, visit.access, visit.words, given.get("place", "")),
         permissions=tuple(
-            Choice(value=one.value, label=visit.words("permission", one.value), chosen=bool(given.get(one.value))) for one in _OF_THE_API
+            Choice(value=one.value, label=visit.words("token_may", one.value), chosen=bool(given.get(one.value))) for one in _OF_THE_API
         ),
         secret=secret,
         done=done,

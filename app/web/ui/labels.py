@@ -294,7 +294,7 @@ PLACE = {
 }
 
 # What a token may be narrowed to.
-PERMISSION = {
+TOKEN_MAY = {
     "appeal.read": N_("read appeals"),
     "appeal.create": N_("open appeals"),
     "appeal.work": N_("answer"),
@@ -358,7 +358,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "audit_subject": audit_words.SUBJECT,
     "audit_fact": audit_words.FACT,
     "place": PLACE,
-    "permission": PERMISSION,
+    "token_may": TOKEN_MAY,
     "token_state": TOKEN_STATE,
     "came_by": CAME_BY,
     "feed_problem": faults.FEED_PROBLEM,
