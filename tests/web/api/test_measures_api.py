@@ -15,6 +15,7 @@ from app.web.api.reports import MeasureCode
 if TYPE_CHECKING:
     import httpx
 
+    from tests.web.api.conftest import Bearer
 
 PERIOD = {"from": "2026-11-17", "to": "2026-11-17"}
 
