@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tests.harness import System
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="session")]
 
 SINKS = {
     "innerHTML": "document.body.lastElementChild.innerHTML = '<img src=x onerror=1>'",
@@ -45,8 +45,8 @@ async def test_the_chart_is_drawn_under_the_policy(system: System, browser: Brow
 async def test_a_citizen_s_picture_is_shown_through_the_proxy(system: System, browser: Browser) -> None:
     """From the sandbox's wall into the thread, loaded from our own address alone."""
     (found,) = await system.rows(
-        "SELECT a.number FROM comment c JOIN appeal a ON a.id = c.appeal_id JOIN page g ON g.id = c.page_id "
-        "WHERE g.platform = 'vk' AND c.attachments @> '[{\"kind\": \"photo\"}]' ORDER BY c.id LIMIT 1"
+        "SELECT a.number FROM appeal a JOIN post p ON p.id = a.post_id LEFT JOIN comment c ON c.id = a.comment_id "
+        "WHERE a.platform = 'vk' AND (p.attachments || c.attachments) @> '[{\"kind\": \"photo\"}]' ORDER BY a.id LIMIT 1"
     )
     page = await sign_in(browser, system, "coordinator")
     asked: list[str] = []
