@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -15,7 +16,7 @@ from app.web.api.reports import MeasureCode
 if TYPE_CHECKING:
     import httpx
 
-    from tests.web.api.conftest import Bearer
+Bearer = Callable[[str], dict[str, str]]
 
 PERIOD = {"from": "2026-11-17", "to": "2026-11-17"}
 
