@@ -97,5 +97,6 @@ async def _work(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with worker_page(listener):
+        token = None if settings.metrics_token is None else settings.metrics_token.get_secret_value()
+        async with worker_page(listener, token=token):
             await work(parts, stop)

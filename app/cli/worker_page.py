@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+import ipaddress
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractContextManager
 
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,12 +31,23 @@ class _Guest(uvicorn.Server):
 
 
 @asynccontextmanager
-async def worker_page(listener: socket.socket | None) -> AsyncIterator[None]:
-    """Serve the page while the block runs; without a listener nothing is served."""
+async def worker_page(listener: socket.socket | None, *, token: str | None = None) -> AsyncIterator[None]:
+    """Serve the page while the block runs; without a listener nothing is served.
+
+    The series are given as the web process gives its own: to whoever sends the token, else to this machine only.
+    """
     if listener is None:
         yield
         return
-    config = uvicorn.Config(_page, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        partial(_page, token),
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
     server = _Guest(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -42,10 +57,19 @@ async def worker_page(listener: socket.socket | None) -> AsyncIterator[None]:
         await serving
 
 
-async def _page(scope: dict[str, Any], _receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+def _may_collect(scope: dict[str, Any], token: str | None) -> bool:
+    headers = dict(scope["headers"])
+    if token is not None:
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), token.encode())
+    client = scope.get("client")
+    return client is not None and ipaddress.ip_address(client[0]).is_loopback and not _FORWARDED & headers.keys()
+
+
+async def _page(token: str | None, scope: dict[str, Any], _receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
     status, kind, body = 404, _TEXT, b"There are /metrics and /health/live here.\n"
     if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
-        if scope["path"] == "/metrics":
+        if scope["path"] == "/metrics" and _may_collect(scope, token):
             status, body = 200, metrics.exposition()
         elif scope["path"] == "/health/live":
             status, kind, body = 200, "application/json", b'{"status":"ok"}'
