@@ -37,7 +37,10 @@ REGISTER = {
     "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
     "pushed_event": Holding(whose=Whose.CITIZEN, columns=("body",), kind=""),  # emptied as soon as it is stored, within seconds
     "operator": Holding(whose=Whose.STAFF, columns=("login", "name", "password_hash"), kind=""),
-    "operator_session": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
+    "external_identity": Holding(whose=Whose.STAFF, columns=("operator_id", "issuer", "subject"), kind=""),
+    "second_factor": Holding(whose=Whose.STAFF, columns=("operator_id",), kind=""),
+    "recovery_code": Holding(whose=Whose.STAFF, columns=("operator_id",), kind=""),
+    "operator_session": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash", "address", "agent"), kind="sign_in"),
     "invitation": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
     "sign_in_attempt": Holding(whose=Whose.STAFF, columns=("login", "address"), kind="sign_in"),
     "audit_entry": Holding(whose=Whose.STAFF, columns=("operator_id", "act", "subject_id", "recorded_at"), kind="audit"),
