@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from app.appeals.past import Past, Told, rebuilt
 from app.appeals.rules import Act, Status, replayed
 from app.replies.rules import TRANSITIONS, ReplyState
 
@@ -32,6 +34,8 @@ class Laws:
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Appeal → (version, number of its events) at the last look."""
     states: dict[int, str] = field(default_factory=dict)
+    looks: dict[int, dict[datetime, Past]] = field(default_factory=dict)
+    """Appeal → what it was at the last moment of its history, at each look."""
 
     async def hold(self) -> None:
         """Everything that holds at any moment."""
@@ -81,6 +85,7 @@ class Laws:
             assert mine[0]["act"] == Act.OPENED
             told = [(Act(row["act"]), row["cycle"]) for row in mine]
             assert replayed(told) == (Status(appeal["status"]), appeal["cycle"]), (dict(appeal), told)
+            self._past(appeal, mine)
             version, count = self.versions.get(appeal["id"], (0, 0))
             assert appeal["version"] >= version
             acts = sum(row["act"] not in {Act.SLA_WARNED, Act.SLA_BREACHED} for row in mine)
@@ -88,6 +93,26 @@ class Laws:
             self.versions[appeal["id"]] = (appeal["version"], acts)
             for row in mine:
                 assert set(orjson.loads(row["data"])) <= _CODES, row["data"]
+
+    def _past(self, appeal: Any, events: Iterable[Any]) -> None:
+        """The history alone gives what is stored, now and at every moment at which somebody looked."""
+        stored = Past(
+            status=Status(appeal["status"]), cycle=appeal["cycle"], agency_id=appeal["agency_id"], territory_id=appeal["territory_id"],
+            topic_id=appeal["topic_id"], operator_id=appeal["operator_id"], close_reason=appeal["close_reason"],
+        )  # fmt: skip
+        told = [
+            Told(
+                act=Act(row["act"]), cycle=row["cycle"], operator_id=row["operator_id"], recorded_at=row["recorded_at"],
+                data=orjson.loads(row["data"]),
+            )
+            for row in events
+        ]  # fmt: skip
+        assert rebuilt(told) == stored, told
+        looks = self.looks.setdefault(appeal["id"], {})
+        looks[max(one.recorded_at for one in told)] = stored
+        for moment, then in looks.items():
+            assert rebuilt(told, at=moment) == then, f"as of {moment}"
+        assert rebuilt(told, at=min(looks) - timedelta(days=1)) is None
 
     def _fates(self, appeals: Iterable[Any], comments: Iterable[Any]) -> None:
         opened = {row["id"]: row["appeal_id"] for row in comments if row["fate"] == "opened"}
