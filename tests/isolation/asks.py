@@ -15,6 +15,7 @@ from app.people.rules import Permission, Role
 from app.replies.rules import ReplyState
 from app.web.app import PUBLIC
 from app.web.deps import Requires
+from tests.isolation.town import AUTHOR
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -152,6 +153,11 @@ def _acts(town: Town) -> Iterable[Ask]:
     )
     path = {"stop_id": str(town.stop_id)}
     yield Ask(method="POST", route="/publishing/{stop_id}/release", path=path, form={}, shared=frozenset({Role.ADMINISTRATOR}))
+    author = str(town.comments["read"].author_id)
+    administrators = frozenset({Role.ADMINISTRATOR})
+    yield Ask(method="POST", route="/administration/subjects/export", form={"author": author}, shared=administrators)
+    found = {"platform": "vk", "q": AUTHOR, "author": author, "reason": "Просьба жителя"}
+    yield Ask(method="POST", route="/administration/subjects/erase", form=found, shared=administrators)
     made = {"agency": str(town.ours.id), "topic": str(town.topic.id), "text": "по телефону.", "key": "k-new"}
     yield Ask(method="POST", route="/appeals/new", form=made)
     yield Ask(method="POST", route="/api/v1/appeals", json={"agency": "ours", "topic": "lights", "text": "письмо."})

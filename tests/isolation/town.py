@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SECRET = "Тайнослов"
 """In every text of the secret town: no answer to an outsider holds it."""
 
+AUTHOR = "770077"
+"""The platform's number of the citizen whose appeal is read."""
+
 # One appeal for each act that changes it, so that each finds the state it needs.
 USES = ("read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer", "pause", "resume", "extend")
 AHEAD = frozenset({"pause", "resume", "extend"})
@@ -121,7 +124,8 @@ async def build(session: WriteSession, now: datetime) -> Town:
 
 
 async def _appeal(session: WriteSession, town: Town, use: str, now: datetime) -> None:
-    author = await make.make_author(session, name=f"{SECRET} Кузнецов")
+    ident = AUTHOR if use == "read" else None
+    author = await make.make_author(session, name=f"{SECRET} Кузнецов", external_id=ident)
     comment = await make.make_comment(
         session, post=town.post, author=author, text=f"{SECRET}: не горят фонари.", written_at=now - timedelta(hours=3)
     )
