@@ -232,32 +232,38 @@ async def report_measure(
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
 ) -> Response:
     """Figures with their definition: population and clock in words. A tag tells whether anything changed since the last time."""
-    minute = now.replace(second=0, microsecond=0)
     period = Period(start=since, end=until, tz=tz or parts.timezone)
-    asked = Asked(
-        measure=MEASURES[measure.value],
-        access=access,
-        period=period,
-        filters=filters,
-        as_of=as_of,
-        now=minute if as_of is None or as_of <= minute else now,  # ages to the minute, so that a tag lives as long
-    )
+    counted = MEASURES[measure.value]
+    asked = Asked(measure=counted, access=access, period=period, filters=filters, as_of=as_of, now=_to_the_minute(now, as_of))
     if not asked.measure.available:
         raise NotFoundError("report.no_data", asked.measure.population, measure=measure.value)
     if bucket is not None or asked.measure is BACKLOG:
-        if kind is not Format.JSON:
-            raise InvalidError("report.format", "Points are given as JSON only: leave `bucket` out for a file.", field="format")
-        body = _json(await _points(session, asked, bucket or Bucket.DAY))
-        return _answer(request, body, "application/json")
+        return await _over_time(request, session, asked, bucket or Bucket.DAY, kind)
     report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
     if kind is not Format.JSON:
-        media, make = _FILES[kind]
-        name = f"{measure.value}-{since.isoformat()}-{until.isoformat()}.{kind.value}"
-        return _answer(request, make(report), media, {"Content-Disposition": f'attachment; filename="{name}"'})
+        return _as_file(request, asked, report, kind)
     out = _told(report)
     if compare:
         out.previous = await _previous(session, asked, group_by)
     return _answer(request, _json(out), "application/json")
+
+
+def _to_the_minute(now: datetime, as_of: datetime | None) -> datetime:
+    """The moment of ages: by the minute, so that a tag lives as long; never before a moment that is asked for."""
+    minute = now.replace(second=0, microsecond=0)
+    return minute if as_of is None or as_of <= minute else now
+
+
+async def _over_time(request: Request, session: ReadSession, asked: Asked, bucket: Bucket, kind: Format) -> Response:
+    if kind is not Format.JSON:
+        raise InvalidError("report.format", "Points are given as JSON only: leave `bucket` out for a file.", field="format")
+    return _answer(request, _json(await _points(session, asked, bucket)), "application/json")
+
+
+def _as_file(request: Request, asked: Asked, report: Report, kind: Format) -> Response:
+    media, make = _FILES[kind]
+    name = f"{asked.measure.code}-{asked.period.start.isoformat()}-{asked.period.end.isoformat()}.{kind.value}"
+    return _answer(request, make(report), media, {"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 async def _previous(session: ReadSession, asked: Asked, group_by: Grouping) -> PreviousOut:
