@@ -122,6 +122,10 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     path = tmp_path / "secret"
     path.write_text(f"  {MARK}\n", encoding="utf-8")
     monkeypatch.setenv(f"OTKLIK_{name.upper()}_FILE", str(path))
+    if name.startswith("oidc"):  # a provider is set whole or not at all
+        monkeypatch.setenv("OTKLIK_OIDC_ISSUER", "https://sso.example")
+        monkeypatch.setenv("OTKLIK_OIDC_CLIENT_ID", "otklik")
+        monkeypatch.setenv("OTKLIK_PUBLIC_URL", "https://otklik.example")
     found = getattr(bootstrap.read_settings(), name)
     assert found.get_secret_value() == MARK
     monkeypatch.setenv(f"OTKLIK_{name.upper()}", f"{MARK}-twice")

@@ -167,6 +167,8 @@ FAULT = {
     "password.short": N_("The password is too short: at least %(least)s characters."),
     "preferences.locale": N_("The screens speak Russian and English."),
     "report.buckets": N_("Too many points for one chart. Choose weeks or months."),
+    "report.format": N_("Points over time are given as JSON only. For a file, ask without them."),
+    "report.no_data": N_("There is nothing to count this measure from yet."),
     "report.cursor": N_("This place in the report is gone. Open the report anew."),
     "report.grouping": N_("Choose a grouping from the list."),
     "report.limit": N_("So many lines cannot be shown at once."),
