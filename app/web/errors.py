@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, StatementError, TimeoutError as PoolTimeo
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from app.audit.reads import TrailFullError
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, OtklikError
@@ -189,6 +190,8 @@ async def answer(request: Request, error: Exception) -> Response:
     response = await _told(request, problem)
     for name, value in _headers(problem, error).items():
         response.headers.setdefault(name, value)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(sorted(_allowed(request)))
     return response
 
 
@@ -225,6 +228,15 @@ def _headers(problem: Problem, error: Exception) -> dict[str, str]:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of every route of this path; starlette names only those of the first."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return methods
 
 
 def for_machine(path: str) -> bool:

@@ -190,6 +190,8 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
         "OTKLIK_TELEGRAM_API_URL": sandbox_url,
         "OTKLIK_TIME_SCALE": str(time_scale),
         "OTKLIK_MEDIA_HOSTS": f"vk: {sandbox_url.removeprefix('http://')}",
+        "OTKLIK_AUTHOR_ANSWER_LIMITS": "1000/minute",  # one token speaks for a whole office of operators
+        "OTKLIK_PAGE_ANSWER_LIMITS": "1000/minute",
         "OTKLIK_WORKER_POOL": "4",
         "OTKLIK_WEB_POOL": "4",
     }

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field, PositiveInt
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response
 
 from app.kernel.db import ReadSession
@@ -156,7 +156,8 @@ class MeasureCode(StrEnum):
     BACKLOG = "backlog"
 
 
-Ids = Annotated[list[PositiveInt], Query(max_length=200, description="Only these, with all below them where there is a tree")]
+RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Ids = Annotated[list[RowId], Query(max_length=200, description="Only these, with all below them where there is a tree")]
 
 
 def narrowed(
