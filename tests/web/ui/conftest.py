@@ -60,7 +60,7 @@ def parts(web_db: Database, database_url: URL, clock: FixedClock) -> WebParts:
         plugins=load(None),
         locale="ru",
         timezone="Europe/Moscow",
-        entrance=make_entrance(idle=timedelta(hours=12)),  # tests move the clock by hours between two looks
+        entrance=make_entrance(),
         secure_cookies=False,
         public_url=None,
         migration="0001",

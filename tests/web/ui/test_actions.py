@@ -162,7 +162,7 @@ async def test_close_then_reopen_starts_a_new_clock(
     )
     accepted(closed, town.number, part=part)
     assert (await appeal(owner_db, town.number)).status == Status.CLOSED
-    clock.moment += timedelta(hours=1)
+    clock.moment += timedelta(minutes=30)
     opened = await operator.post(f"/appeals/{town.number}/reopen", part=part, at=at, version=await version(operator, town.number))
     accepted(opened, town.number, part=part)
     found = await appeal(owner_db, town.number)

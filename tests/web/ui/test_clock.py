@@ -23,17 +23,17 @@ async def test_the_clock_stands_still_and_goes_on(coordinator: Browser, town: To
     assert response.status_code == 303
     due = (await row(owner_db, "SELECT due_at FROM sla_timer WHERE appeal_id = :id", id=town.appeal.id)).due_at
     assert (await appeal(owner_db, town.number)).due_at is None
-    clock.moment += timedelta(hours=3)
+    clock.moment += timedelta(minutes=45)
     shown = (await coordinator.get(at)).text
     for words in ("Отсчёт приостановлен", "Ждём уточнения от жителя", "Спросили номер дома.", "Продолжить отсчёт"):
         assert words in shown
     response = await coordinator.post(f"{at}/resume", at=at, version=await version(coordinator, town.number))
     assert response.status_code == 303
     moved = (await row(owner_db, "SELECT due_at FROM sla_timer WHERE appeal_id = :id", id=town.appeal.id)).due_at
-    assert moved - due == timedelta(hours=3)
+    assert moved - due == timedelta(minutes=45)
     assert (await appeal(owner_db, town.number)).due_at == moved
     shown = (await coordinator.get(at)).text
-    assert "+3 ч" in shown.replace("\xa0", " ")
+    assert "+45 мин" in shown.replace("\xa0", " ")
 
 
 async def test_a_coordinator_puts_a_deadline_off_and_the_card_shows_both(coordinator: Browser, town: Town, owner_db: Database) -> None:
