@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from app.sources.store import Stored
     from connectors.contract import Batch
 
-BATCH = 500
+BATCH = 1_000
 
 
 async def take_in(session: WriteSession, *, platform: str, batch: Batch, now: datetime) -> Stored:

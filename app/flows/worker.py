@@ -36,7 +36,7 @@ SEAL_SECONDS = 30.0
 KEEPING_SECONDS = 15.0
 WEBHOOKS_SECONDS = 2.0
 TIDY_SECONDS = 600.0
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
 Python's own 5 ms each statement of a batch waits so long for its turn: a third fewer appeals a second."""
 REPORTS_SECONDS = 2.0
