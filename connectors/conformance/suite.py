@@ -55,7 +55,7 @@ class ConnectorConformance:
         told = {capability.verb for capability in plugin.capabilities}
         able = {verb for verb, kind in OPTIONAL_VERBS.items() if isinstance(connector, kind)}
         assert told == able | {"describe_page", "send", "find_sent"}
-        assert "poll" in able or {"discover", "read_thread"} <= able
+        assert "poll" in able or {"discover", "probe", "read_thread"} <= able
         for capability in plugin.capabilities:
             assert set(capability.token_kinds) <= set(plugin.credential_kinds)
         await connector.close()

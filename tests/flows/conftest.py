@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
     from app.people.rules import Access
-    from connectors.contract import Connector
+    from connectors.contract import Connector, PageSnapshot
 
 PIT = "Здравствуйте! Когда засыпят яму на дороге у дома 5 по улице Садовой?"
 AGAIN = "А яма на дороге так и стоит, когда почините?"
@@ -92,36 +92,52 @@ def world(style: str, clock: FixedClock) -> FakeWorld:
     return FakeWorld(style=style, now=clock.now, poll_wait=0.0)  # type: ignore[arg-type]  # a parameter of two words
 
 
-@pytest.fixture
-async def town(world: FakeWorld, owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock) -> Town:
-    """One page of one agency, a rule for roads, default promises, an operator and a coordinator."""
-    page = world.add_page("Садовый. Официально")
-    clock.moment = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
-    async with owner_db.write() as session:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Office:
+    """Who works on what comes from one page."""
+
+    agency_id: int
+    other_agency_id: int
+    operator: Access
+    coordinator: Access
+
+
+async def settle(owner: Database, web: Database, *, platform: str, snapshot: PageSnapshot, now: datetime) -> Office:
+    """Watch a page for an agency: with a rule for roads, default promises, an operator and a coordinator."""
+    async with owner.write() as session:
         territory = await make_territory(session, timezone="Europe/Moscow")
         agency = await make_agency(session, territory=territory)
         other = await make_agency(session, territory=territory, name="Дорожная служба")
         roads = await make_topic(session, name="Дороги", code="roads", terms="ям*=3; дорог*=3; асфальт*=2")
         session.add(RoutingRule(territory_id=territory.id, topic_id=roads.id, agency_id=agency.id))
-        await ensure_default_calendar(session, territory_id=territory.id, timezone="Europe/Moscow", now=clock.now())
-        await ensure_default_policy(session, territory_id=territory.id, now=clock.now())
+        await ensure_default_calendar(session, territory_id=territory.id, timezone="Europe/Moscow", now=now)
+        await ensure_default_policy(session, territory_id=territory.id, now=now)
         await connect_page(
             session,
-            platform=world.platform,
-            snapshot=world.pages[page.external_id],
+            platform=platform,
+            snapshot=snapshot,
             agency_id=agency.id,
             territory_id=territory.id,
             sphere_id=None,
-            watched_since=clock.now() - timedelta(hours=24),
-            now=clock.now(),
+            watched_since=now - timedelta(hours=24),
+            now=now,
         )
         operator = await make_operator(session, scope=agency)
         coordinator = await make_operator(session, role=Role.COORDINATOR, scope=territory)
-    async with web_db.read() as session:
+    async with web.read() as session:
         access = await access_of_operator(session, operator_id=operator.id)
         coordinating = await access_of_operator(session, operator_id=coordinator.id)
     assert access is not None
     assert coordinating is not None
+    return Office(agency_id=agency.id, other_agency_id=other.id, operator=access, coordinator=coordinating)
+
+
+@pytest.fixture
+async def town(world: FakeWorld, owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock) -> Town:
+    """One page of one agency on the platform in memory, and its office."""
+    page = world.add_page("Садовый. Официально")
+    clock.moment = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+    office = await settle(owner_db, web_db, platform=world.platform, snapshot=world.pages[page.external_id], now=clock.now())
     plugin = fake_plugin(world)
     connector = plugin.build(Options(api_url=None, credentials=(Credential(key="1", kind="fake", secret="s"),)))
     return Town(
@@ -132,10 +148,10 @@ async def town(world: FakeWorld, owner_db: Database, worker_db: Database, web_db
         web=web_db,
         clock=clock,
         page=page.external_id,
-        agency_id=agency.id,
-        other_agency_id=other.id,
-        operator=access,
-        coordinator=coordinating,
+        agency_id=office.agency_id,
+        other_agency_id=office.other_agency_id,
+        operator=office.operator,
+        coordinator=office.coordinator,
     )
 
 
