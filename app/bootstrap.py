@@ -26,7 +26,7 @@ from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
 from app.kernel.parts import Entrance, OidcClient, WebParts, WorkerParts
-from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, Vault, open_vault
+from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, WEBHOOKS, Vault, open_vault
 from app.privacy.rules import KINDS
 from app.settings import Settings
 from connectors.contract import Connector, Options, Plugin
@@ -339,6 +339,8 @@ async def build_web(settings: Settings) -> WebParts:
         media_folder=settings.data_dir / "media",
         media_cache_mb=settings.media_cache_mb,
         migration=newest_migration(),
+        webhook_hosts=settings.webhook_hosts or "",
+        webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
     )
 
@@ -364,7 +366,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
         page_answer_limits=settings.page_answer_limits,
         terms=terms_of(settings),
         webhook_hosts=settings.webhook_hosts or "",
-        vault=settings_vault(settings),
+        webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
     )
 
 

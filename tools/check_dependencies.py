@@ -86,7 +86,7 @@ def audit(lock: Path) -> tuple[str, bool]:
         return "ADVISORIES WERE NOT CHECKED: no answer of an advisory source in time.", False
     if done.returncode == 0:
         return "No known weakness.", False
-    if "Found " in done.stderr + done.stdout and "vulnerabilit" in done.stderr + done.stdout:
+    if "Found " in done.stderr + done.stdout and "known vulnerab" in done.stderr + done.stdout:
         return done.stdout.strip(), True
     reason = "no advisory source can be reached" if _UNREACHED.search(done.stderr) else "pip-audit failed"
     return f"ADVISORIES WERE NOT CHECKED: {reason}.", False

@@ -22,11 +22,15 @@ Territory = Annotated[
 
 async def grants_of(session: ReadSession, roles: list[Role], agency: str, territory: str) -> list[Grant]:
     """The roles with their place. Raises InvalidError for two places, NotFoundError for an unknown one."""
+    agency_id, territory_id = await scope_ids(session, agency=agency, territory=territory)
+    return [Grant(role=role, agency_id=agency_id, territory_id=territory_id) for role in roles]
+
+
+async def scope_ids(session: ReadSession, *, agency: str, territory: str) -> tuple[int | None, int | None]:
+    """(agency, territory) of these codes. Raises InvalidError for both, NotFoundError for an unknown one."""
     if agency and territory:
         raise InvalidError("grant.scope", "Give --agency or --territory, not both: call it twice for two scopes.")
-    agency_id = await _id(session, "agency", agency)
-    territory_id = await _id(session, "territory", territory)
-    return [Grant(role=role, agency_id=agency_id, territory_id=territory_id) for role in roles]
+    return await _id(session, "agency", agency), await _id(session, "territory", territory)
 
 
 async def _id(session: ReadSession, table: str, code: str) -> int | None:

@@ -8,10 +8,13 @@ import typer
 
 from app import bootstrap
 from app.cli import show
+from app.cli.grants import scope_ids
 from app.cli.owner import owner, run
-from app.kernel.errors import InvalidError, NotFoundError
-from app.kernel.outgoing import RefusedError, parse_hosts, target
-from app.notices.webhooks import ACTS, add_target, attempts_log, list_targets, remove_target
+from app.kernel.errors import NotFoundError
+from app.kernel.outgoing import parse_hosts
+from app.kernel.vault import WEBHOOKS
+from app.notices.targets import add_target, attempts_log, list_targets, remove_target
+from app.notices.webhooks import ACTS
 
 webhooks = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Other systems that are told what happens, by signed calls.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -23,17 +26,25 @@ def add(
     *,
     name: Annotated[str, typer.Option(help="Which system it is.")],
     event: Annotated[list[str] | None, typer.Option(help="What to tell; repeat for several, without it everything.")] = None,
+    agency: Annotated[str, typer.Option(help="Only of appeals of this agency and those below it, by code.")] = "",
+    territory: Annotated[str, typer.Option(help="Only of appeals of this territory and those below it, by code.")] = "",
 ) -> None:
     """Tell an address from now on; prints, once, the secret that it checks signatures with (Standard Webhooks)."""
 
     async def work() -> None:
         async with owner() as administrator, administrator.database.write() as session:
-            try:
-                target(url, parse_hosts(administrator.settings.webhook_hosts or ""))
-            except RefusedError as error:
-                raise InvalidError("webhook.url", f"{error.detail} Add the host to OTKLIK_WEBHOOK_HOSTS first.") from error
-            vault = bootstrap.settings_vault(administrator.settings)
-            number, secret = await add_target(session, vault, name=name, url=url, kinds=event or list(ACTS), now=administrator.clock.now())
+            agency_id, territory_id = await scope_ids(session, agency=agency, territory=territory)
+            number, secret = await add_target(
+                session,
+                bootstrap.settings_vault(administrator.settings, purpose=WEBHOOKS),
+                parse_hosts(administrator.settings.webhook_hosts or ""),
+                name=name,
+                url=url,
+                kinds=event or list(ACTS),
+                now=administrator.clock.now(),
+                agency_id=agency_id,
+                territory_id=territory_id,
+            )
         show.done(f"{name} is told from now on (number {number}). The secret is shown only now:")
         show.note(secret)
 
@@ -47,7 +58,7 @@ def list_all(*, json: Json = False) -> None:
     async def work() -> None:
         async with owner() as administrator, administrator.database.read() as session:
             lines = await list_targets(session)
-        columns = ("id", "name", "url", "kinds", "delivered", "waiting", "failed")
+        columns = ("id", "name", "url", "kinds", "place", "delivered", "waiting", "failed")
         show.listing(lines, columns, json_wanted=json, nothing="Nobody is told. See: otklik webhooks add --help")
 
     run(work())

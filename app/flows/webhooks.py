@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from standardwebhooks import Webhook
 
+from app.kernel.errors import SetupError
 from app.kernel.log import logger
 from app.kernel.outgoing import Outgoing, RefusedError
 from app.notices import webhooks
@@ -62,7 +63,10 @@ class Teller:
 
     async def _attempt(self, delivery: Delivery) -> tuple[Outcome, int | None, str]:
         body, at, number = delivery.body(), self._clock.now(), f"msg_{delivery.guid.hex}"
-        signature = Webhook(self._vault.open(delivery.sealed)).sign(number, at, body.decode())
+        try:
+            signature = Webhook(self._vault.open(delivery.sealed)).sign(number, at, body.decode())
+        except SetupError as error:  # the key was changed: of this target, the others are told
+            return Outcome.NOT_SENT, None, error.detail
         headers = {
             "Content-Type": "application/json",
             "webhook-id": number,

@@ -110,10 +110,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
 def _teller(parts: WorkerParts) -> Teller | None:
     """Who tells other systems; nobody where no host is allowed."""
     hosts = parse_hosts(parts.webhook_hosts)
-    if parts.vault is None or not hosts.names:
+    if parts.webhook_vault is None or not hosts.names:
         return None
     outgoing = Outgoing(hosts, seconds=15, most_bytes=100_000)
-    return Teller(parts.database, parts.vault, outgoing, parts.clock, worker=parts.name, time_scale=parts.time_scale)
+    return Teller(parts.database, parts.webhook_vault, outgoing, parts.clock, worker=parts.name, time_scale=parts.time_scale)
 
 
 async def _tidy(parts: WorkerParts) -> bool:

@@ -64,6 +64,9 @@ class WebParts:
     media_cache_mb: int = 256
     migration: str
     """The newest migration of this program: /health/ready compares it with the database's."""
+    webhook_hosts: str = ""
+    webhook_vault: Vault
+    """Seals the secret of a system that is told; the worker opens it."""
     metrics_token: str | None = None
     """Whoever asks for /metrics has it; None: only whoever asks from this machine."""
 
@@ -90,5 +93,5 @@ class WorkerParts:
     page_answer_limits: str = ""
     """How many answers of one person, and on one page, go out by themselves; as the settings write them."""
     webhook_hosts: str = ""
-    vault: Vault | None = None
+    webhook_vault: Vault | None = None
     """Opens the secrets of webhooks; without it nobody is told."""

@@ -20,6 +20,7 @@ SHORTEST_KEY = 32
 KEY_FILE = "secret.key"
 PLATFORM_TOKENS = "platform tokens"
 SIGN_IN = "sign-in"
+WEBHOOKS = "webhooks"
 
 
 class Vault:

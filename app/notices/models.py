@@ -44,15 +44,21 @@ class Notice(Base):
 
 
 class WebhookTarget(Base):
-    """An address that is told what happens to appeals. `after_xid` and `after_id`: how far the history has been looked at for it."""
+    """An address that is told what happens to appeals: of an agency or a territory with its children, or - both empty - of all.
+
+    `after_xid` and `after_id`: how far the history has been looked at for it.
+    """
 
     __tablename__ = "webhook_target"
+    __table_args__ = (CheckConstraint("agency_id IS NULL OR territory_id IS NULL", name="one_scope"),)
 
     id: Mapped[int] = row_id()
     name: Mapped[str] = word()
     url: Mapped[str] = word()
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     kinds: Mapped[list[Any]] = mapped_column(JSONB)
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    territory_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("territory.id"))
     after_xid: Mapped[int] = mapped_column(Xid8, server_default=sql("pg_snapshot_xmax(pg_current_snapshot())"))
     after_id: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
     created_at: Mapped[datetime] = moment(default_now=True)
@@ -60,20 +66,23 @@ class WebhookTarget(Base):
 
 
 class WebhookDelivery(Base):
-    """One thing to tell one target, once; `guid` is the same for every attempt."""
+    """One thing to tell one target, once; `guid`, `data` and `occurred_at` are the same for every attempt. A test is of no event."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (
         UniqueConstraint("target_id", "appeal_event_id"),
         CheckConstraint("state IN ('waiting', 'sending', 'delivered', 'failed')", name="state"),
+        CheckConstraint("(kind = 'test') = (appeal_event_id IS NULL)", name="of_an_event"),
         Index("ix_webhook_delivery_due_at", "due_at", postgresql_where=sql("state = 'waiting'")),
         Index("ix_webhook_delivery_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
     )
 
     id: Mapped[int] = row_id()
     target_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("webhook_target.id"))
-    appeal_event_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal_event.id"))
+    appeal_event_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal_event.id"))
     kind: Mapped[str] = word()
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    occurred_at: Mapped[datetime] = moment()
     guid: Mapped[UUID] = mapped_column(Uuid, server_default=sql("gen_random_uuid()"))
     state: Mapped[str] = word()
     attempts: Mapped[int] = mapped_column(Integer, server_default=sql("0"))

@@ -14,9 +14,10 @@ from standardwebhooks import Webhook
 
 from app.appeals.rules import Act
 from app.flows.webhooks import Teller
-from app.kernel.outgoing import Outgoing, parse_hosts
+from app.kernel.errors import ConflictError
+from app.kernel.outgoing import Hosts, Outgoing, parse_hosts
 from app.kernel.vault import Vault
-from app.notices import webhooks
+from app.notices import targets, webhooks
 from tests import factories
 from tests.connectors.raw_server import RawServer, http, raw_server
 
@@ -31,6 +32,11 @@ pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
 VAULT = Vault(secrets.token_urlsafe(32))
 
 
+def hosts_of(raw: RawServer) -> Hosts:
+    """Only this server may be told."""
+    return parse_hosts(raw.url.removeprefix("http://"))
+
+
 class Told:
     """A target that listens, and an appeal that things happen to."""
 
@@ -38,7 +44,7 @@ class Told:
         self.raw, self.owner, self.worker, self.clock, self.secret, self.number = raw, owner, worker, clock, secret, number
 
     def teller(self, name: str = "w", *, hosts: str = "", seconds: float = 5) -> Teller:
-        outgoing = Outgoing(parse_hosts(hosts or self.raw.url.removeprefix("http://")), seconds=seconds)
+        outgoing = Outgoing(parse_hosts(hosts) if hosts else hosts_of(self.raw), seconds=seconds)
         return Teller(self.worker, VAULT, outgoing, self.clock, worker=name, time_scale=1)
 
     async def happens(self, act: Act) -> None:
@@ -73,8 +79,8 @@ async def told(owner_db: Database, worker_db: Database, clock: FixedClock) -> As
         async with owner_db.write() as session:
             appeal = await factories.make_appeal(session)
         async with owner_db.write() as session:
-            _, secret = await webhooks.add_target(
-                session, VAULT, name="СЭД", url=f"{raw.url}/in", kinds=list(webhooks.ACTS), now=clock.now()
+            _, secret = await targets.add_target(
+                session, VAULT, hosts_of(raw), name="СЭД", url=f"{raw.url}/in", kinds=list(webhooks.ACTS), now=clock.now()
             )
         raw.plan(http(b"", status="204 No Content"))
         yield Told(raw, owner_db, worker_db, clock, secret, appeal.number)
@@ -130,7 +136,7 @@ async def test_an_unknown_outcome_is_shown_and_not_hidden(told: Told) -> None:
     await told.teller("next").round()
     assert [row[0] for row in await told.rows("SELECT outcome FROM webhook_attempt ORDER BY id")] == ["unknown", "unknown", "delivered"]
     async with told.owner.read() as session:
-        log = await webhooks.attempts_log(session, target_id=None, most=10)
+        log = await targets.attempts_log(session, target_id=None, most=10)
     assert [(line.outcome, line.state) for line in log] == [("delivered", "delivered"), ("unknown", "delivered"), ("unknown", "delivered")]
 
 
@@ -144,6 +150,71 @@ async def test_after_the_last_attempt_it_has_failed_and_stays_in_the_log(told: T
     await told.teller().round()
     assert await told.rows("SELECT state, attempts FROM webhook_delivery") == [("failed", len(webhooks.PAUSES) + 1)]
     assert len(told.raw.requests) == len(webhooks.PAUSES) + 1
+
+
+async def test_a_target_is_told_only_of_appeals_in_its_scope(told: Told) -> None:
+    """The agency above it and its territory hear of the appeal; another agency, another territory and who is below do not."""
+    async with told.owner.write() as session:
+        ((ours, home),) = (await session.execute(text("SELECT agency_id, territory_id FROM appeal"))).all()
+        above = await factories.make_agency(session, code="above")
+        below = await factories.make_agency(session, code="below")
+        elsewhere = await factories.make_territory(session, code="elsewhere")
+        await session.flush()
+        await session.execute(text("UPDATE agency SET parent_id = :above WHERE id = :id"), {"above": above.id, "id": ours})
+        await session.execute(text("UPDATE agency SET parent_id = :ours WHERE id = :id"), {"ours": ours, "id": below.id})
+        await session.execute(text("UPDATE webhook_target SET revoked_at = now()"))
+        for name, scope in {
+            "above": {"agency_id": above.id}, "home": {"territory_id": home},
+            "below": {"agency_id": below.id}, "elsewhere": {"territory_id": elsewhere.id},
+        }.items():  # fmt: skip
+            await targets.add_target(
+                session, VAULT, hosts_of(told.raw), name=name, url=f"{told.raw.url}/{name}", kinds=["appeal.closed"],
+                now=told.clock.now(), **scope,
+            )  # fmt: skip
+    await told.happens(Act.CLOSED)
+    for _ in range(4):  # one target after the other
+        await told.collected(2)
+        await told.teller().round()
+    assert {request.split(b" ")[1] for request in told.raw.requests} == {b"/above", b"/home"}
+
+
+async def test_a_test_and_what_failed_go_out_when_somebody_asks(told: Told) -> None:
+    """A telling that is sent again keeps its number, its body and its log."""
+    async with told.owner.write() as session:
+        (line,) = await targets.list_targets(session)
+        await targets.tell_test(session, target_id=line.id, now=told.clock.now(), by=None)
+    told.raw.plan(http(b"", status="500 Broken"))
+    for pause in (*webhooks.PAUSES, timedelta(0)):
+        await told.teller().round()
+        told.clock.moment += pause
+    async with told.owner.write() as session:
+        (failed,) = await targets.deliveries(session, target_id=line.id, failed=True, most=10)
+        await targets.send_again(session, target_id=line.id, delivery_id=failed.id, now=told.clock.now(), by=None)
+        with pytest.raises(ConflictError):
+            await targets.send_again(session, target_id=line.id, delivery_id=failed.id, now=told.clock.now(), by=None)
+    told.raw.plan(http(b"", status="204 No Content"))
+    await told.teller().round()
+    first, *_, last = told.heard()
+    assert first[0]["webhook-id"] == last[0]["webhook-id"]
+    assert first[1] == last[1]
+    assert json.loads(last[1]) == {"type": "test", "timestamp": failed.created_at.isoformat(), "data": {}}
+    async with told.owner.read() as session:
+        (delivered,) = await targets.deliveries(session, target_id=line.id, failed=False, most=10)
+    assert delivered.state == "delivered"
+    assert [one.outcome for one in delivered.attempts] == ["delivered", *["refused"] * (len(webhooks.PAUSES) + 1)]
+
+
+async def test_a_secret_of_another_key_stops_nobody_else(told: Told) -> None:
+    """The key of the installation was changed: the log says so, and the worker goes on."""
+    async with told.owner.write() as session:
+        other = Vault(secrets.token_urlsafe(32)).seal(told.secret)
+        await session.execute(text("UPDATE webhook_target SET secret = :other"), {"other": other})
+    await told.happens(Act.CLOSED)
+    await told.collected(1)
+    await told.teller().round()
+    ((outcome, detail),) = await told.rows("SELECT outcome, detail FROM webhook_attempt")
+    assert outcome == "not_sent"
+    assert "OTKLIK_SECRET_KEY" in detail
 
 
 async def test_ssrf_a_host_that_is_not_allowed_any_more_is_not_called(told: Told) -> None:
@@ -175,10 +246,10 @@ async def test_many_workers_tell_each_thing_once_and_who_was_removed_is_told_not
     numbers = [head["webhook-id"] for head, _ in told.heard()]
     assert len(numbers) == len(set(numbers)) == 6
     async with told.owner.write() as session:
-        (line,) = await webhooks.list_targets(session)
+        (line,) = await targets.list_targets(session)
         assert (line.delivered, line.waiting, line.failed) == (6, 0, 0)
-        assert await webhooks.remove_target(session, target_id=line.id, now=told.clock.now())
-        assert not await webhooks.remove_target(session, target_id=line.id, now=told.clock.now())
+        assert await targets.remove_target(session, target_id=line.id, now=told.clock.now())
+        assert not await targets.remove_target(session, target_id=line.id, now=told.clock.now())
     await told.happens(Act.CLOSED)
     assert not await told.teller().round()
 

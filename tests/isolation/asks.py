@@ -185,6 +185,14 @@ def _administration(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/administration/tokens", form=made)
     for act, token in zip(("rotate", "revoke"), town.service_tokens, strict=True):
         yield Ask(method="POST", route=f"/administration/tokens/{{token_id}}/{act}", path={"token_id": str(token)}, form={})
+    path, webhooks = {"target_id": str(town.webhook)}, "/administration/webhooks"
+    made = {"name": "СЭД", "url": "https://sed.example/in", "place": f"agency:{town.ours.id}", "appeal.closed": "1"}
+    yield Ask(method="POST", route=webhooks, form=made)
+    yield Ask(method="GET", route=f"{webhooks}/{{target_id}}", path=path)
+    yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/test", path=path, form={})
+    failed = path | {"delivery_id": str(town.webhook_failed)}
+    yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/deliveries/{{delivery_id}}/again", path=failed, form={})
+    yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/revoke", path=path, form={})
     yield Ask(method="POST", route="/account/sessions/{session_id}/end", path={"session_id": str(town.newcomer_session)}, form={})
 
 

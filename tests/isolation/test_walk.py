@@ -113,7 +113,9 @@ async def _everything(owner_db: Database, who: str) -> dict[str, int | str]:
 
 OF_THE_ASKER = frozenset({"operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator"})
 """Where the asker's own coming and going is written down."""
-OF_ADMINISTRATORS = frozenset({"operator_role", "invitation", "second_factor", "recovery_code", "external_identity"})
+OF_ADMINISTRATORS = frozenset({
+    "operator_role", "invitation", "second_factor", "recovery_code", "external_identity", "webhook_target", "webhook_delivery",
+})  # fmt: skip
 """What an administrator is there to change."""
 
 
@@ -138,6 +140,8 @@ NAMES_NOTHING_SECRET = frozenset({
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py
     "at_once", "days", "login", "place", "role",
+    # of systems that are told, to administrators within their scope: tests/web/ui/test_webhooks.py
+    "url",
 })  # fmt: skip
 
 

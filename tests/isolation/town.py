@@ -70,6 +70,8 @@ class Town:
     newcomer_role: int = 0
     newcomer_session: int = 0
     service_tokens: list[int] = field(default_factory=list)
+    webhook: int = 0
+    webhook_failed: int = 0
 
     def number(self, use: str) -> str:
         """Of the secret appeal for this use."""
@@ -205,4 +207,19 @@ async def _people(session: WriteSession, town: Town, now: datetime) -> None:
         await create_service_token(session, name=name, grants=[Grant(role=Role.OPERATOR, agency_id=ours)], now=now)
     town.newcomer, town.newcomer_role = newcomer.id, held.id
     town.newcomer_session = await session.scalar(text("SELECT max(id) FROM operator_session")) or 0
+    target = {"agency": ours, "now": now}
+    town.webhook = (
+        await session.execute(
+            text(
+                "INSERT INTO webhook_target (name, url, secret, kinds, agency_id) "
+                "VALUES ('СЭД', 'https://sed.example/in', 'sealed', '[\"appeal.closed\"]', :agency) RETURNING id"
+            ),
+            target,
+        )
+    ).scalar_one()
+    failed = (
+        "WITH d AS (INSERT INTO webhook_delivery (target_id, kind, data, occurred_at, state) VALUES (:id, 'test', '{}', :now, 'failed') "
+        "RETURNING id) INSERT INTO webhook_attempt (delivery_id, at, outcome) SELECT id, :now, 'refused' FROM d RETURNING delivery_id"
+    )
+    town.webhook_failed = (await session.execute(text(failed), {"id": town.webhook, "now": now})).scalar_one()
     town.service_tokens = list(await session.scalars(text("SELECT id FROM api_token ORDER BY id")))

@@ -76,9 +76,9 @@ GRANTS = {
     "sphere": ("S", "S"),
     "territory": ("S", "S"),
     "topic": ("S", "S"),
-    "webhook_attempt": ("", "I"),
-    "webhook_delivery": ("", "SIU"),
-    "webhook_target": ("", "Su"),
+    "webhook_attempt": ("S", "I"),
+    "webhook_delivery": ("Siu", "SIU"),
+    "webhook_target": ("siu", "Su"),
     "verdict": ("SI", "SI"),
     "working_span": ("S", "SI"),
 }

@@ -61,6 +61,8 @@ ACT = {
     "hook.added": N_("Let a platform push for a page"),
     "webhook.added": N_("Another system is told what happens"),
     "webhook.removed": N_("Another system is told nothing more"),
+    "webhook.tested": N_("Told another system a test"),
+    "webhook.sent_again": N_("Had another system told once more"),
     "hook.removed": N_("A platform pushes no more for a page"),
     "territories.imported": N_("Territories imported"),
     "spheres.imported": N_("Spheres imported"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, faults, permission_words
+from app.web.ui import audit_words, faults, permission_words, webhook_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -285,6 +285,7 @@ SECTION = {
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
     "tokens": N_("API tokens"),
+    "webhooks": N_("Webhooks"),
 }
 
 PLACE = {
@@ -354,6 +355,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "notice": NOTICE,
     "hint": HINT,
     "section": SECTION,
+    "webhook_kind": webhook_words.KIND,
+    "webhook_state": webhook_words.STATE,
+    "webhook_outcome": webhook_words.OUTCOME,
     "audit_act": audit_words.ACT,
     "audit_subject": audit_words.SUBJECT,
     "audit_fact": audit_words.FACT,

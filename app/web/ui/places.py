@@ -59,13 +59,19 @@ def grant_of(directory: Directory, form: Fields) -> Grant:
     """The role and the place of a form. InvalidError `grant.role`, `grant.place`."""
     if form.text("role") not in set(Role):
         raise InvalidError("grant.role", "Choose a role.", field="role")
-    role, place = Role(form.text("role")), form.text("place")
+    agency_id, territory_id = place_of(directory, form)
+    return Grant(role=Role(form.text("role")), agency_id=agency_id, territory_id=territory_id)
+
+
+def place_of(directory: Directory, form: Fields) -> tuple[int | None, int | None]:
+    """(agency, territory) of a form, both None for the whole region. InvalidError `grant.place`."""
+    place = form.text("place")
     if place == WHOLE:
-        return Grant(role=role)
+        return None, None
     kind, _, digits = place.partition(":")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0  # noqa: PLR2004 - digits of a bigint
     if kind == "agency" and number in directory.agencies:
-        return Grant(role=role, agency_id=number)
+        return number, None
     if kind == "territory" and number in directory.territories:
-        return Grant(role=role, territory_id=number)
+        return None, number
     raise InvalidError("grant.place", "Choose where: an agency, a territory or the whole region.", field="place")

@@ -35,6 +35,7 @@ from app.web.ui import (
     sign_in,
     subjects,
     triage,
+    webhooks,
 )
 from app.web.ui.assets import StaticFiles
 from app.web.ui.render import Assets, Renderer
@@ -68,6 +69,7 @@ _ROUTERS = (
     norms.router,
     permissions.router,
     api_tokens.router,
+    webhooks.router,
 )
 
 

@@ -15,6 +15,7 @@ from app.bootstrap import newest_migration
 from app.kernel import log
 from app.kernel.live import Live
 from app.kernel.parts import WebParts
+from app.kernel.vault import WEBHOOKS, Vault
 from app.people import service, staff
 from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
@@ -23,7 +24,7 @@ from app.web.app import create_app
 from app.web.deps import session_cookie
 from connectors.registry import load
 from tests import factories
-from tests.web.entrance import make_entrance
+from tests.web.entrance import KEY, make_entrance
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -76,6 +77,8 @@ def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool 
         entrance=make_entrance(address="https://otklik.example"),
         secure_cookies=secure,
         public_url="https://otklik.example" if secure else None,
+        webhook_hosts="sed.example",
+        webhook_vault=Vault(KEY, purpose=WEBHOOKS),
         migration=migration or newest_migration(),
     )
 

@@ -15,6 +15,7 @@ from app.appeals.rules import Status
 from app.kernel import log
 from app.kernel.live import Live
 from app.kernel.parts import WebParts
+from app.kernel.vault import WEBHOOKS, Vault
 from app.people.rules import Role
 from app.people.sessions import open_session
 from app.replies.rules import ReplyState
@@ -26,7 +27,7 @@ from app.web.deps import session_cookie
 from app.web.ui.queue_view import number_text
 from connectors.registry import load
 from tests import factories
-from tests.web.entrance import make_entrance
+from tests.web.entrance import KEY, make_entrance
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -63,6 +64,8 @@ def parts(web_db: Database, database_url: URL, clock: FixedClock) -> WebParts:
         entrance=make_entrance(),
         secure_cookies=False,
         public_url=None,
+        webhook_hosts="sed.example",
+        webhook_vault=Vault(KEY, purpose=WEBHOOKS),
         migration="0001",
     )
 
