@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
 Json = dict[str, object]
@@ -81,6 +81,18 @@ def as_moment(value: object, what: str) -> datetime:
     if not 0 < seconds <= _LAST_SECOND:
         raise OddError(_odd(what, "a moment in Unix seconds", value))
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def as_moment_ms(value: object, what: str) -> datetime:
+    """Unix milliseconds as an aware datetime. Raises OddError."""
+    milliseconds = as_int(value, what)
+    moment = as_moment(milliseconds // 1000, what)
+    return moment + timedelta(milliseconds=milliseconds % 1000)
+
+
+def readable_part(body: bytes) -> str:
+    """The beginning of an answer, for the log."""
+    return body[:200].decode("utf-8", "replace")
 
 
 def maybe_int(value: object) -> int | None:

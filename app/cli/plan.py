@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-_SANDBOXED = ("vk", "telegram")
+_SANDBOXED = ("vk", "ok", "telegram")
+_PICTURES = ("vk", "ok")
+"""Platforms whose pictures have an address of their own."""
 _OK = 200
 
 
@@ -73,8 +75,9 @@ class Plan:
 
     def media_hosts(self) -> str:
         """Pictures of the sandbox are let in beside those of the settings: its very port, and only for a sample region."""
-        own = self.settings.media_hosts
-        return f"{own}; vk: {self.sandbox_url.removeprefix('http://')}" if self.platform_urls().get("vk_api_url") else own
+        here = self.sandbox_url.removeprefix("http://")
+        added = [f"{name}: {here}" for name in _PICTURES if f"{name}_api_url" in self.platform_urls()]
+        return "; ".join([self.settings.media_hosts, *added])
 
     def with_platforms(self, settings: Settings) -> Settings:
         """The settings with the sandbox as the platforms."""

@@ -16,6 +16,8 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Journal
 from connectors.sandbox.limits import Limits
+from connectors.sandbox.ok.api import OkApi
+from connectors.sandbox.ok.routes import ok_routes
 from connectors.sandbox.pusher import Pusher
 from connectors.sandbox.seed import load
 from connectors.sandbox.telegram.api import TelegramApi
@@ -93,6 +95,7 @@ def create_app(
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
+    _include(app, ok_routes(OkApi(world=sandbox.world, calls=sandbox.calls), sandbox.faults, scaled))
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
     _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))
     _answer_errors(app)

@@ -1,12 +1,13 @@
 """Faults on demand: the next calls of a method fail in the way that was asked for."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from starlette.responses import Response
 
 from connectors.sandbox.model import Platform
-from connectors.sandbox.wire import Cut, Silence, server_error, truncated
+from connectors.sandbox.wire import Cut, Silence, json_response, server_error, truncated
 
 # Before the act: error, captcha, flood, http_500, timeout_before. After it: the others.
 FaultKind = Literal[
@@ -100,3 +101,13 @@ def after_act(fault: Fault | None, body: bytes, silence: float) -> Response | No
     if fault.kind == "disconnect":
         return Cut(body)
     return Silence(silence) if fault.kind == "timeout_after" else None
+
+
+async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, bytes]]], *, wrong_shape: bytes, silence: float) -> Response:
+    """Carry a call out, unless its fault keeps it from that; what the caller hears of it."""
+    if (spoilt := before_act(fault, silence)) is not None:
+        return spoilt
+    status, body = await act()
+    if fault is not None and fault.kind == "malformed":
+        body = wrong_shape
+    return after_act(fault, body, silence) or json_response(body, status)

@@ -10,7 +10,7 @@ DAY = 86_400.0
 class Limits:
     """Every limit the sandbox keeps; times in seconds, sizes in characters or bytes.
 
-    Sources are in PLATFORMS.md. `vk_text` is not published by VK and `telegram_chat_burst` is our reading of
+    Sources are in PLATFORMS.md. `vk_text`, `ok_text` and `ok_per_second` are not published and `telegram_chat_burst` is our reading of
     "short bursts are tolerated": both are settings, not facts.
     """
 
@@ -25,6 +25,11 @@ class Limits:
     vk_execute_calls: int = 25
     vk_execute_operations: int = 20_000
     vk_execute_bytes: int = 5_000_000
+    ok_per_second: int = 3
+    ok_text: int = 4_000
+    max_per_second: int = 30
+    max_text: int = 4_000
+    max_edit: float = 26 * 3600.0
     telegram_per_second: int = 30
     telegram_chat_per_second: float = 1.0
     telegram_chat_burst: int = 5
@@ -60,7 +65,8 @@ class Limits:
 
     def text(self, platform: str) -> int:
         """Characters a comment may have."""
-        return self.vk_text if platform == "vk" else self.telegram_text
+        limit: int = getattr(self, f"{platform}_text")
+        return limit
 
 
 @dataclass(slots=True)

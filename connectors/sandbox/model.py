@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-Platform = Literal["vk", "telegram"]
-PLATFORMS: tuple[Platform, ...] = ("vk", "telegram")
+Platform = Literal["vk", "ok", "telegram", "max"]
+PLATFORMS: tuple[Platform, ...] = ("vk", "ok", "telegram", "max")
+_ROOM = 1_000_000
+"""Ids that one page of OK or MAX has: there posts and comments are named without their page."""
 
 # Who speaks: a citizen, the page itself, or a Telegram bot in the page's name.
 Voice = Literal["citizen", "page", "bot"]
@@ -110,12 +112,16 @@ class Page:
         return -1_000_000_000_000 - self.discussion_id
 
     def next_post_id(self) -> int:
-        """The id of the next post; on VK a wall numbers posts and comments together."""
-        return 1 + (max(self.last_post_id, self.last_comment_id) if self.platform == "vk" else self.last_post_id)
+        """The id of the next post; where a wall numbers posts and comments together, that of anything."""
+        return 1 + (self.last_post_id if self.platform == "telegram" else self._last_id())
 
     def next_comment_id(self) -> int:
         """The id of the next comment; in Telegram that of the next message in the discussion group."""
-        return 1 + (max(self.last_post_id, self.last_comment_id) if self.platform == "vk" else self.last_comment_id)
+        return 1 + (self.last_comment_id if self.platform == "telegram" else self._last_id())
+
+    def _last_id(self) -> int:
+        """The last id given here; on OK and MAX no other page gives the same."""
+        return max(self.last_post_id, self.last_comment_id, 0 if self.platform == "vk" else self.id * _ROOM)
 
     def living_posts(self) -> list[int]:
         """Ids of posts that were not deleted, oldest first."""
@@ -180,6 +186,8 @@ class Token:
     username: str = ""
     read_all: bool = False
     admin: bool = False
+    rights: frozenset[str] = frozenset()
+    """What a MAX bot may do as administrator of its channels."""
 
     def serves(self, page: Page) -> bool:
         """Whether this token administers the page, or its bot is a member of the discussion group."""

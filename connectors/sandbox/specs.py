@@ -7,6 +7,7 @@ class, because the sandbox must take what a model refuses: NUL, lone surrogates,
 import re
 from datetime import datetime
 from typing import Any, Literal, cast
+from zlib import crc32
 
 from connectors.sandbox.journal import Event
 from connectors.sandbox.model import PLATFORMS, Platform
@@ -14,9 +15,14 @@ from connectors.sandbox.world import NewComment, WorldError
 
 _NAME = re.compile(r"(?!\d+$)[A-Za-z0-9_.]{1,64}")
 _BOT_TOKEN = re.compile(r"(\d{1,18}):[A-Za-z0-9_-]{1,100}")
-_LARGEST_ID = 10**12
+_LARGEST_ID = 10**15
+_LARGEST_PAGE = 10**9
+"""On OK and MAX, whose posts and comments carry the number of their page."""
 _LONGEST_WORD = 200
 _KINDS = ("user", "service", "community")
+_OK_WORDS = 3
+_MAX_RIGHTS = ("read_all_messages", "write", "edit", "delete")
+_MAX_FIRST_BOT, _MAX_BOTS = 40_000_000, 9_000_000
 
 
 class Fields:
@@ -125,6 +131,9 @@ class Fields:
 def page_event(fields: Fields) -> Event:
     """A page to be created."""
     platform, name = fields.platform(), fields.name("page")
+    if platform in {"ok", "max"} and (fields.number("id") or 0) >= _LARGEST_PAGE:
+        message = f"id must be below {_LARGEST_PAGE}"
+        raise WorldError(message)
     discussion: str | None = None
     if platform == "telegram" and not (fields.has("discussion") and fields.raw("discussion") in (None, False)):
         discussion = fields.name("discussion", f"{name}_chat")
@@ -158,6 +167,19 @@ def token_event(fields: Fields) -> Event:
             message = "token must not be empty"
             raise WorldError(message)
         return _token(fields, kind, token, pages, default=f"{kind} {','.join(pages or ['all'])}")
+    if platform == "ok":
+        if len(token.split()) != _OK_WORDS:
+            message = "a token of OK is three words: application key, application secret key, access token"
+            raise WorldError(message)
+        return _token(fields, "user", token, pages, default="somebody of the office")
+    if platform == "max":
+        event = _token(fields, "bot", token, pages, default=fields.name("username"))
+        rights = fields.items("rights") if fields.has("rights") else list(_MAX_RIGHTS)
+        return event | {
+            "user_id": _MAX_FIRST_BOT + crc32(token.encode()) % _MAX_BOTS,
+            "username": fields.name("username"),
+            "rights": rights,
+        }
     match = _BOT_TOKEN.fullmatch(token)
     if match is None:
         message = "a bot's token looks like 123456:letters"
@@ -216,4 +238,5 @@ def _token(fields: Fields, kind: str, token: str, pages: list[str] | None, *, de
         "username": "",
         "read_all": False,
         "admin": False,
+        "rights": [],
     }

@@ -98,12 +98,13 @@ class State:
             username=event["username"],
             read_all=event["read_all"],
             admin=event["admin"],
+            rights=frozenset(event.get("rights", ())),
         )
         self.tokens[token.platform, token.token] = token
         if token.platform == "telegram":
             self.bots[token.user_id] = token
         elif token.kind == "user":
-            self.authors.remember("vk", Author(token.user_id, token.label))
+            self.authors.remember(token.platform, Author(token.user_id, token.label))
 
     def _revoke(self, event: Event) -> None:
         token = self.tokens.pop((event["platform"], event["token"]), None)

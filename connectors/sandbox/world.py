@@ -136,8 +136,8 @@ class World:
         if (event["platform"], event["token"]) in self.state.tokens:
             message = "this token exists"
             raise WorldError(message, 409)
-        if event["platform"] == "vk":
-            event["user_id"] = self.state.authors.of("vk", event["label"]).id if event["kind"] == "user" else 0
+        if event["kind"] == "user":
+            event["user_id"] = self.state.authors.of(event["platform"], event["label"]).id
         self.commit({"op": "token", **event})
         return self.state.tokens[event["platform"], event["token"]]
 

@@ -19,10 +19,11 @@ import urllib3
 import vk_api
 from requests.adapters import HTTPAdapter
 
+from connectors import meanings
 from connectors.contract import AccessLost, ConnectorError, TryLater
 from connectors.pacing import Quota, Window, paced
 from connectors.payload import readable_json
-from connectors.vk import errors
+from connectors.vk.errors import from_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,14 +182,14 @@ class VkClient:
         return sorted(fitting, key=order)
 
     async def _call_with(self, credential: Credential, call: Call) -> Answer:
-        scene = errors.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
+        scene = meanings.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
         if call.method == "wall.get":
             self._quotas[credential.key].take()
         async with paced(self._windows[credential.key], patience=self._options.timeout):
             pool = self._senders if call.sending else self._readers
             return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
 
-    def _blocking(self, secret: str, call: Call, scene: errors.Scene) -> Answer:
+    def _blocking(self, secret: str, call: Call, scene: meanings.Scene) -> Answer:
         """The call itself, in a thread of the pool."""
         # A new VkApi is cheap and holds no lock: vk_api's own would let one call of a token go at a time.
         api = vk_api.VkApi(token=secret, session=self._session, api_version=API_VERSION, config=jconfig.MemoryConfig)
@@ -217,33 +218,33 @@ def _serves(credential: Credential, page: str | None) -> bool:
     return own is None or page is None or own.lstrip("-") == page.lstrip("-")
 
 
-def _translated(error: Exception, body: bytes, scene: errors.Scene) -> ConnectorError:
+def _translated(error: Exception, body: bytes, scene: meanings.Scene) -> ConnectorError:
     """Any exception of vk_api or requests as the contract's error."""
     if isinstance(error, vk_api.ApiError):
         return _from_api(error.error, body, scene)
     if isinstance(error, vk_api.ApiHttpError):
-        return errors.from_status(error.response.status_code, raw=body, scene=scene)
+        return meanings.from_status(error.response.status_code, raw=body, scene=scene)
     if isinstance(error, TooLargeError):
-        return errors.unreadable("too_large", f"an answer past {LARGEST_ANSWER} bytes", raw=b"", scene=scene)
+        return meanings.unreadable("too_large", f"an answer past {LARGEST_ANSWER} bytes", raw=b"", scene=scene)
     if isinstance(error, requests.TooManyRedirects):
-        return errors.unreadable("redirect", "the platform's address redirects elsewhere", raw=body, scene=scene)
+        return meanings.unreadable("redirect", "the platform's address redirects elsewhere", raw=body, scene=scene)
     if isinstance(error, requests.RequestException) and not isinstance(error, requests.JSONDecodeError):
-        return errors.unreachable(type(error).__name__, left=_may_have_left(error), scene=scene)
+        return meanings.unreachable(type(error).__name__, left=_may_have_left(error), scene=scene)
     return _malformed(f"not an answer of VK's: {type(error).__name__}", body, scene)
 
 
-def _malformed(detail: str, body: bytes, scene: errors.Scene) -> ConnectorError:
-    return errors.unreadable("malformed", detail, raw=body, scene=scene)
+def _malformed(detail: str, body: bytes, scene: meanings.Scene) -> ConnectorError:
+    return meanings.unreadable("malformed", detail, raw=body, scene=scene)
 
 
-def _from_api(told: object, body: bytes, scene: errors.Scene) -> ConnectorError:
+def _from_api(told: object, body: bytes, scene: meanings.Scene) -> ConnectorError:
     number = told.get("error_code") if isinstance(told, dict) else None
     if not isinstance(told, dict) or not isinstance(number, int):
         return _malformed("an error without its number", body, scene)
     words = str(told.get("error_msg", ""))
     address = told.get("redirect_uri")
     detail = f"{words} ({address})" if address else words
-    return errors.from_number(number, detail, raw=body, scene=scene)
+    return from_number(number, detail, raw=body, scene=scene)
 
 
 def _may_have_left(error: requests.RequestException) -> bool:

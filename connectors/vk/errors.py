@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from connectors.contract import AccessLost, ConnectorError, OutcomeUnknown, Rejected, TryLater, UnknownPayload
+from connectors.meanings import RATE, SERVER, Meaning, Scene, from_code
 
-Kind = Literal["later", "rejected", "access", "unclear"]
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an error number means. `seconds`: how long to wait, in the platform's time.
-
-    `unclear`: the platform failed, so a send may have been done; a reading is simply tried later.
-    """
-
-    kind: Kind
-    code: str
-    seconds: float = 0
-
-
-SERVER = Meaning("unclear", "server", 5)
-NETWORK_SECONDS = 5.0
+if TYPE_CHECKING:
+    from connectors.contract import ConnectorError
 
 MEANINGS: dict[int, Meaning] = {
     1: SERVER,
@@ -32,7 +15,7 @@ MEANINGS: dict[int, Meaning] = {
     3: Meaning("rejected", "unsupported"),
     4: Meaning("access", "reauthorise"),
     5: Meaning("access", "reauthorise"),
-    6: Meaning("later", "rate", 1),
+    6: RATE,
     7: Meaning("access", "no_right"),
     8: Meaning("rejected", "bad_request"),
     9: Meaning("later", "flood", 7200),
@@ -85,68 +68,10 @@ BY_WORDS: dict[tuple[int, str], Meaning] = {
 """Numbers that VK uses for several things: what is meant stands only in the words."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scene:
-    """What was going on when an error came: it decides what the error means."""
-
-    sending: bool
-    credential_key: str
-    time_scale: float
-
-
 def from_number(number: int, detail: str, *, raw: bytes, scene: Scene) -> ConnectorError:
     """The contract's error for one of VK's."""
     meaning = MEANINGS.get(number)
     for (known, words), narrower in BY_WORDS.items():
         if known == number and words in detail:
             meaning = narrower
-    detail = f"error {number}: {detail}"
-    if meaning is None:
-        code = "unknown_error"
-        if scene.sending:
-            # VK answers an error only when it has done nothing, 1, 10 and 13 apart.
-            return Rejected(code, detail, credential_key=scene.credential_key)
-        return UnknownPayload(code, detail, raw=raw, credential_key=scene.credential_key)
-    return from_meaning(meaning, detail, scene)
-
-
-def from_meaning(meaning: Meaning, detail: str, scene: Scene) -> ConnectorError:
-    """The contract's error for a meaning."""
-    if meaning.kind == "rejected":
-        return Rejected(meaning.code, detail, credential_key=scene.credential_key)
-    if meaning.kind == "access":
-        return AccessLost(meaning.code, detail, credential_key=scene.credential_key)
-    if meaning.kind == "unclear" and scene.sending:
-        return OutcomeUnknown(meaning.code, detail, credential_key=scene.credential_key)
-    after = timedelta(seconds=meaning.seconds / scene.time_scale)
-    return TryLater(meaning.code, detail, after=after, credential_key=scene.credential_key)
-
-
-def unreachable(detail: str, *, left: bool, scene: Scene) -> ConnectorError:
-    """The network failed; `left` when the request may have reached the platform."""
-    return from_meaning(Meaning("unclear" if left else "later", "network", NETWORK_SECONDS), detail, scene)
-
-
-def unreadable(code: str, detail: str, *, raw: bytes, scene: Scene) -> ConnectorError:
-    """The platform answered something that is no answer."""
-    if scene.sending:
-        return OutcomeUnknown(code, detail, credential_key=scene.credential_key)
-    return UnknownPayload(code, detail, raw=raw, credential_key=scene.credential_key)
-
-
-_TOO_MANY, _TOO_LARGE, _FIRST_SERVER_ERROR = 429, 413, 500
-_NOT_LET_IN = (401, 403, 407)
-
-
-def from_status(status: int, *, raw: bytes, scene: Scene) -> ConnectorError:
-    """An HTTP status other than 200 (VK itself answers 200 even to errors: this is a proxy or an outage)."""
-    detail = f"HTTP {status}"
-    if status >= _FIRST_SERVER_ERROR:
-        return from_meaning(SERVER, detail, scene)
-    if status == _TOO_MANY:
-        return from_meaning(MEANINGS[6], detail, scene)
-    if status == _TOO_LARGE:
-        return from_meaning(Meaning("rejected", "too_long"), detail, scene)
-    if status in _NOT_LET_IN:
-        return from_meaning(Meaning("access", "no_right"), detail, scene)
-    return unreadable("http_status", detail, raw=raw, scene=scene)
+    return from_code(meaning, f"error {number}: {detail}", raw=raw, scene=scene)

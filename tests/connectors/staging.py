@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+from connectors.conformance import ErrorCase
+from connectors.contract import AccessLost, OutcomeUnknown, Rejected, TryLater, UnknownPayload
+from connectors.sandbox.app import create_app
 
-    from connectors.conformance import ErrorCase, Fault, Verb
-    from connectors.contract import Options, Plugin
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
+
+    from connectors.conformance import Fault, Verb
+    from connectors.contract import ConnectorError, Options, Plugin
 
 TIME_SCALE = 50.0
 
@@ -23,7 +31,8 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.AsyncClient(base_url=url, timeout=10)
+        # No certificates: reading them takes longer than a test.
+        self._http = httpx.AsyncClient(base_url=url, timeout=10, verify=False, trust_env=False)  # noqa: S501 - loopback, plain HTTP
 
     async def post(self, path: str, **fields: object) -> dict[str, Any]:
         """Make something happen; texts of any characters."""
@@ -51,6 +60,29 @@ class World:
     async def close(self) -> None:
         """Release the sockets."""
         await self._http.aclose()
+
+
+class Server:
+    """One server for a whole session; each test puts a sandbox of its own on it: starting one costs more than most tests."""
+
+    def __init__(self) -> None:
+        self.app: FastAPI | None = None
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whatever sandbox stands there now."""
+        if scope["type"] != "lifespan":
+            assert self.app is not None
+            await self.app(scope, receive, send)
+
+    @asynccontextmanager
+    async def world(self, time_scale: float) -> AsyncIterator[World]:
+        """A new sandbox on the server."""
+        self.app = create_app(time_scale=time_scale)
+        world = World(self.url)
+        yield world
+        await world.close()
+        self.app.state.sandbox.hub.close()
 
 
 # What each fault of the suite is in the sandbox's words.
@@ -132,3 +164,37 @@ async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 5.0)
             return True
         await asyncio.sleep(0.05)
     return False
+
+
+READ: dict[str, type[ConnectorError]] = {"later": TryLater, "rejected": Rejected, "access": AccessLost, "unclear": TryLater}
+SEND: dict[str, type[ConnectorError]] = READ | {"unclear": OutcomeUnknown}
+# What every platform may suffer: how it is called here, and what is to become of it in reading and in sending.
+COMMON: tuple[tuple[str, Verb, type[ConnectorError], str, dict[str, object]], ...] = (
+    ("unknown number", "read", UnknownPayload, "unknown_error", {"kind": "error", "code": 4242}),
+    ("unknown number on send", "send", Rejected, "unknown_error", {"kind": "error", "code": 4242}),
+    ("gateway down", "read", TryLater, "server", {"kind": "http_500"}),
+    ("gateway down on send", "send", OutcomeUnknown, "server", {"kind": "http_500"}),
+    ("half an answer", "read", UnknownPayload, "malformed", {"kind": "truncated"}),
+    ("half an answer to send", "send", OutcomeUnknown, "malformed", {"kind": "truncated"}),
+    ("broken connection", "read", TryLater, "network", {"kind": "disconnect"}),
+    ("no answer", "read", TryLater, "network", {"kind": "timeout_before"}),
+    ("no answer to send", "send", OutcomeUnknown, "network", {"kind": "timeout_after"}),
+)
+
+
+def cases_of(meanings: Mapping[int, tuple[str, str]], *, numbered: bool = True) -> dict[str, tuple[ErrorCase, dict[str, object]]]:
+    """Everything that a number may mean to a connector (its kind and code), in reading and in sending, and what every platform may suffer.
+
+    `numbered`: the platform's refusals are numbers, so that an unknown one is a refusal all the same.
+    """
+    known: dict[str, tuple[ErrorCase, dict[str, object]]] = {}
+    alike = {meaning: number for number, meaning in meanings.items()}  # one number of those that mean the same: each costs a call
+    for (kind, code), number in alike.items():
+        fault: dict[str, object] = {"kind": "error", "code": number, "text": "words of the platform"}
+        sides: tuple[tuple[Verb, dict[str, type[ConnectorError]]], ...] = (("read", READ), ("send", SEND))
+        for verb, kinds in sides:
+            known[f"{verb} {number}"] = ErrorCase(name=f"{verb} {number}", verb=verb, error=kinds[kind], code=code), fault
+    for name, verb, error, code, fault in COMMON:
+        if numbered or "number" not in name:
+            known[name] = ErrorCase(name=name, verb=verb, error=error, code=code), fault
+    return known

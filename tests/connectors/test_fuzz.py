@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from connectors import payload
+from connectors import meanings, payload
 from connectors.contract import ConnectorError, PageRef, PostRef, UnknownPayload
+from connectors.ok import errors as ok_errors, links as ok_links, mapping as ok
 from connectors.payload import OddError
 from connectors.registry import load
 from connectors.telegram import content, errors as telegram_errors, links as telegram_links, mapping as telegram, push as telegram_push
@@ -29,8 +30,9 @@ from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 POST = PostRef(page=PageRef(external_id="-500"), external_id="3")
 UNDER = vk.Under(page_external_id="-500", post_external_id="3", observed_at=NOW)
+OK_UNDER = ok.Under(page="5242", post="63001", observed_at=NOW)
 SEEN = telegram.watch([PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW)
-RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "telegram")}
+RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "ok", "telegram")}
 
 Reader = Callable[[Any], object]
 # Module and function → how it is called with something of the platform's.
@@ -44,6 +46,13 @@ READERS: dict[tuple[str, str], Reader] = {
     ("vk.mapping", "pushed_comment"): lambda answer: vk.pushed_comment(
         answer if isinstance(answer, dict) else {"id": answer}, page_external_id="-500", post_external_id="3", observed_at=NOW
     ),
+    ("ok.mapping", "listing"): lambda answer: ok.listing(answer, observed_at=NOW),
+    ("ok.mapping", "comments_page"): lambda answer: ok.comments_page(answer, OK_UNDER),
+    ("ok.mapping", "one_comment"): lambda answer: ok.one_comment(answer, OK_UNDER),
+    ("ok.mapping", "comments_count"): ok.comments_count,
+    ("ok.mapping", "page_snapshot"): ok.page_snapshot,
+    ("ok.mapping", "group_behind"): ok.group_behind,
+    ("ok.mapping", "sent_id"): ok.sent_id,
     ("vk.push", "envelope"): lambda answer: vk_push.envelope(_sent(answer)),
     ("vk.push", "batch"): lambda answer: vk_push.batch(_sent(_event(answer)), page=POST.page, observed_at=NOW),
     ("telegram.push", "envelope"): lambda answer: telegram_push.envelope(_sent(answer)),
@@ -95,7 +104,7 @@ def test_every_reader_of_a_platform_s_answers_is_fuzzed() -> None:
                 functions = inspect.getmembers(module, inspect.isfunction)
                 found |= {(f"{platform}.{part}", name) for name, one in functions if one.__module__ == module.__name__ and name[0] != "_"}
     assert found == set(READERS) | OF_OURS, f"{sorted(found ^ (set(READERS) | OF_OURS))}: put a new reader into READERS"
-    assert {"vk", "telegram"} <= set(_platforms())
+    assert {"vk", "ok", "telegram"} <= set(_platforms())
 
 
 def _answers(platform: str) -> st.SearchStrategy[object]:
@@ -157,11 +166,12 @@ def test_an_answer_nested_beyond_measure_crashes_nothing() -> None:
 @examples(100)
 @given(number=st.integers(), status=st.integers(100, 599), words=TEXT, raw=st.binary(max_size=20), sending=st.booleans())
 def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, words: str, raw: bytes, sending: bool) -> None:  # noqa: FBT001 - given by Hypothesis
-    scene = vk_errors.Scene(sending=sending, credential_key="k", time_scale=1.0)
+    scene = meanings.Scene(sending=sending, credential_key="k", time_scale=1.0)
     there = telegram_errors.Scene(sending=sending, credential_key="k", time_scale=1.0)
     for error in (
         vk_errors.from_number(number, words, raw=raw, scene=scene),
-        vk_errors.from_status(status, raw=raw, scene=scene),
+        ok_errors.from_number(number, words, raw=raw, scene=scene),
+        meanings.from_status(status, raw=raw, scene=scene),
         telegram_errors.from_status(status, words, raw=raw, scene=there),
         telegram_errors.too_many(number, there),
     ):
@@ -169,7 +179,8 @@ def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, word
 
 
 @examples(100)
-@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me)/[^\n]{0,40}")))
+@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me|ok\.ru)/[^\n]{0,40}")))
 def test_any_address_names_something_or_nothing(link: str) -> None:
     vk_links.named(link)
+    ok_links.named(link)
     telegram_links.chat_of(link)

@@ -5,12 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from connectors.sandbox.faults import Faults, after_act, before_act
+from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.pictures import picture
 from connectors.sandbox.telegram.api import TelegramApi, parse_json
 from connectors.sandbox.telegram.errors import TelegramError
-from connectors.sandbox.wire import ascii_json, json_response
+from connectors.sandbox.wire import ascii_json
 
 _WRONG_SHAPE: dict[str, Any] = {"ok": True, "result": {"nobody": "expected this"}}
 
@@ -23,18 +23,17 @@ def telegram_routes(api: TelegramApi, faults: Faults, limits: Limits) -> APIRout
     async def call(request: Request, token: str, method: str) -> Response:
         bot = api.bot(token)
         fault = faults.take("telegram", method, bot.label if bot else None)
-        if (spoilt := before_act(fault, limits.silence)) is not None:
-            return spoilt
-        try:
-            values = await _values(request)
-        except TelegramError as error:
-            return json_response(ascii_json(error.body()), error.status)
-        base = str(request.base_url).rstrip("/")
-        status, answer = await api.answer(token, method, values, base=base, fault=fault)
-        if fault is not None and fault.kind == "malformed":
-            answer = _WRONG_SHAPE
-        body = ascii_json(answer)
-        return after_act(fault, body, limits.silence) or json_response(body, status)
+
+        async def act() -> tuple[int, bytes]:
+            try:
+                values = await _values(request)
+            except TelegramError as error:
+                return error.status, ascii_json(error.body())
+            base = str(request.base_url).rstrip("/")
+            status, answer = await api.answer(token, method, values, base=base, fault=fault)
+            return status, ascii_json(answer)
+
+        return await spoiled(fault, act, wrong_shape=ascii_json(_WRONG_SHAPE), silence=limits.silence)
 
     @router.get("/file/bot{token}/photos/{name}.png", include_in_schema=False)
     async def file(token: str, name: str) -> Response:

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from connectors.sandbox.faults import Faults, after_act, before_act
+from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.vk.api import VkApi
-from connectors.sandbox.wire import json_response, utf8_json
+from connectors.sandbox.wire import utf8_json
 
 _WRONG_SHAPE: dict[str, Any] = {"response": {"count": "several", "items": {"0": None}}}
 
@@ -21,13 +21,12 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
     async def call(request: Request, method: str) -> Response:
         values = await _values(request)
         fault = faults.take("vk", method, api.token_label(values))
-        if (spoilt := before_act(fault, limits.silence)) is not None:
-            return spoilt
-        answer = api.answer(method, values, base=str(request.base_url).rstrip("/"), fault=fault)
-        if fault is not None and fault.kind == "malformed":
-            answer = _WRONG_SHAPE
-        body = utf8_json(answer)
-        return after_act(fault, body, limits.silence) or json_response(body)
+        base = str(request.base_url).rstrip("/")
+
+        async def act() -> tuple[int, bytes]:
+            return 200, utf8_json(api.answer(method, values, base=base, fault=fault))
+
+        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), silence=limits.silence)
 
     return router
 

@@ -99,7 +99,7 @@ def post_view(world: World, page: Page, post: Post, *, threads: int | None = THR
         written_at=iso(post.written_at) or "",
         edited=post.edited_at is not None,
         open=post.comments_open,
-        commentable=page.platform == "vk" or post.root_id is not None,
+        commentable=page.platform != "telegram" or post.root_id is not None,
         count=post.live,
         hidden=len(post.top) - len(roots),
         comments=comments,

@@ -101,7 +101,7 @@ def test_the_command_line_prints_a_summary_and_exit_codes(sandbox: Running, http
     assert len(http.get("/truth?platform=vk")["comments"]) == 7
     assert runner.invoke(commands, ["replay", file, "--url", "http://127.0.0.1:9"]).exit_code == 1
     assert runner.invoke(commands, ["replay", str(tmp_path / "missing.csv")]).exit_code == 2
-    assert runner.invoke(commands, ["replay", file, "--platform", "ok"]).exit_code == 2
+    assert runner.invoke(commands, ["replay", file, "--platform", "elsewhere"]).exit_code == 2
     assert runner.invoke(commands, ["replay", file, "--time-zone", "Mars/Base"]).exit_code == 2
     http.patch("/world/posts/vk/town/1", {"comments_open": False})
     port = sandbox.url.rpartition(":")[2]

@@ -8,15 +8,15 @@ import pytest
 
 from connectors.conformance import ConnectorConformance, ErrorCase
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
-from connectors.sandbox.server import running
 from connectors.telegram import connector, plugin
 from connectors.telegram.errors import BAD_REQUEST
-from tests.connectors.staging import TIME_SCALE, SandboxStage, World
+from tests.connectors.staging import TIME_SCALE, SandboxStage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from connectors.contract import ConnectorError
+    from tests.connectors.staging import Server
 
 assert connector  # loaded while collecting: its SDK takes longer than a test may
 
@@ -55,10 +55,9 @@ def cases() -> dict[str, tuple[ErrorCase, dict[str, object]]]:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[SandboxStage]:
+async def stage(server: Server) -> AsyncIterator[SandboxStage]:
     """A channel with its discussion group, and one bot that hears everything."""
-    with running(time_scale=TIME_SCALE) as sandbox:
-        world = World(sandbox.url)
+    async with server.world(TIME_SCALE) as world:
         await world.post("/world/pages", platform="telegram", page="sadovoye", discussion="sadovoye_chat", title="Село Садовое")
         await world.post(
             "/world/tokens",
@@ -71,7 +70,7 @@ async def stage() -> AsyncIterator[SandboxStage]:
         yield SandboxStage(
             plugin=plugin,
             options=Options(
-                api_url=sandbox.url,
+                api_url=world.url,
                 credentials=(Credential(key="bot", kind="bot", secret=TOKEN),),
                 time_scale=TIME_SCALE,
                 timeout=1.0,
@@ -85,7 +84,6 @@ async def stage() -> AsyncIterator[SandboxStage]:
             methods={"read": "getUpdates", "send": "sendMessage"},
             cases=cases(),
         )
-        await world.close()
 
 
 class TestTelegram(ConnectorConformance):

@@ -8,15 +8,15 @@ import pytest
 
 from connectors.conformance import ConnectorConformance, ErrorCase, Verb
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
-from connectors.sandbox.server import running
 from connectors.vk import plugin
 from connectors.vk.errors import BY_WORDS, MEANINGS
-from tests.connectors.staging import TIME_SCALE, SandboxStage, World
+from tests.connectors.staging import TIME_SCALE, SandboxStage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from connectors.contract import ConnectorError
+    from tests.connectors.staging import Server
 
 READ: dict[str, type[ConnectorError]] = {
     "later": TryLater,
@@ -58,10 +58,9 @@ def cases() -> dict[str, tuple[ErrorCase, dict[str, object]]]:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[SandboxStage]:
+async def stage(server: Server) -> AsyncIterator[SandboxStage]:
     """A VK page whose reading token is a service one and whose writing token is the community's own."""
-    with running(time_scale=TIME_SCALE) as sandbox:
-        world = World(sandbox.url)
+    async with server.world(TIME_SCALE) as world:
         await world.post("/world/pages", platform="vk", page="sadovoye", id=4242, title="Село Садовое", members=812)
         for kind in ("service", "community"):
             await world.post("/world/tokens", platform="vk", kind=kind, token=f"secret-{kind}", page="sadovoye")
@@ -71,7 +70,7 @@ async def stage() -> AsyncIterator[SandboxStage]:
         )
         yield SandboxStage(
             plugin=plugin,
-            options=Options(api_url=sandbox.url, credentials=credentials, time_scale=TIME_SCALE, timeout=1.0),
+            options=Options(api_url=world.url, credentials=credentials, time_scale=TIME_SCALE, timeout=1.0),
             page_link="https://vk.com/sadovoye",
             world=world,
             platform="vk",
@@ -80,7 +79,6 @@ async def stage() -> AsyncIterator[SandboxStage]:
             cases=cases(),
             longest=16_384,
         )
-        await world.close()
 
 
 class TestVk(ConnectorConformance):

@@ -1,0 +1,34 @@
+"""The HTTP face of OK's API: `/fb.do`, form or query, always status 200."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from connectors.sandbox.faults import Faults, spoiled
+from connectors.sandbox.limits import Limits
+from connectors.sandbox.ok.api import OkApi
+from connectors.sandbox.wire import utf8_json
+
+_WRONG_SHAPE: dict[str, Any] = {"discussions": "several", "comments": {"0": None}}
+
+
+def ok_routes(api: OkApi, faults: Faults, limits: Limits) -> APIRouter:
+    """The routes of OK's API."""
+    router = APIRouter()
+
+    @router.api_route("/fb.do", methods=["GET", "POST"], include_in_schema=False)
+    async def call(request: Request) -> Response:
+        values = dict(request.query_params)
+        form = await request.form()
+        values |= {key: value for key, value in form.items() if isinstance(value, str)}
+        token = api.token(values)
+        fault = faults.take("ok", values.get("method", ""), token.label if token else None)
+        base = str(request.base_url).rstrip("/")
+
+        async def act() -> tuple[int, bytes]:
+            return 200, utf8_json(api.answer(values, base=base, fault=fault))
+
+        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), silence=limits.silence)
+
+    return router
