@@ -29,5 +29,9 @@ class ConflictError(OtklikError):
     """The state has moved on: read again, then decide."""
 
 
+class UnsupportedError(OtklikError):
+    """This installation lacks the part that does it; `detail` says how to get it."""
+
+
 class SetupError(OtklikError):
     """The machine or the settings are not as needed: one clear line, exit code 1."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from app.kernel.db import ReadSession
     from app.reports.service import Asked
 
-_ALWAYS = datetime.combine(FIRST_DAY, time.min, UTC)
+ALWAYS = datetime.combine(FIRST_DAY, time.min, UTC)
+"""Before any appeal."""
 
 
 async def backlog(session: ReadSession, asked: Asked, *, bucket: Bucket = Bucket.DAY) -> Trend:
@@ -25,7 +26,7 @@ async def backlog(session: ReadSession, asked: Asked, *, bucket: Bucket = Bucket
     ends = [min(midnight(asked.period.zone, part.end, days=1), asked.ages_at) for part in parts]
     source = await asked.source(session)
     statement = text(backlog_sql(asked.filtered, sight=asked.sight, source=source, clock=Clock.FIRST))
-    params = asked.params() | {"ends": ends, "since": _ALWAYS}
+    params = asked.params() | {"ends": ends, "since": ALWAYS}
     found = {row.number: row.waiting for row in await session.execute(statement, params)}
     points = tuple(TrendPoint(slice=part, waiting=found.get(number, 0)) for number, part in enumerate(parts, start=1))
     return Trend(

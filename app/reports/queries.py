@@ -144,21 +144,26 @@ _ONLY = {
     "page_id": "f.page_id = ANY (CAST(:only_page_id AS bigint[]))",
     "platform": "f.platform = ANY (CAST(:only_platform AS text[]))",
     "operator_id": "f.operator_id = ANY (CAST(:only_operator_id AS bigint[]))",
-}
+} | {f"no_{key}": f"f.{key} IS NULL" for key in KEYS}
 
 _ANSWERED = f"f.outcome IN {_ANSWERS}"
+COUNTED = {
+    "opened": "f.counts",
+    "answered": f"f.counts AND {_ANSWERED}",
+    "in_time": f"f.counts AND f.outcome = {_MET}",
+    "late": f"f.counts AND f.outcome = {_LATE}",
+    "unpromised": f"f.counts AND f.outcome = '{UNPROMISED}'",
+    "waiting": "f.counts AND f.stopped_at IS NULL",
+    "overdue": "f.counts AND f.stopped_at IS NULL AND f.due_at < :ages_at",
+    "closed_unanswered": f"f.counts AND f.outcome = {_UNANSWERED}",
+    "reopened": f"f.counts AND f.reopened AND f.first_outcome IN {_ANSWERS}",
+    "repeated": "f.counts AND f.repeated",
+    "dismissed": "f.dismissed",
+}
+"""Which lines a number counts, said once: figures count by it, the list behind a number is made by it."""
+COUNTS_SQL = ", ".join(f"count(*) FILTER (WHERE {condition}) AS {name}" for name, condition in COUNTED.items())
 _FIGURES = f"""
-  count(*) FILTER (WHERE f.counts) AS opened,
-  count(*) FILTER (WHERE f.counts AND {_ANSWERED}) AS answered,
-  count(*) FILTER (WHERE f.counts AND f.outcome = {_MET}) AS in_time,
-  count(*) FILTER (WHERE f.counts AND f.outcome = {_LATE}) AS late,
-  count(*) FILTER (WHERE f.counts AND f.outcome = '{UNPROMISED}') AS unpromised,
-  count(*) FILTER (WHERE f.counts AND f.stopped_at IS NULL) AS waiting,
-  count(*) FILTER (WHERE f.counts AND f.stopped_at IS NULL AND f.due_at < :ages_at) AS overdue,
-  count(*) FILTER (WHERE f.counts AND f.outcome = {_UNANSWERED}) AS closed_unanswered,
-  count(*) FILTER (WHERE f.counts AND f.reopened AND f.first_outcome IN {_ANSWERS}) AS reopened,
-  count(*) FILTER (WHERE f.counts AND f.repeated) AS repeated,
-  count(*) FILTER (WHERE f.dismissed) AS dismissed,
+  {COUNTS_SQL},
   CAST(extract(epoch FROM CAST(:ages_at AS timestamptz) - min(f.started_at) FILTER (WHERE f.counts AND f.stopped_at IS NULL))
     AS float8) AS oldest_age,
   CAST(avg(f.elapsed_seconds) FILTER (WHERE f.counts AND {_ANSWERED}) AS float8) AS average_s,
@@ -169,7 +174,7 @@ _FIGURES = f"""
     AS working_shares
 """
 
-_COLUMNS = {
+COLUMN_OF = {
     Grouping.AGENCY: "agency_id",
     Grouping.TERRITORY: "territory_id",
     Grouping.TOPIC: "topic_id",
@@ -232,7 +237,7 @@ def response_times_sql(
 ) -> TextClause:
     """The report by one grouping. `filtered`: the columns that are narrowed, by parameters `only_<column>`."""
     facts = facts_sql(filtered, clock=clock, sight=sight, source=source, dismissed=dismissed)
-    column = _COLUMNS[group_by]
+    column = COLUMN_OF[group_by]
     if group_by in TREES:
         table = group_by.value
         shown = _SHOWN.get((group_by, sight), "true")

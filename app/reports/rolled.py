@@ -18,6 +18,8 @@ from app.reports.queries import Clock
 from app.reports.rules import Grouping
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import TextClause
 
 CELL_CLOCKS = frozenset({Clock.FIRST, Clock.FINAL, Clock.AGENCY, Clock.TRIAGE, Clock.DETECTION})
@@ -99,8 +101,10 @@ _NAMES = (*CELL_COUNTS, *CELL_SUMS)
 
 
 @cache
-def rolled_sql(group_by: Grouping | None, *, clock: Clock, queued: bool, scoped: bool, dismissed: bool, shaped: bool) -> TextClause:
-    """By a grouping, or (None) by slice of the period.
+def rolled_sql(
+    group_by: Grouping | None, *, clock: Clock, queued: bool, scoped: bool, dismissed: bool, shaped: bool, sliced: bool = False
+) -> TextClause:
+    """By a grouping, or (None) by slice of the period, or (`sliced`, of trees) by both: keys are then `key/slice`.
 
     `queued`: something is; `scoped`: only the keys of `:keys` are seen; `shaped`: percentiles are wanted.
 
@@ -109,14 +113,16 @@ def rolled_sql(group_by: Grouping | None, *, clock: Clock, queued: bool, scoped:
     name = clock.value
     columns = ", ".join(f"l.{column}" for column in COLUMNS)
     flat = group_by in {Grouping.PAGE, Grouping.PLATFORM, Grouping.OPERATOR}
-    line_key = _SLICE if group_by is None else _KEYS[group_by]
+    plain_key = _SLICE if group_by is None else _KEYS[group_by]
+    line_key = f"{plain_key} || '/' || {_SLICE}" if sliced else plain_key
+    cell_key = "c.key || '/' || CAST(s.slice AS text)" if sliced else "c.key"
     fragments = {
         "shapes_wanted": "true" if shaped else "false",
         "queued": _QUEUED if queued else "",
         "lines": _REST.format(columns=columns) + (_PUT_RIGHT if queued else ""),
         "line_key": line_key,
-        "cell_key": "CAST(s.slice AS text)" if group_by is None else "c.key",
-        "line_scope": f"AND {line_key} = ANY (CAST(:keys AS text[]))" if scoped else "",
+        "cell_key": "CAST(s.slice AS text)" if group_by is None else cell_key,
+        "line_scope": f"AND {plain_key} = ANY (CAST(:keys AS text[]))" if scoped else "",
         "cell_scope": "AND c.key = ANY (CAST(:keys AS text[]))" if scoped else "",
         "only_shown": "AND c.key IN (SELECT key FROM shown)" if flat else "",
         "most": "LIMIT :most" if flat else "",
@@ -130,15 +136,18 @@ def rolled_sql(group_by: Grouping | None, *, clock: Clock, queued: bool, scoped:
         "shaped": shaped_sql(name),
     }
     statement = _STATEMENT.format(**fragments)
-    if flat:
-        spans = (
-            "whole_spans AS (\n"
-            "  SELECT * FROM unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[])) s(level, start)),\nsigned AS"
-        )
-        statement = statement.replace("signed AS", spans, 1)
-        head, _, tail = statement.rpartition("\nSELECT 'row' AS part")
-        statement = head + _WHOLE.format(**fragments) + tail + _TOTAL.format(**fragments)
-    return text(statement)
+    return text(_with_total(statement, fragments) if flat else statement)
+
+
+def _with_total(statement: str, fragments: Mapping[str, str]) -> str:
+    """The same, and a line of the whole."""
+    spans = (
+        "whole_spans AS (\n"
+        "  SELECT * FROM unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[])) s(level, start)),\nsigned AS"
+    )
+    statement = statement.replace("signed AS", spans, 1)
+    head, _, tail = statement.rpartition("\nSELECT 'row' AS part")
+    return head + _WHOLE.format(**fragments) + tail + _TOTAL.format(**fragments)
 
 
 def _counted(clock: Clock, *, dismissed: bool) -> str:

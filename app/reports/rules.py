@@ -101,6 +101,8 @@ class Filters:
     page_ids: tuple[int, ...] = ()
     platforms: tuple[str, ...] = ()
     operator_ids: tuple[int, ...] = ()
+    nobodys: tuple[Grouping, ...] = ()
+    """Only what belongs to no topic, page or operator: the line of a report without a key."""
 
 
 NO_FILTERS = Filters()

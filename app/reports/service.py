@@ -15,7 +15,7 @@ from app.reports.cells import DAILY, DIMS
 from app.reports.figures import Figures, Report, Trend, TrendPoint
 from app.reports.measures import FIRST_ANSWER
 from app.reports.paging import flat_page, read_cursor, tree_page
-from app.reports.queries import GROUND, QUEUED_NOW, Sight, Source, response_times_sql, trend_sql
+from app.reports.queries import COLUMN_OF, GROUND, QUEUED_NOW, Sight, Source, response_times_sql, trend_sql
 from app.reports.rolled import CELL_CLOCKS, rolled_sql
 from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, Slice, edges, midnight, slices
 from app.reports.spans import Spans, cover
@@ -84,7 +84,7 @@ class Asked:
             params |= {"agencies": list(self.access.agency_ids), "territories": list(self.access.territory_ids)}
         if self.as_of is not None:
             params["as_of"] = self.as_of
-        return params | {f"only_{column}": list(values) for column, values in _narrowed(self.filters).items()}
+        return params | {f"only_{column}": list(values) for column, values in _narrowed(self.filters).items() if values}
 
 
 async def response_times(
@@ -110,7 +110,7 @@ async def measured(session: ReadSession, asked: Asked, *, group_by: Grouping, li
         raise InvalidError("report.limit", f"From 1 to {MOST_ROWS} rows can be asked for.", field="limit")
     ages_at, tree = asked.ages_at, group_by in TREES
     after = (None, "") if tree else read_cursor(cursor)
-    ground = await _ground(session, asked, group_by)
+    ground = await ground_of(session, asked, group_by)
     if ground.rolled and (tree or cursor is None):
         lines, total = await _rolled_groups(session, asked, group_by, ground, limit)
     else:
@@ -152,7 +152,7 @@ async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
     if len(parts) > MOST_POINTS:
         raise InvalidError("report.buckets", "Too many points for one chart: choose weeks or months.", field="bucket")
     ages_at = one.ages_at
-    ground = await _ground(session, one, None)
+    ground = await ground_of(session, one, None)
     if ground.rolled:
         by_number, total = await _rolled_slices(session, one, ground, parts)
     else:
@@ -180,7 +180,7 @@ async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Ground:
+class Ground:
     """What is there to read: lines or cells, with something queued or not."""
 
     source: Source
@@ -190,10 +190,10 @@ class _Ground:
     keys: tuple[str, ...] | None = None
 
 
-async def _ground(session: ReadSession, asked: Asked, group_by: Grouping | None) -> _Ground:
+async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | None) -> Ground:
     """What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
     if asked.as_of is not None:
-        return _Ground(source=Source.THEN)
+        return Ground(source=Source.THEN)
     keys = _whole_keys(asked, group_by)
     dim = "platform" if group_by is None else group_by.value
     parts = [Slice(asked.period.start, asked.period.end)]
@@ -205,7 +205,7 @@ async def _ground(session: ReadSession, asked: Asked, group_by: Grouping | None)
     able = asked.measure.clocked in CELL_CLOCKS and not asked.filtered and known.tz == asked.period.tz
     seen = asked.sight is Sight.WHOLE or keys is not None
     rolled = able and seen and (known.opened or 0) > asked.exact_up_to
-    return _Ground(source=source, rolled=rolled, queued=known.queued, spans=spans, keys=keys)
+    return Ground(source=source, rolled=rolled, queued=known.queued, spans=spans, keys=keys)
 
 
 def _whole_keys(asked: Asked, group_by: Grouping | None) -> tuple[str, ...] | None:
@@ -219,13 +219,13 @@ def _whole_keys(asked: Asked, group_by: Grouping | None) -> tuple[str, ...] | No
     return None
 
 
-async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping, ground: _Ground, limit: int) -> tuple[list[Any], Figures]:
-    params = _rolled_params(asked, group_by, ground) | {"edges": None}
+async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping, ground: Ground, limit: int) -> tuple[list[Any], Figures]:
+    params = rolled_params(asked, group_by, ground) | {"edges": None}
     if group_by not in TREES:
         whole = cover([Slice(asked.period.start, asked.period.end)], daily=True)
         params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
     statement = rolled_sql(group_by, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, **_kind(asked))
-    found = (await session.execute(statement, _used(statement, params))).all()
+    found = (await session.execute(statement, used_params(statement, params))).all()
     rows = [(row.key, pile_of(row)) for row in found if row.part == "row"]
     if group_by in TREES:
         piles = {int(key) if key else None: pile for key, pile in rows}
@@ -235,12 +235,12 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
         total = summed(pile for key, pile in up.items() if key is None or parents.get(key) is None)
         wanted = None if ground.keys is None else {int(key) for key in ground.keys}
         lines = [
-            _Line(
+            Line(
                 key_text=None if key is None else str(key),
                 label=names[key].name if key in names else None,
                 parent_id=names[key].parent_id if key in names else None,
                 shown=wanted is None or key in wanted or key in piles,
-                figures=_figures(asked, pile),
+                figures=figures_for(asked, pile),
             )
             for key, pile in up.items()
         ]
@@ -248,30 +248,36 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
         total = pile_of(next(row for row in found if row.part == "total"))
         labels = await _labels(session, group_by, [key for key, _ in rows])
         lines = [
-            _Line(
+            Line(
                 key_text=key or None,
                 label=labels.get(key, (key, None))[0],
                 platform=labels.get(key, (key, None))[1],
-                figures=_figures(asked, pile),
+                figures=figures_for(asked, pile),
             )
             for key, pile in rows
         ]
-    return lines, Figures(**_figures(asked, total))
+    return lines, Figures(**figures_for(asked, total))
 
 
 async def _rolled_slices(
-    session: ReadSession, asked: Asked, ground: _Ground, parts: list[Slice]
+    session: ReadSession, asked: Asked, ground: Ground, parts: list[Slice]
 ) -> tuple[dict[int, dict[str, Any]], Figures]:
+    piles = await rolled_piles(session, asked, ground, parts)
+    return {number: figures_for(asked, pile) for number, pile in piles.items()}, Figures(**figures_for(asked, summed(piles.values())))
+
+
+async def rolled_piles(session: ReadSession, asked: Asked, ground: Ground, parts: list[Slice]) -> dict[int, Pile]:
+    """The sums of each slice, by its number from 1."""
     spans = cover(parts, daily=True)
-    params = _rolled_params(asked, None, _Ground(source=ground.source, queued=ground.queued, spans=spans)) | {
+    params = rolled_params(asked, None, Ground(source=ground.source, queued=ground.queued, spans=spans)) | {
         "edges": edges(asked.period, parts)
     }
     statement = rolled_sql(None, clock=asked.measure.clocked, queued=ground.queued, scoped=False, **_kind(asked))
-    piles = {int(row.key): pile_of(row) for row in await session.execute(statement, _used(statement, params))}
-    return {number: _figures(asked, pile) for number, pile in piles.items()}, Figures(**_figures(asked, summed(piles.values())))
+    return {int(row.key): pile_of(row) for row in await session.execute(statement, used_params(statement, params))}
 
 
-def _rolled_params(asked: Asked, group_by: Grouping | None, ground: _Ground) -> dict[str, Any]:
+def rolled_params(asked: Asked, group_by: Grouping | None, ground: Ground) -> dict[str, Any]:
+    """The parameters of `rolled_sql`, and some more."""
     zone, spans = asked.period.zone, ground.spans
     return {
         "since": asked.period.since,
@@ -291,14 +297,14 @@ def _kind(asked: Asked) -> dict[str, bool]:
     return {"dismissed": asked.measure.dismissed, "shaped": asked.measure.has("median_s")}
 
 
-def _used(statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any]:
+def used_params(statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the parameters that the statement names."""
     names = statement.compile().params
     return {name: value for name, value in params.items() if name in names}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
+class Line:
     """A row as pages of rows are made of."""
 
     key_text: str | None
@@ -309,7 +315,8 @@ class _Line:
     platform: str | None = None
 
 
-def _figures(asked: Asked, pile: Pile) -> dict[str, Any]:
+def figures_for(asked: Asked, pile: Pile) -> dict[str, Any]:
+    """What these sums say of the measure, as the attributes of Figures."""
     return figures_of(pile, clock=asked.measure.clocked, dismissed=asked.measure.dismissed, ages_at=asked.ages_at)
 
 
@@ -329,7 +336,7 @@ async def _lines(session: ReadSession, statement: TextClause, params: Mapping[st
     found = (await session.execute(statement, params)).all()
     whole = next(line for line in found if line.part == "total")
     rows = [
-        _Line(
+        Line(
             key_text=line.key_text, label=getattr(line, "label", None), parent_id=getattr(line, "parent_id", None),
             shown=getattr(line, "shown", True), platform=getattr(line, "platform", None), figures=_values(line.figures),
         )
@@ -348,7 +355,7 @@ def _narrowed(filters: Filters) -> dict[str, Sequence[int | str]]:
         "platform": filters.platforms,
         "operator_id": filters.operator_ids,
     }
-    return {column: values for column, values in asked.items() if values}
+    return {column: values for column, values in asked.items() if values} | {f"no_{COLUMN_OF[one]}": () for one in filters.nobodys}
 
 
 def _values(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.reports import sketch
+from app.reports.models import PROMISES
 from app.reports.queries import Clock
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) 
     ):
         values[f"{prefix}average_s"] = total / number if number else None
         values[f"{prefix}median_s"], values[f"{prefix}p90_s"], values[f"{prefix}p99_s"] = sketch.percentiles(b"".join(shapes), SHARES)
-    if clock in {Clock.FIRST, Clock.FINAL}:
+    if name in PROMISES:
         values |= {
             "opened": get(f"{name}_population") or 0,
             "in_time": get(f"{name}_met") or 0,

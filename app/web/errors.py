@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Match
 
 from app.audit.reads import TrailFullError
-from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, OtklikError
+from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, OtklikError, UnsupportedError
 from app.kernel.log import logger
 
 PROBLEM_TYPE = "application/problem+json"
@@ -126,6 +126,7 @@ def _status(error: OtklikError) -> int:
         (ForbiddenError, 403),
         (InvalidError, 422),
         (ConflictError, 409),
+        (UnsupportedError, 406),
     )
     return next((status for kind, status in statuses if isinstance(error, kind)), 500)
 

@@ -104,6 +104,14 @@ def _reads(town: Town) -> Iterable[Ask]:
     for measure in ("first-answer", "agency-answer", "dismissed"):
         yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": measure}, query=period)
     yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=period)
+    first = {"measure": "first-answer"}
+    for working in ({}, {"working": "true"}):
+        yield Ask(method="GET", route="/api/v1/reports/{measure}/distribution", path=first, query=period | working)
+    for grouping in ("agency", "territory", "topic"):
+        yield Ask(method="GET", route="/api/v1/reports/{measure}/grid", path=first, query=period | {"group_by": grouping})
+    for only in ({}, {"agency": ours}, {"nobody": "topic"}, {"over": "1"}):
+        yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path=first, query=period | only)
+    yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path={"measure": "backlog"}, query=period)
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})

@@ -133,9 +133,9 @@ NAMES_SECRETS = {
 }
 NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "code", "compare",
-    "cursor", "decision", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link", "mine", "name",
-    "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen", "status", "take", "text", "to",
-    "topic", "trouble", "tz", "unit", "version", "written", "written_at",
+    "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link", "mine",
+    "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen", "status",
+    "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py

@@ -83,6 +83,7 @@ _SAID = {
     401: "No token, or one that is unknown, expired or revoked",
     403: "The token's roles do not allow this",
     404: "There is none that this token may see",
+    406: "This installation does not give it in that form",
     409: "The state has moved on, or the Idempotency-Key was used for another request",
     413: "The body is larger than 1 MiB",
     422: "Something in the request is wrong; `errors` say what",

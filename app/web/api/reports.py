@@ -1,140 +1,52 @@
-"""How soon people are answered, for other systems: the same service as the supervisor's page."""
+"""Reports for other systems: the same figures as on the supervisor's screen, with their definitions in words."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from app.kernel.db import ReadSession
-from app.kernel.errors import InvalidError, NotFoundError
+from app.kernel.errors import NotFoundError
 from app.people.rules import Access, Permission
+from app.reports import tables
 from app.reports.backlog import backlog
-from app.reports.export import as_csv, as_xlsx
-from app.reports.figures import Report
+from app.reports.behind import MOST_ROWS as MOST_BEHIND, Times, behind
+from app.reports.distribution import distribution
+from app.reports.figures import Report, Trend
+from app.reports.grid import grid
 from app.reports.measures import BACKLOG, MEASURES
-from app.reports.rules import SMALL_BELOW, Bucket, Filters, Grouping, Period, before
+from app.reports.rules import Bucket, Filters, Grouping, Period, before
 from app.reports.service import MOST_ROWS, Asked, measured, trended
-from app.web.api.document import BEARER, problems
-from app.web.api.models import Told
+from app.web.api.document import BEARER
+from app.web.api.report_forms import Format, forms, told
+from app.web.api.report_models import (
+    BehindRowOut,
+    BinOut,
+    DefinitionOut,
+    DistributionOut,
+    FiguresOut,
+    GridOut,
+    GridRowOut,
+    ListingOut,
+    PointOut,
+    PreviousOut,
+    ReportOut,
+    RowOut,
+    SliceOut,
+)
 from app.web.deps import Now, Parts, Reading, requires
 
 router = APIRouter(prefix="/api/v1/reports", tags=["reports"], dependencies=[Depends(BEARER)])
 
 Reader = Annotated[Access, Depends(requires(Permission.REPORT_READ))]
-
-
-class FiguresOut(Told):
-    """One line of figures; times in seconds, null without answers."""
-
-    opened: int
-    answered: int
-    in_time: int
-    late: int
-    unpromised: int
-    unanswered: int
-    waiting: int
-    overdue: int
-    closed_unanswered: int
-    reopened: int
-    repeated: int
-    dismissed: int
-    oldest_unanswered_age_s: float | None
-    average_s: float | None
-    median_s: float | None
-    p90_s: float | None
-    p99_s: float | None
-    working_average_s: float | None
-    working_median_s: float | None
-    working_p90_s: float | None
-    working_p99_s: float | None
-    in_time_share: float | None = Field(description="0 to 1, of those whose fate is decided")
-    overdue_share: float | None
-    reopened_share: float | None
-    repeated_share: float | None
-    dismissed_share: float | None
-    small_number: bool = Field(description="Too few answers to compare")
-
-
-class RowOut(FiguresOut):
-    """One group. Rows of depth 0 add up to the total; deeper ones are parts of the row above."""
-
-    key: int | str | None = Field(description="An id, or a platform; null for what belongs to no group")
-    label: str
-    parent_key: int | None
-    depth: int
-    platform: str | None
-
-
-class MeasureOut(Told):
-    """What a figure means."""
-
-    code: str
-    title: str
-    meaning: str
-    unit: str
-
-
-class DefinitionOut(Told):
-    """What is counted, from when to when."""
-
-    code: str
-    title: str
-    population: str
-    clock: str
-    attribution: str
-    chief: str = Field(description="The figure that the measure is about")
-    available: bool = Field(description="False: there is no data, and `population` says why")
-    measures: list[MeasureOut]
-
-
-class PointOut(FiguresOut):
-    """The figures of one bucket: local days, both included."""
-
-    period_from: date = Field(serialization_alias="from")
-    period_to: date = Field(serialization_alias="to")
-
-
-class PreviousOut(BaseModel):
-    """The total of the period before: the month before a month, else as many days."""
-
-    period_from: date = Field(serialization_alias="from")
-    period_to: date = Field(serialization_alias="to")
-    total: FiguresOut
-
-
-class ReportOut(BaseModel):
-    """The report with its definition. `points` instead of rows when a bucket was asked for."""
-
-    period_from: date = Field(serialization_alias="from")
-    period_to: date = Field(serialization_alias="to")
-    time_zone: str
-    group_by: Grouping | None
-    bucket: Bucket | None = None
-    as_of: datetime | None
-    ages_at: datetime
-    small_below: int = SMALL_BELOW
-    approximate: bool = Field(description="Percentiles are within 1 %; all else is exact")
-    rows: list[RowOut] = []
-    points: list[PointOut] = []
-    total: FiguresOut
-    previous: PreviousOut | None = None
-    next: str | None = None
-    definition: DefinitionOut
-
-
-class Format(StrEnum):
-    """How it is given."""
-
-    JSON = "json"
-    CSV = "csv"
-    XLSX = "xlsx"
+# Figures are for every reader of reports; which appeals stand behind them, for those who may read appeals too.
+AppealReader = Annotated[Access, Depends(requires(Permission.APPEAL_READ))]
 
 
 class MeasureCode(StrEnum):
@@ -158,6 +70,11 @@ class MeasureCode(StrEnum):
 
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Ids = Annotated[list[RowId], Query(max_length=200, description="Only these, with all below them where there is a tree")]
+Kind = Annotated[Format, Query(alias="format")]
+FirstDay = Annotated[date, Query(alias="from", description="The first local day")]
+LastDay = Annotated[date, Query(alias="to", description="The last local day, included")]
+Zone = Annotated[str | None, Query(max_length=64, description="The report's time zone; the installation's unless given")]
+AsOf = Annotated[AwareDatetime | None, Query(description="What was recorded by then: a past report stays as it was")]
 
 
 def narrowed(
@@ -167,6 +84,7 @@ def narrowed(
     page: Ids = [],  # noqa: B006
     operator: Ids = [],  # noqa: B006
     platform: Annotated[list[Annotated[str, Field(max_length=40)]], Query(max_length=20)] = [],  # noqa: B006
+    nobody: Annotated[list[Grouping], Query(max_length=6, description="Only what belongs to none of these: lines without a key")] = [],  # noqa: B006
 ) -> Filters:
     """The filters of the address."""
     return Filters(
@@ -176,77 +94,27 @@ def narrowed(
         page_ids=tuple(page),
         operator_ids=tuple(operator),
         platforms=tuple(platform),
+        nobodys=tuple(nobody),
     )
 
 
-_FILES = {
-    Format.CSV: ("text/csv; charset=utf-8", as_csv),
-    Format.XLSX: ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
-}
-
-
-@router.get("/response-times", summary="Time to first answer", responses=problems(), response_model_by_alias=True)
-async def report_response_times(
+def asked_of(
     access: Reader,
-    session: Reading,
-    parts: Parts,
-    now: Now,
-    since: Annotated[date, Query(alias="from", description="The first local day")],
-    until: Annotated[date, Query(alias="to", description="The last local day, included")],
-    group_by: Annotated[Grouping, Query()],
-    tz: Annotated[str | None, Query(max_length=64, description="The report's time zone; the installation's unless given")] = None,
-    as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by then: a past report stays as it was")] = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
-) -> ReportOut:
-    """Average, median and 90th percentile in calendar and working time, the share in time; the unanswered stand beside them."""
-    asked = Asked(access=access, period=Period(start=since, end=until, tz=tz or parts.timezone), as_of=as_of, now=now)
-    return _told(await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor))
-
-
-@router.get(
-    "/{measure}",
-    summary="One measure, by group or by day",
-    responses={
-        200: {"model": ReportOut, "content": {kind: {} for kind, _ in _FILES.values()}},
-        304: {"description": "As it was"},
-        **problems(),
-    },
-)
-async def report_measure(
-    request: Request,
-    access: Reader,
-    session: Reading,
     parts: Parts,
     now: Now,
     filters: Annotated[Filters, Depends(narrowed)],
     measure: MeasureCode,
-    since: Annotated[date, Query(alias="from", description="The first local day")],
-    until: Annotated[date, Query(alias="to", description="The last local day, included")],
-    group_by: Annotated[Grouping, Query()] = Grouping.AGENCY,
-    bucket: Annotated[Bucket | None, Query(description="Points by day, week, month, quarter or year instead of groups")] = None,
-    tz: Annotated[str | None, Query(max_length=64, description="The report's time zone; the installation's unless given")] = None,
-    as_of: Annotated[AwareDatetime | None, Query(description="What was recorded by then: a past report stays as it was")] = None,
-    compare: Annotated[bool, Query(description="The total of the period before as well")] = False,  # noqa: FBT002 - a query's own default
-    kind: Annotated[Format, Query(alias="format")] = Format.JSON,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
-) -> Response:
-    """Figures with their definition: population and clock in words. A tag tells whether anything changed since the last time."""
-    period = Period(start=since, end=until, tz=tz or parts.timezone)
+    since: FirstDay,
+    until: LastDay,
+    tz: Zone = None,
+    as_of: AsOf = None,
+) -> Asked:
+    """What every report of a measure is asked. NotFoundError `report.no_data` of a measure without data."""
     counted = MEASURES[measure.value]
-    asked = Asked(measure=counted, access=access, period=period, filters=filters, as_of=as_of, now=_to_the_minute(now, as_of))
-    if not asked.measure.available:
-        raise NotFoundError("report.no_data", asked.measure.population, measure=measure.value)
-    if bucket is not None or asked.measure is BACKLOG:
-        return await _over_time(request, session, asked, bucket or Bucket.DAY, kind)
-    report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
-    if kind is not Format.JSON:
-        return _as_file(request, asked, report, kind)
-    out = _told(report)
-    if compare:
-        out.previous = await _previous(session, asked, group_by)
-    return _answer(request, _json(out), "application/json")
+    if not counted.available:
+        raise NotFoundError("report.no_data", counted.population, measure=measure.value)
+    period = Period(start=since, end=until, tz=tz or parts.timezone)
+    return Asked(measure=counted, access=access, period=period, filters=filters, as_of=as_of, now=_to_the_minute(now, as_of))
 
 
 def _to_the_minute(now: datetime, as_of: datetime | None) -> datetime:
@@ -255,16 +123,133 @@ def _to_the_minute(now: datetime, as_of: datetime | None) -> datetime:
     return minute if as_of is None or as_of <= minute else now
 
 
-async def _over_time(request: Request, session: ReadSession, asked: Asked, bucket: Bucket, kind: Format) -> Response:
-    if kind is not Format.JSON:
-        raise InvalidError("report.format", "Points are given as JSON only: leave `bucket` out for a file.", field="format")
-    return _answer(request, _json(await _points(session, asked, bucket)), "application/json")
+@router.get("/response-times", summary="Time to first answer", responses=forms(ReportOut))
+async def report_response_times(
+    request: Request,
+    access: Reader,
+    session: Reading,
+    parts: Parts,
+    now: Now,
+    since: FirstDay,
+    until: LastDay,
+    group_by: Annotated[Grouping, Query()],
+    tz: Zone = None,
+    as_of: AsOf = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
+) -> Response:
+    """Average, median and 90th percentile in calendar and working time, the share in time; the unanswered stand beside them."""
+    period = Period(start=since, end=until, tz=tz or parts.timezone)
+    asked = Asked(access=access, period=period, as_of=as_of, now=_to_the_minute(now, as_of))
+    report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
+    return told(request, Format.JSON, lambda: report_out(report), lambda: tables.of_report(report))
 
 
-def _as_file(request: Request, asked: Asked, report: Report, kind: Format) -> Response:
-    media, make = _FILES[kind]
-    name = f"{asked.measure.code}-{asked.period.start.isoformat()}-{asked.period.end.isoformat()}.{kind.value}"
-    return _answer(request, make(report), media, {"Content-Disposition": f'attachment; filename="{name}"'})
+@router.get("/{measure}", summary="One measure, by group or by day", responses=forms(ReportOut))
+async def report_measure(
+    request: Request,
+    session: Reading,
+    asked: Annotated[Asked, Depends(asked_of)],
+    group_by: Annotated[Grouping, Query()] = Grouping.AGENCY,
+    bucket: Annotated[Bucket | None, Query(description="Points by day, week, month, quarter or year instead of groups")] = None,
+    compare: Annotated[bool, Query(description="The total of the period before as well")] = False,  # noqa: FBT002 - a query's own default
+    kind: Kind = Format.JSON,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
+) -> Response:
+    """Figures with their definition: population and clock in words. A tag tells whether anything changed since the last time."""
+    if bucket is not None or asked.measure is BACKLOG:
+        trend = await (backlog if asked.measure is BACKLOG else trended)(session, asked, bucket=bucket or Bucket.DAY)
+        return told(request, kind, lambda: _trend_out(trend), lambda: tables.of_trend(trend))
+    report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
+    out = report_out(report)
+    if compare and kind is Format.JSON:
+        out.previous = await _previous(session, asked, group_by)
+    return told(request, kind, lambda: out, lambda: tables.of_report(report))
+
+
+@router.get(
+    "/{measure}/distribution",
+    summary="How long answers took, from which time to which",
+    responses=forms(DistributionOut),
+)
+async def report_distribution(
+    request: Request,
+    session: Reading,
+    asked: Annotated[Asked, Depends(asked_of)],
+    working: Annotated[bool, Query(description="By working time instead of the calendar")] = False,  # noqa: FBT002 - a query's own default
+    kind: Kind = Format.JSON,
+) -> Response:
+    """Answers by the time that they took, and the norms that held: a bin ends with each norm."""
+    found = await distribution(session, asked, working=working)
+    return told(
+        request,
+        kind,
+        lambda: DistributionOut(
+            **_head(asked), working=working, approximate=found.approximate, answered=found.answered,
+            bins=[BinOut.model_validate(one) for one in found.bins], norms_s=list(found.norms),
+        ),
+        lambda: tables.of_distribution(found),
+    )  # fmt: skip
+
+
+@router.get(
+    "/{measure}/grid",
+    summary="Agencies, territories or topics by week",
+    responses=forms(GridOut),
+)
+async def report_grid(
+    request: Request,
+    session: Reading,
+    asked: Annotated[Asked, Depends(asked_of)],
+    group_by: Annotated[Grouping, Query(description="agency, territory or topic")] = Grouping.AGENCY,
+    bucket: Annotated[Bucket, Query()] = Bucket.WEEK,
+    kind: Kind = Format.JSON,
+) -> Response:
+    """A cell for each node and each day, week, month, quarter or year: counts and averages."""
+    found = await grid(session, asked, group_by=group_by, bucket=bucket)
+    return told(
+        request,
+        kind,
+        lambda: GridOut(
+            **_head(asked), group_by=group_by, bucket=bucket, slices=[SliceOut.model_validate(one) for one in found.slices],
+            rows=[GridRowOut.model_validate(one) for one in found.rows], total=[FiguresOut.model_validate(one) for one in found.total],
+        ),
+        lambda: tables.of_grid(found),
+    )  # fmt: skip
+
+
+@router.get(
+    "/{measure}/appeals",
+    summary="The very appeals behind a number",
+    responses=forms(ListingOut),
+)
+async def report_appeals(
+    request: Request,
+    _appeals: AppealReader,
+    session: Reading,
+    asked: Annotated[Asked, Depends(asked_of)],
+    figure: Annotated[str, Query(max_length=40, description="A number of the report, `unanswered`, or `decided`")] = "opened",
+    over: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Took longer than so many seconds")] = None,
+    upto: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Took at most so many seconds")] = None,
+    working: Annotated[bool, Query(description="These seconds are of working time")] = False,  # noqa: FBT002 - a query's own default
+    kind: Kind = Format.JSON,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_BEHIND)] = MOST_BEHIND,
+) -> Response:
+    """By the same definition as the number, so as many. Whoever waits comes first, then the slowest answers. Needs `appeal.read` too."""
+    found = await behind(session, asked, figure=figure, times=Times(over_s=over, upto_s=upto, working=working), limit=limit, cursor=cursor)
+    return told(
+        request,
+        kind,
+        lambda: ListingOut(
+            **_head(asked), figure=figure, total=found.total, rows=[BehindRowOut.model_validate(row) for row in found.rows],
+            next=found.next_cursor,
+        ),
+        lambda: tables.of_listing(
+            found, asked.measure, figure=figure, period=asked.period, as_of=asked.as_of, ages_at=asked.ages_at
+        ),
+    )  # fmt: skip
 
 
 async def _previous(session: ReadSession, asked: Asked, group_by: Grouping) -> PreviousOut:
@@ -273,13 +258,20 @@ async def _previous(session: ReadSession, asked: Asked, group_by: Grouping) -> P
     return PreviousOut(period_from=earlier.period.start, period_to=earlier.period.end, total=FiguresOut.model_validate(report.total))
 
 
-async def _points(session: ReadSession, asked: Asked, bucket: Bucket) -> ReportOut:
-    if asked.measure is BACKLOG:
-        trend = await backlog(session, asked, bucket=bucket)
-    else:
-        trend = await trended(session, asked, bucket=bucket)
+def _head(asked: Asked) -> dict[str, Any]:
+    return {
+        "period_from": asked.period.start,
+        "period_to": asked.period.end,
+        "time_zone": asked.period.tz,
+        "as_of": asked.as_of,
+        "ages_at": asked.ages_at,
+        "definition": DefinitionOut.model_validate(asked.measure),
+    }
+
+
+def _trend_out(trend: Trend) -> ReportOut:
     return ReportOut(
-        period_from=trend.period.start, period_to=trend.period.end, time_zone=trend.period.tz, group_by=None, bucket=bucket,
+        period_from=trend.period.start, period_to=trend.period.end, time_zone=trend.period.tz, group_by=None, bucket=trend.bucket,
         as_of=trend.as_of, ages_at=trend.ages_at, approximate=trend.approximate,
         points=[
             PointOut(period_from=one.slice.start, period_to=one.slice.end, **FiguresOut.model_validate(one).model_dump())
@@ -289,20 +281,8 @@ async def _points(session: ReadSession, asked: Asked, bucket: Bucket) -> ReportO
     )  # fmt: skip
 
 
-def _json(out: ReportOut) -> bytes:
-    return out.model_dump_json(by_alias=True).encode("utf-8")
-
-
-def _answer(request: Request, body: bytes, media: str, headers: dict[str, str] | None = None) -> Response:
-    """The body with its tag; nothing when the asker has it already. An XLSX file holds its own moment, so its tag is of no use."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    told = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
-    if tag in {one.strip() for one in request.headers.get("if-none-match", "").split(",")}:
-        return Response(status_code=304, headers=told)
-    return Response(body, media_type=media, headers=told)
-
-
-def _told(report: Report) -> ReportOut:
+def report_out(report: Report) -> ReportOut:
+    """The report with its rows, as JSON has it."""
     return ReportOut(
         period_from=report.period.start,
         period_to=report.period.end,

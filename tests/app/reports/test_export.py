@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
 import pytest
+from arro3.io import read_parquet
 
+from app.kernel.errors import UnsupportedError
 from app.kernel.sheet import safe_cell
-from app.reports.export import as_csv, as_xlsx
+from app.reports.export import as_csv, as_parquet, as_xlsx
 from app.reports.figures import Figures, Report, Row
 from app.reports.measures import FIRST_ANSWER
 from app.reports.rules import Grouping, Period, before
+from app.reports.tables import Sheet, of_report
 
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
 HOSTILE = ("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
@@ -34,19 +39,43 @@ def report(label: str) -> Report:
 @pytest.mark.parametrize("label", HOSTILE)
 def test_a_name_is_never_a_formula(label: str) -> None:
     assert safe_cell(label) == f"'{label}"
-    assert f"'{label}" in as_csv(report(label)).decode("utf-8-sig")
-    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(report(label))))["Figures"]
+    assert f"'{label}" in as_csv(of_report(report(label))).decode("utf-8-sig")
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(of_report(report(label)))))["Figures"]
     assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
 
 
 def test_times_are_real_durations() -> None:
-    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(report("Водоканал"))))["Figures"]
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(of_report(report("Водоканал")))))["Figures"]
     titles = [cell.value for cell in sheet[1]]
     average = sheet.cell(2, titles.index("Average") + 1)
     assert average.number_format == "[h]:mm:ss"
     assert average.value == timedelta(seconds=5_430)
     share = sheet.cell(2, titles.index("In time") + 1)
     assert (share.value, share.number_format) == (0.5, "0.0%")
+
+
+def test_parquet_holds_numbers_and_its_definition() -> None:
+    table = read_parquet(io.BytesIO(as_parquet(of_report(report("=1"))))).read_all()
+    assert table.column("label").to_pylist() == ["=1", ""]  # text is text: nothing here can be a formula
+    assert table.column("average_s").to_pylist() == [5_430.0, None]
+    assert table.column("opened").to_pylist() == [2, 2]
+    kinds = {name: str(table.schema.field(name).type) for name in ("opened", "average_s", "small_number", "label")}
+    for name, kind in {"opened": "Int64", "average_s": "Float64", "small_number": "Boolean", "label": "Utf8"}.items():
+        assert kind in kinds[name]
+    told = {name.decode(): value.decode() for name, value in table.schema.metadata.items()}
+    assert told["population"] == FIRST_ANSWER.population
+    assert (told["time_zone"], told["from"]) == ("Europe/Moscow", "2026-11-01")
+
+
+def test_without_the_extra_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "arro3.io", None)  # as Python knows a package that is not there
+    with pytest.raises(UnsupportedError, match=r"pip install 'otklik\[parquet\]'"):
+        as_parquet(of_report(report("Водоканал")))
+
+
+@pytest.mark.parametrize("made", [as_csv, as_xlsx])
+def test_the_same_report_is_the_same_bytes(made: Callable[[Sheet], bytes]) -> None:
+    assert made(of_report(report("Водоканал"))) == made(of_report(report("Водоканал")))
 
 
 @pytest.mark.parametrize(

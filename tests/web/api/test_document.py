@@ -58,6 +58,12 @@ async def test_answers_fit_the_document(client: httpx.AsyncClient, document: dic
             f"/api/v1/reports/response-times?{report}", headers=bearer("supervisor")
         ),
         ("get", "/api/v1/reports/{measure}"): await client.get(f"/api/v1/reports/in-time?{report}", headers=bearer("supervisor")),
+        **{
+            ("get", f"/api/v1/reports/{{measure}}/{shape}"): await client.get(
+                f"/api/v1/reports/first-answer/{shape}?{report}", headers=bearer("coordinator")
+            )
+            for shape in ("distribution", "grid", "appeals")
+        },
         ("get", "/health/live"): await client.get("/health/live"),
         ("get", "/health/ready"): await client.get("/health/ready"),
     }

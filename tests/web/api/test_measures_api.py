@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
+from arro3.io import read_parquet
 
 from app.reports.measures import MEASURES
 from app.web.api.reports import MeasureCode
@@ -70,3 +71,48 @@ async def test_files_hold_numbers_and_no_formulas(client: httpx.AsyncClient, bea
     assert sheet.cell(sheet.max_row, 3).value == 2
     assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
     assert {row[0].value for row in book["Definition"].iter_rows()} >= {"population", "clock", "time_zone"}
+
+
+SHAPES = ("", "/distribution", "/grid", "/appeals")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_every_report_comes_in_every_form_with_its_definition_and_a_tag(
+    client: httpx.AsyncClient, bearer: Bearer, shape: str
+) -> None:
+    words = MEASURES["first-answer"].population
+    for form, head in (
+        ("json", "application/json"),
+        ("csv", "text/csv"),
+        ("xlsx", "application/vnd.open"),
+        ("parquet", "application/vnd.apache"),
+    ):
+        who = bearer("coordinator")
+        answer = await client.get(f"/api/v1/reports/first-answer{shape}", params=PERIOD | {"format": form}, headers=who)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"].startswith(head)
+        if form == "xlsx":
+            told = {row[1].value for row in openpyxl.load_workbook(io.BytesIO(answer.content))["Definition"].iter_rows()}
+        elif form == "parquet":
+            told = {value.decode() for value in read_parquet(io.BytesIO(answer.content)).read_all().schema.metadata.values()}
+        else:
+            told = {words} if words in answer.text else set()
+        assert words in told, (shape, form)
+        tag = {"If-None-Match": f'W/"x", {answer.headers["etag"]}'}
+        again = await client.get(f"/api/v1/reports/first-answer{shape}", params=PERIOD | {"format": form}, headers=who | tag)
+        assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_cell_and_its_list_are_one_number(client: httpx.AsyncClient, bearer: Bearer) -> None:
+    who = bearer("coordinator")
+    found = (await client.get("/api/v1/reports/first-answer/grid", params=PERIOD | {"bucket": "day"}, headers=who)).json()
+    (cell,) = found["total"]
+    assert cell["opened"] == 2
+    listed = (await client.get("/api/v1/reports/first-answer/appeals", params=PERIOD | {"figure": "waiting"}, headers=who)).json()
+    assert listed["total"] == len(listed["rows"]) == cell["waiting"]
+    assert {row["outcome"] for row in listed["rows"]} == {None}
+
+
+async def test_a_supervisors_token_carries_figures_and_nobodys_appeals(client: httpx.AsyncClient, bearer: Bearer) -> None:
+    answer = await client.get("/api/v1/reports/first-answer/appeals", params=PERIOD, headers=bearer("supervisor"))
+    assert (answer.status_code, answer.json()["code"]) == (403, "access.permission")
