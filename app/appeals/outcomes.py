@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
@@ -15,6 +15,7 @@ from app.kernel.errors import InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import service as replies
 from app.replies.rules import ReplyState
+from app.replies.seeking import seek
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +30,9 @@ async def decide_reply(
 ) -> int:
     """What a person says of an answer that failed or whose outcome is unknown; the appeal's number.
 
-    `decision`: "resend", "withdraw", or "found" (it stands on the platform, since `published_at`; when that is not said, since
-    we tried, or as far as anybody knows since now). What lies before our try or after now is taken for the nearer of the two.
+    `decision`: "resend"; "withdraw"; "posted" (somebody answered by hand: the platform is looked at again); or "found" (it stands
+    there, since `published_at`; when that is not said, since we tried, or as far as anybody knows since now). What lies before our
+    try or after now is taken for the nearer of the two.
     """
     row = (
         await session.execute(
@@ -52,18 +54,36 @@ async def decide_reply(
         await replies.withdraw(session, reply_id=reply_id, now=now)
         await advance(session, held, Act.REPLY_WITHDRAWN, now)
         await record_act(session, held, access, Act.REPLY_WITHDRAWN, now, {"reply": reply_id})
+    elif decision == "posted":
+        await seek(session, reply_id=reply_id, now=now)
+        await advance(session, held, Act.REPLY_SOUGHT, now)
+        await record_act(session, held, access, Act.REPLY_SOUGHT, now, {"reply": reply_id})
     elif decision == "found":
-        tried_at = row.first_tried_at or now
-        stands_since = min(max(published_at or (tried_at if row.attempts == 1 else now), tried_at), now)
-        await replies.confirm(session, reply_id=reply_id, published_at=stands_since)
-        await answers.record_answer(
-            session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=stands_since, operator_id=access.operator_id,
-            now=now,
-        )  # fmt: skip
-        await audit.record(session, operator_id=access.operator_id, act="reply.found", subject="reply", subject_id=reply_id)
+        await _found(session, access, held, row, reply_id=reply_id, published_at=published_at, now=now)
     else:
-        raise InvalidError("reply.decision", "Say resend, withdraw or found.", field="decision")
+        raise InvalidError("reply.decision", "Say resend, withdraw, posted or found.", field="decision")
     return held.number
+
+
+async def _found(
+    session: WriteSession,
+    access: Access,
+    held: Held,
+    row: Any,  # noqa: ANN401 - a typed row
+    *,
+    reply_id: int,
+    published_at: datetime | None,
+    now: datetime,
+) -> None:
+    """It stands on the platform."""
+    tried_at = row.first_tried_at or now
+    stands_since = min(max(published_at or (tried_at if row.attempts == 1 else now), tried_at), now)
+    await replies.confirm(session, reply_id=reply_id, published_at=stands_since)
+    await answers.record_answer(
+        session, appeal_id=held.id, act=Act.REPLY_SENT, reply_id=reply_id, published_at=stands_since, operator_id=access.operator_id,
+        now=now,
+    )  # fmt: skip
+    await audit.record(session, operator_id=access.operator_id, act="reply.found", subject="reply", subject_id=reply_id)
 
 
 def _may_send(access: Access, held: Held, state: str) -> None:

@@ -37,6 +37,7 @@ class Act(StrEnum):
     REPLY_FAILED = "reply_failed"
     REPLY_UNCERTAIN = "reply_uncertain"
     REPLY_HELD = "reply_held"
+    REPLY_SOUGHT = "reply_sought"
     REPLY_WITHDRAWN = "reply_withdrawn"
     ANSWERED_BY_HAND = "answered_by_hand"
     DISMISSED = "dismissed"
@@ -70,6 +71,7 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.REPLY_FAILED: _SAME,
     Act.REPLY_UNCERTAIN: _SAME,
     Act.REPLY_HELD: _SAME,
+    Act.REPLY_SOUGHT: _SAME,
     Act.REPLY_WITHDRAWN: _SAME,
     Act.ANSWERED_BY_HAND: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
     Act.DISMISSED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},

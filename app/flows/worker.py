@@ -16,6 +16,7 @@ from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, inbound, pushing
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
+from app.flows.seeking import Seeker
 from app.flows.webhooks import Teller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
@@ -53,8 +54,17 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     async def triage(_payload: Mapping[str, Any]) -> None:
         await inbound.open_all(parts.database, keeper, parts.clock)
 
+    seeker = Seeker(
+        database=parts.database,
+        connectors=parts.connectors,
+        clock=parts.clock,
+        decide=lambda: inbound.open_all(parts.database, keeper, parts.clock),
+        time_scale=parts.time_scale,
+    )
+
     async def send(_payload: Mapping[str, Any]) -> None:
         await outbound.send_due()
+        await seeker.seek()
 
     async def push(_payload: Mapping[str, Any]) -> None:
         await pushing.take_pushed(parts.database, parts.connectors, parts.clock)
@@ -76,7 +86,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     async def sweep() -> bool:
         """What no job woke us for: retries that have become due, senders that died, a job that was held."""
         sent = await outbound.send_due()
-        looked_up = await outbound.look_up_interrupted()
+        looked_up = await outbound.look_up_interrupted() + await seeker.seek()
         pushed = await pushing.take_pushed(parts.database, parts.connectors, parts.clock)
         decided = await inbound.open_all(parts.database, keeper, parts.clock)
         return bool(sent or looked_up or pushed or decided)

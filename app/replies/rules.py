@@ -24,6 +24,9 @@ class ReplyState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+SOUGHT, NOT_SEEN = "sought", "not_seen"
+"""Codes of a refused answer that a person posted by hand: it is being looked for; it was looked for and is not there."""
+
 NEEDS_A_PERSON = frozenset({ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD})
 
 

@@ -135,6 +135,13 @@ def queue(*, filters: QueueFilters | None = None, empty: bool = False) -> QueueP
     return QueuePage(rows=() if empty else rows, filters=filters, facets=facets(filters), next_cursor=None if empty else "a=b&c")
 
 
+DECISIONS = {
+    "failed": ("posted", "resend", "withdraw"),
+    "uncertain": ("found", "resend", "withdraw"),
+    "queued": ("withdraw",),
+}
+
+
 def replies() -> tuple[ReplyView, ...]:
     """An answer in each state."""
     return tuple(
@@ -149,9 +156,7 @@ def replies() -> tuple[ReplyView, ...]:
             problem="unheard_of" if state == "failed" else "",
             problem_detail=HOSTILE if state == "failed" else "",
             next_attempt_at=NOW if state == "queued" else None,
-            decisions={"failed": ("resend", "withdraw"), "uncertain": ("found", "resend", "withdraw"), "queued": ("withdraw",)}.get(
-                state, ()
-            ),
+            decisions=DECISIONS.get(state, ()),
         )
         for place, state in enumerate(labels.REPLY_STATE)
     )

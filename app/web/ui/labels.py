@@ -160,6 +160,7 @@ EVENT = {
     "reply_uncertain": N_("Unclear whether the answer was published"),
     "reply_held": N_("Answer held back: too many at once"),
     "reply_withdrawn": N_("Answer withdrawn"),
+    "reply_sought": N_("Posted by hand: we look for it on the platform"),
     "answered_by_hand": N_("Answered by hand on the platform"),
     "dismissed": N_("Dismissed: %(reason)s"),
     "closed": N_("Closed: %(reason)s"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.replies.rules import NEEDS_A_PERSON, TRANSITIONS, AnswerKind, ReplyState, same_words
+from app.replies.rules import NEEDS_A_PERSON, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
 from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
@@ -129,14 +129,21 @@ def _reply(reply: ReplyRow, *, may_work: bool, may_release: bool) -> ReplyView:
         problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
         next_attempt_at=reply.due_at if waits_again else None,
-        decisions=_decisions(reply.state, may_release=may_release) if may_work else (),
+        decisions=_decisions(reply, may_release=may_release) if may_work else (),
     )
 
 
-def _decisions(state: ReplyState, *, may_release: bool) -> tuple[str, ...]:
-    """What a person may say of an answer; one that is being sent is left alone, one that was held is let go by a coordinator."""
-    if state is ReplyState.SENDING:
+def _decisions(reply: ReplyRow, *, may_release: bool) -> tuple[str, ...]:
+    """What a person may say of an answer.
+
+    One that is being sent, or looked for, is left alone; one that was held is let go by a coordinator; one that the platform
+    refused may have been posted by hand.
+    """
+    state = reply.state
+    if state is ReplyState.SENDING or (state is ReplyState.FAILED and reply.error_code == SOUGHT):
         return ()
+    if state is ReplyState.FAILED:
+        return ("posted", "resend", "withdraw")
     possible = [name for name, after in _DECISIONS.items() if after in TRANSITIONS[state]]
     return tuple(name for name in possible if name != "resend" or state is not ReplyState.HELD or may_release)
 

@@ -198,7 +198,7 @@ class Revision:
 class ReplyView:
     """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform.
 
-    `decisions` are what a person may say of it: "found", "resend", "withdraw".
+    `decisions` are what a person may say of it: "found", "posted", "resend", "withdraw".
     """
 
     id: str

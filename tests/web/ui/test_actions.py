@@ -185,7 +185,7 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
         ReplyState.QUEUED: ["withdraw"],
         ReplyState.SENDING: [],
         ReplyState.SENT: [],
-        ReplyState.FAILED: ["resend", "withdraw"],
+        ReplyState.FAILED: ["posted", "resend", "withdraw"],
         ReplyState.UNCERTAIN: ["found", "resend", "withdraw"],
         ReplyState.HELD: ["withdraw"],
         ReplyState.WITHDRAWN: [],
@@ -199,6 +199,7 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
         (ReplyState.UNCERTAIN, "found", "sent"),
         (ReplyState.UNCERTAIN, "resend", "queued"),
         (ReplyState.FAILED, "withdraw", "withdrawn"),
+        (ReplyState.FAILED, "posted", "failed"),
         (ReplyState.QUEUED, "withdraw", "withdrawn"),
     ],
 )
