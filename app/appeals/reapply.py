@@ -101,8 +101,8 @@ def _planned(appeal: Any, timer: Running, promises: Promises, now: datetime) -> 
     """What today's norms would set for this clock, from the moment at which it began."""
     matter, book = promises.matter(appeal), promises.book
     if timer.promise is Promise.FINAL_ANSWER and timer.term.get("after"):
-        return book.plan_final(matter, timer.started_at, by_policies_of=now)
-    return next(iter(book.plan(matter, timer.started_at, promises=(timer.promise,), by_policies_of=now)), None)
+        return book.plan_final(matter, timer.started_at, in_force_at=now)
+    return next(iter(book.plan(matter, timer.started_at, promises=(timer.promise,), in_force_at=now)), None)
 
 
 def _event(change: Replacement, operator_id: int | None, now: datetime) -> history.Event:
@@ -118,6 +118,7 @@ def _event(change: Replacement, operator_id: int | None, now: datetime) -> histo
             "promise": timer.promise.value,
             "from": timer.policy_version_id,
             "policy": change.planned.policy_version_id,
+            "calendar": change.planned.calendar_version_id,
             "due_before": timer.due_at,
             "due_after": change.due_at,
         },

@@ -39,6 +39,7 @@ _OURS = {
     "audit": "app.cli.audit:audit",
     "subject": "app.cli.subject:subject",
     "norms": "app.cli.norms:norms",
+    "calendars": "app.cli.calendars:calendars",
     "hooks": "app.cli.hooks:hooks",
     "webhooks": "app.cli.webhooks:webhooks",
 }

@@ -63,7 +63,7 @@ class Topic(Base):
 class CalendarVersion(Base):
     """The working hours of a territory from `valid_from` on; immutable, a change is a new version.
 
-    `definition` is what `app.sla.calendar.to_json` gives.
+    `definition` is what `app.sla.calendar.to_json` gives. `operator_id` set it; empty when a command or the program did.
     """
 
     __tablename__ = "calendar_version"
@@ -79,3 +79,4 @@ class CalendarVersion(Base):
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
     valid_from: Mapped[datetime] = moment()
     recorded_at: Mapped[datetime] = moment(default_now=True)
+    operator_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))

@@ -58,10 +58,14 @@ LEFT JOIN LATERAL (
   ORDER BY e.id LIMIT 1) stop ON true
 """  # noqa: S608 - constants
 
+# A clock that stands still has no end in sight; what had passed before it was stopped stays passed.
+_STANDS = """EXISTS (
+  SELECT FROM sla_pause p WHERE p.appeal_id = a.id AND p.since < {due} {open})"""
+
 # The other promises of the cycle; one that ended is known by the act that ended it.
 _OTHER = """
 LEFT JOIN LATERAL (
-  SELECT o.due_at,
+  SELECT CASE WHEN NOT ({ended} AND o.stopped_at IS NOT NULL) AND {stands} THEN 'infinity' ELSE o.due_at END AS due_at,
     CASE WHEN {ended} THEN o.stopped_at END AS stopped_at, CASE WHEN {ended} THEN o.outcome END AS outcome,
     CASE WHEN {ended} THEN o.elapsed_seconds END AS elapsed_seconds, CASE WHEN {ended} THEN o.working_seconds END AS working_seconds
   FROM sla_timer o WHERE o.appeal_id = a.id AND o.cycle = c.cycle AND o.promise = '{promise}' {timer_known}
@@ -157,7 +161,13 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
     }
     columns = _columns(as_of=as_of)
     others = "".join(
-        _OTHER.format(ended=_ENDED_THEN if as_of else "true", promise=PROMISE_OF[name].value, name=name, timer_known=known["timer_known"])
+        _OTHER.format(
+            ended=_ENDED_THEN if as_of else "true",
+            promise=PROMISE_OF[name].value,
+            name=name,
+            timer_known=known["timer_known"],
+            stands=_stands("o.due_at", as_of=as_of),
+        )
         for name in ("interim", "final")
     )
     joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + _NOTICED.format(**known)
@@ -165,6 +175,12 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
     joins += _WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
     return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins}"  # noqa: S608 - fragments of this file
+
+
+def _stands(due: str, *, as_of: bool) -> str:
+    """Whether the clock stands still, or stood still then."""
+    standing = "AND p.since <= :as_of AND (p.until IS NULL OR p.until > :as_of)" if as_of else "AND p.until IS NULL"
+    return _STANDS.format(due=due, open=standing)
 
 
 def _columns(*, as_of: bool) -> dict[str, str]:
@@ -203,7 +219,7 @@ def _first(*, as_of: bool) -> dict[str, str]:
     holder = "coalesce(held.agency_id, a.agency_id)" if as_of else "a.agency_id"
     return {
         "agency_id": f"coalesce(CASE WHEN {ended} THEN c.agency_id END, {holder})",
-        "first_due_at": "c.due_at",
+        "first_due_at": f"CASE WHEN NOT ({ended}) AND {_stands('c.due_at', as_of=as_of)} THEN 'infinity' ELSE c.due_at END",
         "first_stopped_at": f"CASE WHEN NOT c.promised THEN stop.occurred_at WHEN {ended} THEN c.stopped_at END",
         "first_outcome": outcome,
         "first_seconds": f"CASE WHEN NOT c.promised THEN {_PLAIN_SECONDS} WHEN {ended} THEN c.elapsed_seconds END",

@@ -113,6 +113,8 @@ class Fact:
     repeated: bool
     keys: Mapping[str, int | str | None] = field(hash=False)
     """By grouping: the agency, the topic and so on to which it belongs."""
+    stands: bool = False
+    """Whether its clock stands still, and had not run out before."""
 
 
 class _Findings(list[Difference]):
@@ -160,6 +162,7 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
         reopened=any(one.act is Act.REOPENED and one.cycle == stored.cycle + 1 for one in history.events),
         repeated=stored.repeated,
         keys=_keys(stored, history, stop, found) | {"operator": operator_id},
+        stands=any(one.until is None and one.since < due_at for one in history.pauses),
     )
     return fact, found
 
@@ -194,7 +197,7 @@ def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
         in_time=sum(one.outcome is TimerOutcome.MET for one in answered),
         late=sum(one.outcome is TimerOutcome.LATE for one in answered),
         waiting=len(waiting),
-        overdue=sum(one.due_at < now for one in waiting),
+        overdue=sum(one.due_at < now and not one.stands for one in waiting),
         closed_unanswered=sum(one.outcome is TimerOutcome.UNANSWERED for one in counted),
         reopened=sum(one.reopened for one in answered),
         repeated=sum(one.repeated for one in counted),

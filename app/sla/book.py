@@ -127,28 +127,30 @@ class Book:
         started_at: datetime,
         *,
         promises: Sequence[Promise] = OPENING_PROMISES,
-        by_policies_of: datetime | None = None,
+        in_force_at: datetime | None = None,
     ) -> list[PlannedTimer]:
         """The deadlines of a matter: one for each of `promises` that a policy makes. A naive moment raises TypeError or ValueError.
 
-        `by_policies_of` another moment: what somebody decided to apply to a clock that runs already.
+        `in_force_at` another moment: policies and hours that somebody decided to apply to a clock that runs already.
         """
-        chosen = ((promise, self._choose(matter, promise, by_policies_of or started_at)) for promise in promises)
-        planned = (self._plan(promise, one, matter, started_at) for promise, one in chosen if one and not one.term.after_interim)
+        at = in_force_at or started_at
+        chosen = ((promise, self._choose(matter, promise, at)) for promise in promises)
+        planned = (self._plan(promise, one, matter, started_at, at) for promise, one in chosen if one and not one.term.after_interim)
         return [one for one in planned if one is not None]
 
-    def plan_final(self, matter: Matter, interim_at: datetime, *, by_policies_of: datetime | None = None) -> PlannedTimer | None:
+    def plan_final(self, matter: Matter, interim_at: datetime, *, in_force_at: datetime | None = None) -> PlannedTimer | None:
         """The clock of the final answer that an interim one of that moment starts, where a policy counts it so."""
-        chosen = self._choose(matter, Promise.FINAL_ANSWER, by_policies_of or interim_at)
-        return self._plan(Promise.FINAL_ANSWER, chosen, matter, interim_at) if chosen and chosen.term.after_interim else None
+        at = in_force_at or interim_at
+        chosen = self._choose(matter, Promise.FINAL_ANSWER, at)
+        return self._plan(Promise.FINAL_ANSWER, chosen, matter, interim_at, at) if chosen and chosen.term.after_interim else None
 
     def with_policy(self, policy: DatedPolicy) -> Book:
         """The same with one policy version more."""
         return Book(policies=(*self._policies, policy), calendars=self._all.values(), timezone=self._timezone)
 
-    def with_calendar(self, calendar: DatedCalendar) -> Book:
-        """The same with one calendar version more."""
-        return Book(policies=self._policies, calendars=(*self._all.values(), calendar), timezone=self._timezone)
+    def with_calendars(self, calendars: Iterable[DatedCalendar]) -> Book:
+        """The same with some calendar versions more."""
+        return Book(policies=self._policies, calendars=(*self._all.values(), *calendars), timezone=self._timezone)
 
     def versions(self, code: str) -> list[PolicyVersion]:
         """All versions of a policy that hold or held."""
@@ -163,8 +165,8 @@ class Book:
         """Whether a policy in force at a moment makes this promise."""
         return self._choose(matter, promise, at) is not None
 
-    def _plan(self, promise: Promise, chosen: _Chosen, matter: Matter, started_at: datetime) -> PlannedTimer | None:
-        found = self._deadline(chosen, matter, started_at)
+    def _plan(self, promise: Promise, chosen: _Chosen, matter: Matter, started_at: datetime, at: datetime) -> PlannedTimer | None:
+        found = self._deadline(chosen, matter, started_at, at)
         if found is None:
             return None
         calendar_id, dated = found
@@ -182,7 +184,7 @@ class Book:
     def triage_due(self, matter: Matter, started_at: datetime) -> TriageDue | None:
         """By when a comment must be looked at, if a policy promises that; warned of once, at the last share."""
         chosen = self._choose(matter, Promise.TRIAGE, started_at)
-        found = None if chosen is None else self._deadline(chosen, matter, started_at)
+        found = None if chosen is None else self._deadline(chosen, matter, started_at, started_at)
         if found is None:
             return None
         dated = found[1]
@@ -201,10 +203,10 @@ class Book:
             )
         return self._choices[key]
 
-    def _deadline(self, chosen: _Chosen, matter: Matter, started_at: datetime) -> tuple[int | None, Deadline] | None:
-        """The deadline and the calendar that it was counted by; None when the moment is out of all calendars' reach."""
+    def _deadline(self, chosen: _Chosen, matter: Matter, started_at: datetime, at: datetime) -> tuple[int | None, Deadline] | None:
+        """The deadline by the hours in force `at` a moment, and their calendar; None when it is out of all calendars' reach."""
         shares = chosen.policy.warn_shares
-        for stored in self._nearest(matter, started_at):
+        for stored in self._nearest(matter, at):
             calendar = self._read(stored)
             if calendar is not None:
                 try:

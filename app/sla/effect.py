@@ -103,11 +103,11 @@ def standing(book: Book, past: Past, promise: Promise, *, now: datetime) -> Stan
 
 def _timer(book: Book, past: Past, promise: Promise, now: datetime) -> PlannedTimer | None:
     """The clock as the program would have started it."""
-    planned = book.plan(past.matter, past.started_at, promises=(promise,), by_policies_of=now)
+    planned = book.plan(past.matter, past.started_at, promises=(promise,), in_force_at=now)
     if planned:
         return planned[0]
     if promise is Promise.FINAL_ANSWER and past.interim_at is not None:
-        return book.plan_final(past.matter, past.interim_at, by_policies_of=now)
+        return book.plan_final(past.matter, past.interim_at, in_force_at=now)
     return None
 
 

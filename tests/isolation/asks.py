@@ -115,6 +115,7 @@ def _reads(town: Town) -> Iterable[Ask]:
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
+    yield Ask(method="GET", route="/administration/calendars/of", query={"territory": str(town.home.id)})
     yield Ask(method="GET", route="/live", query={"after": "0.0"})
 
 
@@ -145,6 +146,8 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/administration/norms/apply", form={}, shared=setters)
     norm = {"name": "Быстро", "act": "try", "first_answer_amount": "1", "first_answer_unit": "hours"}
     yield Ask(method="POST", route="/administration/norms/save", form=norm)
+    hours = {"territory": str(town.home.id), "week_0": "10:00-12:00", "version": "0", "act": "try"}
+    yield Ask(method="POST", route="/administration/calendars/save", form=hours)
     yield Ask(method="POST", route="/administration/norms/end", form={"code": town.policy.code}, shared=frozenset({Role.ADMINISTRATOR}))
     yield Ask(
         method="POST", route="/api/v1/appeals/{number}/replies", path={"number": town.number("api_answer")},

@@ -132,10 +132,11 @@ NAMES_SECRETS = {
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
 }
 NAMES_NOTHING_SECRET = frozenset({
-    "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "code", "compare",
-    "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link", "mine",
-    "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen", "status",
-    "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
+    "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "code",
+    "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link",
+    "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen",
+    "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
+    "year",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py

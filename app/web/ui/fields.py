@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -35,10 +35,13 @@ class Fields:
         return found
 
 
-async def form_fields(request: Request) -> Fields:
-    """The form of this request; files are left out."""
+async def form_fields(request: Request) -> AsyncIterator[Fields]:
+    """The form of this request; files are left out, and closed when the request has been answered."""
     form = await request.form()
-    return Fields({name: value for name, value in form.items() if isinstance(value, str)})
+    try:
+        yield Fields({name: value for name, value in form.items() if isinstance(value, str)})
+    finally:
+        await form.close()
 
 
 Form = Annotated[Fields, Depends(form_fields)]

@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time, get_timezone_location
+from babel.dates import format_date, format_datetime, format_time, get_day_names, get_timezone_location
 from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+
+from app.sla.calendar import Ranges, format_hours
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _DAYS_FROM = 2 * _DAY  # below that, hours say more
@@ -31,6 +33,9 @@ class Formats:
             "moment": pass_context(lambda context, value, zone=None: self.moment(value, *_screen(context, zone))),
             "clock": pass_context(lambda context, value, zone=None: self.clock(value, _screen(context, zone)[0])),
             "day": self.day,
+            "weekday": self.weekday,
+            "ranges": ranges,
+            "month_name": self.month_name,
             "iso": iso,
             "span": self.span,
             "hours": self.hours,
@@ -60,6 +65,14 @@ class Formats:
     def day(self, value: date) -> str:
         """A day with its weekday."""
         return format_date(value, "EEE, d MMM", locale=self.language)
+
+    def weekday(self, number: int) -> str:
+        """A weekday in short, 0 is Monday."""
+        return str(get_day_names("abbreviated", "stand-alone", self.language)[number])
+
+    def month_name(self, value: date) -> str:
+        """The month of a day by itself, without its year."""
+        return format_date(value, "LLLL", locale=self.language)
 
     def span(self, seconds: float) -> str:
         """A length of time in its two largest units, never negative: "2 d 4 h", "3 h 05 min", "12 min"."""
@@ -103,6 +116,11 @@ class Formats:
 def iso(value: datetime) -> str:
     """For machines: UTC, to the second."""
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def ranges(hours: Ranges) -> str:
+    """Working hours of a day: "09:00–13:00, 14:00–18:00"; "" for none."""
+    return ", ".join(one.replace("-", "–") for one in format_hours(hours))
 
 
 def appeal_number(number: str | int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, faults, permission_words, webhook_words
+from app.web.ui import audit_words, calendar_words, faults, permission_words, webhook_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -277,11 +277,13 @@ NOTICE = {
 
 HINT = {
     "whole_group": N_("the group as a whole"),
+    "spans": N_("Some exceptions cannot be read. Look at the marked ones."),
 }
 
 # Of the administration; `sections.py` says where they stand and who may open them.
 SECTION = {
     "norms": N_("Norms"),
+    "calendars": N_("Working hours"),
     "people": N_("People"),
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
@@ -337,6 +339,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "close_reason": CLOSE_REASON,
     "pause_reason": PAUSE_REASON,
     "unit": UNIT,
+    "left_out": calendar_words.LEFT_OUT,
     "priority": PRIORITY,
     "norm_unit": NORM_UNIT,
     "standing": STANDING,

@@ -131,7 +131,12 @@ async def _shown(visit: Visit, form: NormForm, *, status: int = HTTPStatus.OK) -
 async def _effect(visit: Visit, session: ReadSession, norm: Norm) -> EffectView:
     found = await past_matters(session, visit.office.desk.directory, since=visit.now - LOOKED_BACK, until=visit.now)
     told = effect_of(norm, await load_book(session, now=visit.now), found, now=visit.now)
-    return EffectView(judged=told.judged, lines=_lines(told), capped=told.judged >= MOST_JUDGED)
+    return effect_view(told, most=MOST_JUDGED)
+
+
+def effect_view(told: Effect, *, most: int) -> EffectView:
+    """An effect for the screen; of more matters than `most` only the newest were judged."""
+    return EffectView(judged=told.judged, lines=_lines(told), capped=told.judged >= most)
 
 
 def _lines(told: Effect) -> tuple[EffectLine, ...]:

@@ -21,6 +21,7 @@ SECTIONS = (
     Section(name="audit", path="/administration/audit", permission=Permission.AUDIT_READ),
     Section(name="subjects", path="/administration/subjects", permission=Permission.SUBJECT_WORK),
     Section(name="norms", path="/administration/norms", permission=Permission.NORM_EDIT),
+    Section(name="calendars", path="/administration/calendars", permission=Permission.NORM_EDIT),
     Section(name="tokens", path="/administration/tokens", permission=Permission.CONFIGURE),
     Section(name="webhooks", path="/administration/webhooks", permission=Permission.CONFIGURE),
 )

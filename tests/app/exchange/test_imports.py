@@ -16,7 +16,7 @@ from app.exchange.rules import import_rules
 from app.exchange.table import ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.exchange.topics import import_topics
-from app.sla.calendar import from_json, to_json, working_time
+from app.sla.calendar import from_json, working_time
 from tests import factories as make
 
 if TYPE_CHECKING:
@@ -210,11 +210,3 @@ async def test_hours_that_cannot_be_read_are_told(owner_db: Database, clock: Fix
     assert "09:00-13:00 14:00-18:00" in found[0][1]
     twice = f"territory,{WEEK}\nregion,,,,,,,\nregion,,,,,,,\n"
     assert [line for line, _ in await faults(owner_db, import_calendar, twice, clock)] == [3]
-
-
-def test_a_calendar_says_the_same_when_read_again() -> None:
-    from app.exchange.calendars import calendar_of  # noqa: PLC0415
-    from app.sla.production_calendar import OFFICE_WEEK  # noqa: PLC0415
-
-    calendar = calendar_of(OFFICE_WEEK, "Asia/Omsk", until=2027)
-    assert to_json(from_json(to_json(calendar), id="", version=1)) == to_json(calendar)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.appeals.rules import Act, Status
 from app.replies.rules import ReplyState
-from app.reports.measures import AGENCY_ANSWER, FIRST_ANSWER, IN_TIME, MEASURES
+from app.reports.measures import AGENCY_ANSWER, FINAL_ANSWER, FIRST_ANSWER, IN_TIME, MEASURES
 from app.reports.rules import Bucket, Grouping
 from app.reports.service import Asked, measured, response_times, trended
-from app.sla.rules import TimerOutcome
+from app.reports.verify import verify
+from app.sla.rules import Promise, TimerOutcome
 from tests import factories as make
 from tests.app.reports.test_response_times import HOUR, NOVEMBER, NOW, ask, at, one
 
@@ -74,6 +76,27 @@ async def test_spam_has_no_deadline_to_miss(owner_db: Database) -> None:
         await make.make_timer(session, appeal=spam, stopped_at=at(9, 9), outcome=TimerOutcome.CANCELLED)
     total = (await ask(owner_db)).total
     assert (total.opened, total.late, total.in_time_of) == (0, 0, 0)
+
+
+async def test_a_clock_that_stands_still_is_not_overdue(owner_db: Database) -> None:
+    """The failed check came before the paused one, so what waited for the citizen was counted as missed (frappe)."""
+    async with owner_db.write() as session:
+        late, waits = [await make.make_taken_down_appeal(session, written_at=at(2, 9)) for _ in range(2)]
+        for appeal in (late, waits):
+            await make.make_timer(session, appeal=appeal)  # due at 18:00
+        await make.make_timer(session, appeal=waits, promise=Promise.FINAL_ANSWER)
+        await make.make_pause(session, appeal=waits, since=at(2, 10))
+        await make.make_pause(session, appeal=late, since=at(2, 19))  # it had run out before
+    total = (await ask(owner_db)).total
+    assert (total.opened, total.waiting, total.overdue) == (2, 2, 1)
+    async with owner_db.read() as session:
+        asked = Asked(access=None, period=NOVEMBER, now=NOW, measure=FINAL_ANSWER)
+        total = (await measured(session, asked, group_by=Grouping.AGENCY)).total
+        assert (total.opened, total.waiting, total.overdue) == (1, 1, 0)
+        then = replace(asked, measure=FIRST_ANSWER, as_of=at(2, 21))
+        assert (await measured(session, then, group_by=Grouping.AGENCY)).total.overdue == 1
+    found = await verify(owner_db, period=NOVEMBER, now=NOW)
+    assert [one for one in found.differences if one.group] == []
 
 
 async def test_the_unanswered_are_not_left_out(owner_db: Database) -> None:

@@ -1,0 +1,15 @@
+"""Words of working hours: why an entry of an iCalendar file was not taken (`app.sla.ical.Why`)."""
+
+from __future__ import annotations
+
+from app.web.ui.marks import N_
+
+LEFT_OUT = {
+    "no_date": N_("it has no date, or one that does not exist"),
+    "hours": N_("it has a time of day, so it says nothing of a whole day off"),
+    "zone": N_("its time zone is unknown"),
+    "repeats": N_("it repeats in another way than once a year: put its days in by hand"),
+    "cancelled": N_("it is marked as cancelled"),
+    "long": N_("it is longer than two months"),
+    "outside": N_("its days lie outside these years"),
+}
