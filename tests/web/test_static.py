@@ -24,7 +24,7 @@ from app.replies.rules import ReplyState
 from app.sla.calendar import DAY_OFF, OUTSIDE_HOURS, DayKind
 from app.sla.rules import Promise, TimerOutcome
 from app.triage.rules import Kind, ReasonCode
-from app.web.ui import labels
+from app.web.ui import calendar_words, labels
 from app.web.ui.render import Assets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,7 +210,7 @@ def test_every_code_of_the_domain_has_words(table: str, codes: type[StrEnum]) ->
 
 
 def test_notes_of_a_calendar_have_words() -> None:
-    assert set(labels.DAY_NOTE) == {DAY_OFF, OUTSIDE_HOURS}
+    assert set(calendar_words.DAY_NOTE) == {DAY_OFF, OUTSIDE_HOURS}
 
 
 def test_no_table_says_two_things_with_one_word(russian: Catalog) -> None:

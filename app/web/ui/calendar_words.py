@@ -1,8 +1,23 @@
-"""Words of working hours: why an entry of an iCalendar file was not taken (`app.sla.ical.Why`)."""
+"""Words of working hours: what a day is, why it counted nothing, why an entry of a file was not taken (`app.sla.ical.Why`)."""
 
 from __future__ import annotations
 
 from app.web.ui.marks import N_
+
+DAY_KIND = {
+    "workday": N_("working day"),
+    "weekend": N_("weekend"),
+    "holiday": N_("holiday"),
+    "day_off": N_("day off moved here"),
+    "short": N_("short day before a holiday"),
+    "moved_workday": N_("working day moved to the weekend"),
+    "exception": N_("special day"),
+}
+
+DAY_NOTE = {
+    "outside_hours": N_("outside working hours"),
+    "day_off": N_("day off"),
+}
 
 LEFT_OUT = {
     "no_date": N_("it has no date, or one that does not exist"),

@@ -124,21 +124,6 @@ ATTACHMENT = {
     "other": N_("Attachment"),
 }
 
-DAY_KIND = {
-    "workday": N_("working day"),
-    "weekend": N_("weekend"),
-    "holiday": N_("holiday"),
-    "day_off": N_("day off moved here"),
-    "short": N_("short day before a holiday"),
-    "moved_workday": N_("working day moved to the weekend"),
-    "exception": N_("special day"),
-}
-
-DAY_NOTE = {
-    "outside_hours": N_("outside working hours"),
-    "day_off": N_("day off"),
-}
-
 OUTCOME = {
     "met": N_("in time"),
     "late": N_("late"),
@@ -345,8 +330,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "standing": STANDING,
     "kind": KIND,
     "attachment": ATTACHMENT,
-    "day_kind": DAY_KIND,
-    "day_note": DAY_NOTE,
+    "day_kind": calendar_words.DAY_KIND,
+    "day_note": calendar_words.DAY_NOTE,
     "outcome": OUTCOME,
     "event": EVENT,
     "reason": REASON,
