@@ -1,6 +1,6 @@
 """How fast reports answer over many appeals, against a plain sequential scan of the same lines in the same run.
 
-    python bench/reports.py [--appeals N] [--seed N] [--keep DIR] [--repeat N]
+    python bench/reports.py [--appeals N] [--seed N] [--keep DIR] [--rebuild] [--repeat N]
 
 The figure to report is --appeals 10000000 (about 60 million events). With --keep the data directory stays, and a second run on
 it only measures. Times are of the program's own functions as the web role: statement, transfer, sums and percentiles.
@@ -44,15 +44,22 @@ UNEVEN = Period(start=date(2026, 1, 15), end=date(2026, 12, 20), tz=TZ)
 
 
 async def fill(owner: Database, count: int, seed: int) -> None:
-    """Appeals of the year 2026, then everything that is kept for reports."""
+    """Appeals of the year 2026 with their history."""
     print(f"making {count:,} appeals (seed {seed})")
     await history.make(owner, count=count, seed=seed, start=YEAR.since, end=NOW, now=NOW)
+
+
+async def keep(owner: Database) -> None:
+    """Everything that is kept for reports."""
     began = time.perf_counter()
-    done = await rollup.rebuild(
-        owner, tz=TZ, progress=lambda so_far: print(f"  {so_far:>10,} kept", flush=True) if so_far % 100_000 == 0 else None
-    )
+
+    def progress(what: str, done: int) -> None:
+        if what != "days" or done % 50 == 0:
+            print(f"  {done:>10,} {what} after {time.perf_counter() - began:,.0f} s", flush=True)
+
+    done = await rollup.rebuild(owner, tz=TZ, progress=progress)
     spent = time.perf_counter() - began
-    print(f"otklik reports rebuild: {done:,} appeals in {spent:,.0f} s, {done / spent:,.0f} a second")
+    print(f"otklik reports rebuild: {done:,} lines in {spent:,.0f} s, {done / spent:,.0f} a second")
     async with owner.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM (ANALYZE)"))
 
@@ -155,14 +162,18 @@ async def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=None)
     parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--rebuild", action="store_true", help="compute everything anew on a directory that was kept")
     given = parser.parse_args()
     async with ground(given.keep) as (url, owner):
         async with owner.read() as session:
             filled = await session.scalar(text("SELECT EXISTS (SELECT FROM appeal)"))
+            kept = await session.scalar(text("SELECT EXISTS (SELECT FROM report_state)"))
         worker = Database(make_engine(url, role=DatabaseRole.WORKER, pool_size=2, application="bench worker"))
         web = Database(make_engine(url, role=DatabaseRole.WEB, pool_size=2, application="bench web"))
         if not filled:
             await fill(owner, given.appeals, given.seed)
+        if not kept or given.rebuild:
+            await keep(owner)
         async with owner.read() as session:
             row = (
                 await session.execute(
@@ -170,11 +181,15 @@ async def main() -> None:
                         "SELECT (SELECT count(*) FROM appeal) AS appeals, (SELECT count(*) FROM appeal_event) AS events,"
                         " (SELECT count(*) FROM report_cell) AS cells, pg_size_pretty(pg_database_size(current_database())) AS size,"
                         " pg_size_pretty(pg_total_relation_size('report_line')) AS lines,"
-                        " pg_size_pretty(pg_total_relation_size('report_cell')) AS cell_size"
+                        " pg_size_pretty(pg_total_relation_size('report_cell')) AS cell_size,"
+                        " pg_size_pretty(pg_total_relation_size('report_shape')) AS shape_size"
                     )
                 )
             ).one()
-        print(f"{row.appeals:,} appeals, {row.events:,} events, {row.cells:,} cells; {row.size}, lines {row.lines}, cells {row.cell_size}")
+        print(
+            f"{row.appeals:,} appeals, {row.events:,} events, {row.cells:,} cells; {row.size}: lines {row.lines}, cells {row.cell_size},"
+            f" distributions {row.shape_size}"
+        )
         await measure(owner, web, given.repeat)
         await writes.measure(owner, worker, tz=TZ)
         await worker.dispose()

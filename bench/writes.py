@@ -40,11 +40,13 @@ async def measure(owner: Database, worker: Database, *, tz: str) -> None:
     kept = 0.0
     while (await rollup.refresh(worker, tz=tz)).appeals:
         pass
+    async with owner.read() as session:
+        run = await session.scalar(text("SELECT count(*) FROM post WHERE external_id LIKE 'w%'")) or 0
     for turn in range(TURNS + 1):  # the first warms up
         keeps = turn % 2 == 1
         await _switch(owner, on=keeps)
         began = time.perf_counter()
-        await _lives(owner, turn)
+        await _lives(owner, run, turn)
         if turn:
             spent[keeps] += time.perf_counter() - began
         if keeps:
@@ -68,17 +70,18 @@ async def _switch(owner: Database, *, on: bool) -> None:
             await session.execute(text(f"ALTER TABLE {table} {'ENABLE' if on else 'DISABLE'} TRIGGER {trigger}"))
 
 
-async def _lives(owner: Database, turn: int) -> None:
+async def _lives(owner: Database, run: int, turn: int) -> None:
     async with owner.read() as session:
         page = (await session.execute(text("SELECT id, platform, external_id FROM page ORDER BY id LIMIT 1"))).one()
         person = await _coordinator(session)
-    await _take_in(owner, page, turn)
+    mark = f"w{run}-{turn}"
+    await _take_in(owner, page, mark)
     keeper = OfficeKeeper(owner, FixedClock(NOW))
     await inbound.open_all(owner, keeper, FixedClock(NOW))
     async with owner.read() as session:
         rows = await session.execute(
             text("SELECT a.id, a.number FROM appeal a JOIN comment c ON c.id = a.comment_id WHERE c.external_id LIKE :like ORDER BY a.id"),
-            {"like": f"w{turn}-%"},
+            {"like": f"{mark}-%"},
         )
         opened = rows.all()
     for appeal in opened:
@@ -102,11 +105,11 @@ async def _coordinator(session: ReadSession) -> Access:
     return access
 
 
-async def _take_in(owner: Database, page: Any, turn: int) -> None:  # noqa: ANN401 - a typed row
+async def _take_in(owner: Database, page: Any, mark: str) -> None:  # noqa: ANN401 - a typed row
     posts = tuple(
         PostSnapshot(
             page_external_id=page.external_id,
-            external_id=f"w{turn}-{number}",
+            external_id=f"{mark}-{number}",
             text="Ремонт улиц",
             published_at=NOW,
             observed_at=NOW,
@@ -119,9 +122,9 @@ async def _take_in(owner: Database, page: Any, turn: int) -> None:  # noqa: ANN4
         await store.store_batch(session, platform=page.platform, batch=Batch(posts=posts), now=NOW)
     comments = tuple(
         CommentSnapshot(
-            page_external_id=page.external_id, post_external_id=f"w{turn}-{number % 10}", external_id=f"w{turn}-{number}",
+            page_external_id=page.external_id, post_external_id=f"{mark}-{number % 10}", external_id=f"{mark}-{number}",
             text="Когда вывезут мусор с контейнерной площадки?", written_at=NOW - timedelta(seconds=number), observed_at=NOW,
-            link="", raw=b"{}", author=AuthorSnapshot(external_id=f"w{turn}-{number}", name="Автор"),
+            link="", raw=b"{}", author=AuthorSnapshot(external_id=f"{mark}-{number}", name="Автор"),
         )
         for number in range(COMMENTS)
     )  # fmt: skip

@@ -86,14 +86,14 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
 
 @reports.command("rebuild")
 def anew() -> None:
-    """Throw away what is kept for fast reports and compute it anew from the history. Reports stay right meanwhile."""
+    """Compute what is kept for fast reports anew from the history, all at once: until it is done reports read what was kept before."""
 
     async def work() -> int:
         async with owner() as administrator:
             tz = administrator.settings.timezone
-            return await rebuild(administrator.database, tz=tz, progress=lambda done: show.note(f"{done} appeals"))
+            return await rebuild(administrator.database, tz=tz, progress=lambda what, done: show.note(f"{done} {what}"))
 
-    show.done(f"{run(work())} appeals computed anew.")
+    show.done(f"{run(work())} lines computed anew.")
 
 
 def period_of(begin: str, end: str, *, tz: str, now: datetime) -> Period:

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from app.kernel.errors import InvalidError
 from app.reports.backlog import ALWAYS
+from app.reports.ground import source_of
 from app.reports.measures import BACKLOG
 from app.reports.queries import COUNTED, facts_sql
 
@@ -141,7 +142,7 @@ async def behind(
         raise InvalidError("report.figure", f"There are lists behind these figures: {', '.join(LISTED)}.", field="figure")
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidError("report.limit", f"From 1 to {MOST_ROWS} rows can be asked for.", field="limit")
-    source = await asked.source(session)
+    source = await source_of(session, asked)
     backlog = asked.measure is BACKLOG
     statement = _behind_sql(
         asked.filtered, figure=None if backlog else figure, sight=asked.sight, source=source, clock=asked.measure.clocked,

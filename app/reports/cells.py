@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from app.reports.lines import UNPROMISED
-from app.reports.models import CELL_PROMISES, CELL_SHAPES, CELL_TIMES
+from app.reports.models import CELL_COUNTS, CELL_PROMISES, CELL_SUMS, CELL_TIMES
 from app.reports.spans import DAY, MONTH, YEAR
 from app.sla.rules import TimerOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DIMS = {"agency": 1, "territory": 2, "topic": 3, "platform": 4, "page": 5, "operator": 6}
 DAILY = frozenset({"agency", "territory", "topic", "platform"})
@@ -52,21 +57,17 @@ def moved_sql() -> str:
     return ", ".join(sums)
 
 
-def shapes_sql() -> str:
-    """The times of a line `d`, each under the number of its sketch among the columns of a cell."""
-    values = []
-    for number, shape in enumerate(CELL_SHAPES):
-        time, _, which = shape.rpartition("_")
-        values.append(f"({number}, {_timed(time, 'working' if which == 'wh' else 'seconds')})")
-    return ", ".join(values)
+def sketched_sql(time: str) -> str:
+    """The distributions of one time of signed lines `d`, by the calendar and in working time."""
+    of = {what: f"sum(d.sign * otklik_sketch({_timed(time, what)})) FILTER (WHERE d.begins)" for what in ("seconds", "working")}
+    return f"{of['seconds']} AS {time}_calendar, {of['working']} AS {time}_working"
 
 
-def shaped_sql(time: str) -> str:
-    """One time of a line `d` by the calendar (0) and in working time (1)."""
-    return f"(0, {_timed(time, 'seconds')}), (1, {_timed(time, 'working')})"
-
-
-_UNITS = {DAY: "day", MONTH: "month", YEAR: "year"}
+EVERY = tuple((dim, level) for dim in DIMS for level in (DAY, MONTH, YEAR) if dim in DAILY or level != DAY)
+BY_DAY = tuple((dim, DAY) for dim in DIMS if dim in DAILY)
+BY_MONTH = tuple((dim, MONTH) for dim in DIMS if dim not in DAILY)
+"""What is built of lines; all else is the sum of these."""
+UNITS = {DAY: "day", MONTH: "month", YEAR: "year"}
 
 
 def dated_sql(delta: str) -> str:
@@ -74,26 +75,54 @@ def dated_sql(delta: str) -> str:
     keys = ", ".join(
         f"coalesce(CAST(l.{dim if dim == 'platform' else dim + '_id'} AS text), '') AS k{number}" for dim, number in DIMS.items()
     )
-    starts = ", ".join(f"CAST(date_trunc('{unit}', m.at AT TIME ZONE :tz) AS date) AS s{level}" for level, unit in _UNITS.items())
+    starts = ", ".join(f"CAST(date_trunc('{unit}', m.at AT TIME ZONE :tz) AS date) AS s{level}" for level, unit in UNITS.items())
     return f"""
       SELECT {keys}, {starts}, m.begins, l.* FROM {delta} l
-      CROSS JOIN LATERAL (VALUES (l.started_at, true), (CASE WHEN NOT l.dismissed THEN l.first_stopped_at END, false)) m(at, begins)
+      CROSS JOIN LATERAL (VALUES (l.started_at, true),
+        (CASE WHEN NOT l.dismissed THEN greatest(l.first_stopped_at, l.started_at) END, false)) m(at, begins)
       WHERE m.at IS NOT NULL"""  # noqa: S608 - fragments of this file
 
 
-def sets_sql(beside: str = "") -> str:
-    """The grouping sets: every dimension by every level that is kept of it."""
-    pairs = [f"(k{number}, s{level}{beside})" for dim, number in DIMS.items() for level in _UNITS if dim in DAILY or level is not DAY]
+def sets_sql(sets: Sequence[tuple[str, int]]) -> str:
+    """Grouping by these dimensions and levels."""
+    pairs = [f"(k{DIMS[dim]}, s{level})" for dim, level in sets]
     return f"GROUPING SETS ({', '.join(pairs)})"
 
 
-def place_sql() -> str:
+def place_sql(sets: Sequence[tuple[str, int]]) -> str:
     """Which cell a group of the sets is."""
-    dims = " ".join(f"WHEN grouping(k{number}) = 0 THEN {number}" for number in DIMS.values())
-    levels = " ".join(f"WHEN grouping(s{level}) = 0 THEN {level}" for level in _UNITS)
-    start = ", ".join(f"s{level}" for level in _UNITS)
-    key = ", ".join(f"k{number}" for number in DIMS.values())
+    keys = dict.fromkeys(DIMS[dim] for dim, _ in sets)
+    starts = dict.fromkeys(level for _, level in sets)
+    dims = " ".join(f"WHEN grouping(k{number}) = 0 THEN {number}" for number in keys)
+    levels = " ".join(f"WHEN grouping(s{level}) = 0 THEN {level}" for level in starts)
+    start, key = ", ".join(f"s{level}" for level in starts), ", ".join(f"k{number}" for number in keys)
     return (
         f"CAST(CASE {dims} END AS smallint) AS dim, CAST(CASE {levels} END AS smallint) AS level,"
         f" coalesce({start}) AS start, coalesce({key}) AS key"
     )
+
+
+def add_cells_sql(delta: str, sets: Sequence[tuple[str, int]]) -> str:
+    """Add signed lines (`delta`) to the cells and the shapes of these dimensions and levels."""
+    names = [*CELL_COUNTS, *CELL_SUMS]
+    kept = ", ".join(f"{name} = c.{name} + excluded.{name}" for name in names)
+    given = ", ".join(f"coalesce(m.{name}, 0)" for name in names)
+    told = " OR ".join(f"m.{name} <> 0" for name in names)
+    shapes = ", ".join(f"('{time}', coalesce(m.{time}_calendar, 0), coalesce(m.{time}_working, 0))" for time in CELL_TIMES)
+    return f"""
+    WITH {delta},
+    dated AS MATERIALIZED ({dated_sql("delta")}),
+    moved AS MATERIALIZED (
+      SELECT {place_sql(sets)}, {moved_sql()}, {", ".join(sketched_sql(time) for time in CELL_TIMES)}
+      FROM dated d GROUP BY {sets_sql(sets)}),
+    shaped AS (
+      INSERT INTO report_shape AS c (dim, level, clock, start, key, calendar, working)
+      SELECT m.dim, m.level, v.clock, m.start, m.key, v.calendar, v.working
+      FROM moved m CROSS JOIN LATERAL (VALUES {shapes}) v(clock, calendar, working) WHERE v.calendar <> 0 OR v.working <> 0
+      ORDER BY m.dim, m.level, v.clock, m.start, m.key
+      ON CONFLICT (dim, level, clock, start, key)
+      DO UPDATE SET calendar = c.calendar + excluded.calendar, working = c.working + excluded.working)
+    INSERT INTO report_cell AS c (dim, level, start, key, {", ".join(names)})
+    SELECT m.dim, m.level, m.start, m.key, {given} FROM moved m WHERE {told}
+    ORDER BY m.dim, m.level, m.start, m.key
+    ON CONFLICT (dim, level, start, key) DO UPDATE SET {kept}"""  # noqa: S608 - fragments of this file

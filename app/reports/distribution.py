@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from app.kernel.errors import InvalidError
 from app.reports import sketch
+from app.reports.ground import ground_of
 from app.reports.lines import PROMISE_OF
 from app.reports.queries import COUNTED, facts_sql
 from app.reports.rules import Slice
-from app.reports.service import ground_of, rolled_piles
+from app.reports.service import rolled_piles
 from app.reports.summing import summed
 from app.sla.policy import PolicyError, promises_from_json
 
@@ -95,7 +96,7 @@ async def distribution(session: ReadSession, asked: Asked, *, working: bool = Fa
     if ground.rolled:
         parts = [Slice(asked.period.start, asked.period.end)]
         pile = summed((await rolled_piles(session, asked, ground, parts)).values())
-        bins = _of_sketch(b"".join(pile.working if working else pile.calendar), cuts)
+        bins = _of_sketch(pile.working if working else pile.calendar, cuts)
     else:
         statement = _distribution_sql(asked.filtered, sight=asked.sight, source=ground.source, clock=asked.measure.clocked, working=working)
         params = asked.params() | {"cuts": [cut + 1 for cut in cuts]}  # whole seconds: at most a cut is less than one more
@@ -122,10 +123,10 @@ def _cut(cuts: tuple[int, ...]) -> list[Bin]:
     return [Bin(over_s=low, upto_s=high) for low, high in zip((None, *cuts), (*cuts, None), strict=True)]
 
 
-def _of_sketch(packed: bytes, cuts: tuple[int, ...]) -> list[Bin]:
+def _of_sketch(found: int, cuts: tuple[int, ...]) -> list[Bin]:
     numbers = [0] * (len(cuts) + 1)
-    for number, count in sketch.counts(packed):
-        numbers[bisect_left(cuts, sketch.middle(number))] += count
+    for middle, count in zip(sketch.MIDDLES, sketch.lanes_of(found), strict=False):
+        numbers[bisect_left(cuts, middle)] += count
     return [
         Bin(over_s=one.over_s, upto_s=one.upto_s, answered=number, in_time=None, late=None, unpromised=None)
         for one, number in zip(_cut(cuts), numbers, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ from sqlalchemy import text
 
 from app.kernel.errors import InvalidError
 from app.reports.figures import Figures
+from app.reports.ground import ground_of
 from app.reports.measures import BACKLOG
 from app.reports.paging import tree_page
 from app.reports.queries import COLUMN_OF, COUNTED, COUNTS_SQL, Sight, facts_sql
 from app.reports.rolled import rolled_sql
 from app.reports.rules import TREES, Grouping, edges, slices
-from app.reports.service import Ground, Line, figures_for, ground_of, rolled_params, used_params
+from app.reports.service import Line, figures_for, rolled_params, used_params
 from app.reports.spans import cover
 from app.reports.summing import Pile, pile_of, summed, up_the_tree
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
     from app.kernel.db import ReadSession
+    from app.reports.ground import Ground
     from app.reports.measures import Definition
     from app.reports.queries import Clock, Source
     from app.reports.rules import Bucket, Period, Slice
@@ -157,8 +159,7 @@ async def _read(session: ReadSession, asked: Asked, group_by: Grouping, ground: 
 
 
 async def _rolled(session: ReadSession, asked: Asked, group_by: Grouping, ground: Ground, parts: list[Slice]) -> _Piles:
-    sliced = Ground(source=ground.source, queued=ground.queued, spans=cover(parts, daily=True), keys=ground.keys)
-    params = rolled_params(asked, group_by, sliced) | {"edges": edges(asked.period, parts)}
+    params = rolled_params(asked, replace(ground, spans=cover(parts, daily=True))) | {"edges": edges(asked.period, parts)}
     statement = rolled_sql(
         group_by, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, dismissed=asked.measure.dismissed,
         shaped=False, sliced=True,

@@ -14,7 +14,6 @@ STOPPING_ACTS = (Act.REPLY_SENT, Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.CLO
 """What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
 HANDED_IN = (Act.REPLY_QUEUED,)
 """The agency has done its part."""
-REPEATED_WITHIN_DAYS = 30
 
 UNPROMISED = "unpromised"
 """The outcome of an answer for which no clock ran: it counts as an answer, and is neither in time nor late."""
@@ -106,11 +105,6 @@ LEFT JOIN LATERAL (
 
 _NOTICED = f"""
 LEFT JOIN comment m ON c.cycle = 1 AND m.id = a.comment_id
-LEFT JOIN LATERAL (
-  SELECT EXISTS (
-    SELECT FROM appeal b WHERE b.author_id = a.author_id AND b.id <> a.id AND b.written_at < a.written_at
-      AND b.written_at >= a.written_at - interval '{REPEATED_WITHIN_DAYS} days' AND b.topic_id IS NOT DISTINCT FROM a.topic_id) AS before)
-  earlier ON c.cycle = 1
 LEFT JOIN LATERAL (
   SELECT EXISTS (
     SELECT FROM appeal_event e WHERE e.appeal_id = a.id AND e.act = '{Act.REOPENED.value}' AND e.cycle = c.cycle + 1 {{known}}) AS again)
@@ -207,7 +201,7 @@ def _columns(*, as_of: bool) -> dict[str, str]:
             "operator_id": "writer.operator_id",
             "platform": "a.platform",
             "reopened": "next.again",
-            "repeated": "coalesce(earlier.before, false)",
+            "repeated": f"c.cycle = 1 AND a.author_id IS NOT NULL AND otklik_repeated(a.id, {':as_of' if as_of else 'NULL'})",
         }
     )
 

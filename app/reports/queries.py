@@ -32,17 +32,23 @@ _NOW = f"""
 _THEN = f"SELECT {{columns}} FROM ({lines_sql(PERIOD, as_of=True)}) l WHERE l.started_at >= :since AND l.started_at < :until"  # noqa: S608
 
 
+# Before anything was ever kept: the history itself.
+_NEVER = f"SELECT {{columns}} FROM ({lines_sql(PERIOD, as_of=False)}) l WHERE l.started_at >= :since AND l.started_at < :until"  # noqa: S608
+
+
 class Source(StrEnum):
-    """Where lines come from: what is kept, that and what is queued, or the history as it was known at a moment."""
+    """Where lines come from: what is kept, that and what is queued, the history, or the history as it was known at a moment."""
 
     KEPT = "kept"
     NOW = "now"
+    NEVER = "never"
     THEN = "then"
 
 
-_SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.THEN: _THEN}
-QUEUED_NOW = text("SELECT EXISTS (SELECT FROM report_queue)")
-# What there is to read: by which zone's days cells are cut, whether something is queued, and how much cells hold.
+_SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.NEVER: _NEVER, Source.THEN: _THEN}
+SOURCE = text("SELECT EXISTS (SELECT FROM report_state) AS built, EXISTS (SELECT FROM report_queue) AS queued")
+# What there is to read: by which zone's days cells are cut (none: nothing was ever kept), whether something is queued, and how
+# much cells hold.
 GROUND = text(
     """
     SELECT (SELECT tz FROM report_state) AS tz, EXISTS (SELECT FROM report_queue) AS queued,

@@ -5,20 +5,21 @@ The same lines make every figure. Up to `EXACT_UP_TO` of them are aggregated as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from app.kernel.errors import InvalidError
-from app.reports.cells import DAILY, DIMS
+from app.reports.cells import DIMS
 from app.reports.figures import Figures, Report, Trend, TrendPoint
+from app.reports.ground import Ground, ground_of
 from app.reports.measures import FIRST_ANSWER
 from app.reports.paging import flat_page, read_cursor, tree_page
-from app.reports.queries import COLUMN_OF, GROUND, QUEUED_NOW, Sight, Source, response_times_sql, trend_sql
-from app.reports.rolled import CELL_CLOCKS, rolled_sql
+from app.reports.queries import COLUMN_OF, Sight, response_times_sql, trend_sql
+from app.reports.rolled import rolled_sql
 from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, Slice, edges, midnight, slices
-from app.reports.spans import Spans, cover
+from app.reports.spans import cover
 from app.reports.summing import Pile, figures_of, pile_of, summed, up_the_tree
 
 if TYPE_CHECKING:
@@ -70,12 +71,6 @@ class Asked:
     def filtered(self) -> frozenset[str]:
         """The columns that are narrowed."""
         return frozenset(_narrowed(self.filters))
-
-    async def source(self, session: ReadSession) -> Source:
-        """What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
-        if self.as_of is not None:
-            return Source.THEN
-        return Source.NOW if await session.scalar(QUEUED_NOW) else Source.KEPT
 
     def params(self) -> dict[str, Any]:
         """The statement's parameters, whichever way it reads."""
@@ -179,48 +174,8 @@ async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
 # --- where figures come from --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
-    """What is there to read: lines or cells, with something queued or not."""
-
-    source: Source
-    rolled: bool = False
-    queued: bool = False
-    spans: Spans = field(default_factory=Spans)
-    keys: tuple[str, ...] | None = None
-
-
-async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | None) -> Ground:
-    """What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
-    if asked.as_of is not None:
-        return Ground(source=Source.THEN)
-    keys = _whole_keys(asked, group_by)
-    dim = "platform" if group_by is None else group_by.value
-    parts = [Slice(asked.period.start, asked.period.end)]
-    spans = cover(parts, daily=dim in DAILY)
-    known = (
-        await session.execute(GROUND, {"dim": DIMS[dim], "levels": spans.levels, "starts": spans.starts, "keys": keys and list(keys)})
-    ).one()
-    source = Source.NOW if known.queued else Source.KEPT
-    able = asked.measure.clocked in CELL_CLOCKS and not asked.filtered and known.tz == asked.period.tz
-    seen = asked.sight is Sight.WHOLE or keys is not None
-    rolled = able and seen and (known.opened or 0) > asked.exact_up_to
-    return Ground(source=source, rolled=rolled, queued=known.queued, spans=spans, keys=keys)
-
-
-def _whole_keys(asked: Asked, group_by: Grouping | None) -> tuple[str, ...] | None:
-    """The cells that a person of a narrower sight sees whole: their agencies' by agency, their territories' by territory."""
-    if asked.access is None or asked.sight is Sight.WHOLE:
-        return None
-    if (asked.sight, group_by) == (Sight.AGENCIES, Grouping.AGENCY):
-        return tuple(str(one) for one in asked.access.agency_ids)
-    if (asked.sight, group_by) == (Sight.TERRITORIES, Grouping.TERRITORY):
-        return tuple(str(one) for one in asked.access.territory_ids)
-    return None
-
-
 async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping, ground: Ground, limit: int) -> tuple[list[Any], Figures]:
-    params = rolled_params(asked, group_by, ground) | {"edges": None}
+    params = rolled_params(asked, ground) | {"edges": None}
     if group_by not in TREES:
         whole = cover([Slice(asked.period.start, asked.period.end)], daily=True)
         params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
@@ -268,22 +223,21 @@ async def _rolled_slices(
 
 async def rolled_piles(session: ReadSession, asked: Asked, ground: Ground, parts: list[Slice]) -> dict[int, Pile]:
     """The sums of each slice, by its number from 1."""
-    spans = cover(parts, daily=True)
-    params = rolled_params(asked, None, Ground(source=ground.source, queued=ground.queued, spans=spans)) | {
-        "edges": edges(asked.period, parts)
-    }
-    statement = rolled_sql(None, clock=asked.measure.clocked, queued=ground.queued, scoped=False, **_kind(asked))
+    params = rolled_params(asked, replace(ground, spans=cover(parts, daily=True))) | {"edges": edges(asked.period, parts)}
+    statement = rolled_sql(
+        None, of=ground.dim, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, **_kind(asked)
+    )
     return {int(row.key): pile_of(row) for row in await session.execute(statement, used_params(statement, params))}
 
 
-def rolled_params(asked: Asked, group_by: Grouping | None, ground: Ground) -> dict[str, Any]:
+def rolled_params(asked: Asked, ground: Ground) -> dict[str, Any]:
     """The parameters of `rolled_sql`, and some more."""
     zone, spans = asked.period.zone, ground.spans
     return {
         "since": asked.period.since,
         "until": asked.period.until,
         "ages_at": asked.ages_at,
-        "dim": DIMS["platform" if group_by is None else group_by.value],
+        "dim": DIMS[ground.dim.value],
         "levels": spans.levels,
         "starts": spans.starts,
         "slices": spans.slices,

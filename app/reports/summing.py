@@ -18,14 +18,14 @@ SHARES = (0.5, 0.9, 0.99)
 
 @dataclass(slots=True)
 class Pile:
-    """Sums of one key: numbers by column, those that wait, the two sketches."""
+    """Sums of one key: numbers by column, those that wait, the distributions by the calendar and in working time."""
 
     numbers: dict[str, int] = field(default_factory=dict)
     waiting: int = 0
     overdue: int = 0
     oldest: datetime | None = None
-    calendar: list[bytes] = field(default_factory=list)
-    working: list[bytes] = field(default_factory=list)
+    calendar: int = 0
+    working: int = 0
 
     def add(self, other: Pile) -> None:
         """Take another's in."""
@@ -46,8 +46,8 @@ def pile_of(row: Any) -> Pile:  # noqa: ANN401 - a typed row
         waiting=row.waiting or 0,
         overdue=row.overdue or 0,
         oldest=row.oldest,
-        calendar=[row.h or b""],
-        working=[row.wh or b""],
+        calendar=sketch.received(row.calendar),
+        working=sketch.received(row.working),
     )
 
 
@@ -79,12 +79,12 @@ def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) 
     get, name = pile.numbers.get, clock.value
     answered = (get(f"{name}_n") or 0, get(f"{name}_wn") or 0)
     values: dict[str, Any] = {}
-    for prefix, number, total, shapes in (
+    for prefix, number, total, shape in (
         ("", answered[0], get(f"{name}_s") or 0, pile.calendar),
         ("working_", answered[1], get(f"{name}_ws") or 0, pile.working),
     ):
         values[f"{prefix}average_s"] = total / number if number else None
-        values[f"{prefix}median_s"], values[f"{prefix}p90_s"], values[f"{prefix}p99_s"] = sketch.percentiles(b"".join(shapes), SHARES)
+        values[f"{prefix}median_s"], values[f"{prefix}p90_s"], values[f"{prefix}p99_s"] = sketch.percentiles(shape, SHARES)
     if name in PROMISES:
         values |= {
             "opened": get(f"{name}_population") or 0,

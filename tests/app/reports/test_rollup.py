@@ -83,7 +83,10 @@ async def test_lines_cells_and_history_say_the_same(owner_db: Database, worker_d
         await all_ways(session, seed)
 
 
-_CELLS = "SELECT * FROM report_cell ORDER BY dim, level, start, key"
+_KEPT = {
+    "report_cell": "SELECT * FROM report_cell ORDER BY dim, level, start, key",
+    "report_shape": "SELECT * FROM report_shape ORDER BY dim, level, clock, start, key",
+}
 
 
 async def test_rebuilding_gives_the_same_cells(owner_db: Database, worker_db: Database) -> None:
@@ -94,16 +97,20 @@ async def test_rebuilding_gives_the_same_cells(owner_db: Database, worker_db: Da
         await office.step()
         await rollup.refresh(worker_db, tz="UTC")
 
-    async def cells() -> list[tuple[object, ...]]:
+    async def kept() -> dict[str, list[tuple[object, ...]]]:
+        """Rows of which anything is left."""
         async with owner_db.read() as session:
-            rows = (await session.execute(text(_CELLS))).all()
-        packed = [tuple(sketch.repacked(one) if isinstance(one, bytes) else one for one in row) for row in rows]
-        return [row for row in packed if any(row[4:])]
+            return {
+                table: [tuple(row) for row in await session.execute(text(ordered)) if any(row[-2:] if table == "report_shape" else row[4:])]
+                for table, ordered in _KEPT.items()
+            }
 
-    moved = await cells()
-    told: list[int] = []
-    assert await rollup.rebuild(owner_db, tz="UTC", progress=told.append) == told[-1] == 4
-    assert await cells() == moved
+    moved = await kept()
+    told: list[tuple[str, int]] = []
+    lines = await rollup.rebuild(owner_db, tz="UTC", progress=lambda what, done: told.append((what, done)))
+    assert ("lines", lines) in told
+    assert {what for what, _ in told} == {"lines", "days", "months"}
+    assert await kept() == moved
     await rollup.refresh(worker_db, tz="Asia/Kamchatka")
     async with owner_db.read() as session:
         assert await session.scalar(text("SELECT tz FROM report_state")) == "Asia/Kamchatka"
@@ -119,27 +126,34 @@ async def test_one_refreshes_at_a_time(owner_db: Database, worker_db: Database) 
     assert (await rollup.refresh(worker_db, tz="UTC")).appeals == 2
 
 
-@given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.99]))
+TIMES = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=300)
+
+
+@given(TIMES, st.sampled_from([0.5, 0.9, 0.99]))
 def test_percentiles_are_within_one_percent(times: list[int], share: float) -> None:
-    """Against the exact ones, linear between neighbours; packing and packing again change nothing."""
-    packed = b"".join(sketch.pack([(sketch.bin_of(seconds), 1)]) for seconds in times)
-    (found,) = sketch.percentiles(packed, (share,))
-    assert sketch.percentiles(sketch.repacked(packed), (share,)) == (found,)
+    """Against the exact ones, linear between neighbours."""
+    (told,) = sketch.percentiles(sketch.together((sketch.bin_of(seconds), 1) for seconds in times), (share,))
     exact = times[0] if len(times) == 1 else statistics.quantiles(times, n=100, method="inclusive")[round(share * 100) - 1]
-    assert found == pytest.approx(exact, rel=0.01, abs=1e-9)
+    assert told == pytest.approx(exact, rel=0.01, abs=1e-9)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1086), st.integers(-50, 50)), max_size=60))
-def test_what_went_takes_away_what_came(moves: list[tuple[int, int]]) -> None:
-    packed = b"".join(sketch.pack([move]) for move in moves)
-    sums: dict[int, int] = {}
-    for number, count in moves:
-        sums[number] = sums.get(number, 0) + count
-    assert (
-        sketch.counts(packed)
-        == sketch.counts(sketch.repacked(packed))
-        == sorted((number, count) for number, count in sums.items() if count)
-    )
+async def test_the_database_adds_distributions_as_we_do(owner_db: Database) -> None:
+    """Sums of them, and what is taken away again; in any order, over all bins."""
+    dice = random.Random(11)
+    async with owner_db.read() as session:
+        for count in (0, 1, 2, 40, 3_000):
+            times = [dice.choice([dice.randrange(2**31), round(2 ** dice.uniform(0, 31)) - 1, 0]) for _ in range(count)]
+            gone = times[: count // 3]
+            sent = await session.scalar(
+                text(
+                    "SELECT numeric_send(sum(sign * otklik_sketch(s))) FROM (SELECT 1 AS sign, unnest(CAST(:came AS integer[])) AS s"
+                    " UNION ALL SELECT -1, unnest(CAST(:gone AS integer[]))) t"
+                ),
+                {"came": times, "gone": gone},
+            )
+            assert sketch.received(sent) == sketch.together((sketch.bin_of(seconds), 1) for seconds in times[count // 3 :])
+        full = await session.scalar(text("SELECT numeric_send(otklik_sketch(5) * 99999999 + otklik_sketch(100) * 12345)"))
+        assert sketch.received(full) == sketch.together([(sketch.bin_of(5), 99_999_999), (sketch.bin_of(100), 12_345)])
 
 
 async def test_the_database_bins_as_we_do(owner_db: Database) -> None:
