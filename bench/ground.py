@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from app.kernel.db import WriteSession
 
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+SETTINGS = ("max_wal_size = '8GB'", "checkpoint_timeout = '30min'")
+"""As a server for so much data is set; what needs a restart stays as it is."""
 SAMPLE = Path(app.sample.__file__).resolve().parent
 
 
@@ -42,6 +44,11 @@ async def ground(keep: Path | None = None) -> AsyncIterator[tuple[URL, Database]
         url = await prepare(start_embedded(keep or Path(place)), name="bench")
         await migrate(url)
         database = Database(make_engine(url, pool_size=0, application="bench"))
+        async with database.engine.connect() as connection:
+            settled = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for setting in SETTINGS:
+                await settled.execute(text(f"ALTER SYSTEM SET {setting}"))
+            await settled.execute(text("SELECT pg_reload_conf()"))
         async with database.read() as session:
             filled = await session.scalar(text("SELECT EXISTS (SELECT FROM territory)"))
         if not filled:

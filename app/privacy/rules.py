@@ -72,6 +72,7 @@ NOT_PERSONAL = {
     "approved_report": "figures that were approved",
     "report_cell": "figures",
     "report_line": "what figures are made of: moments and numbers of rows",
+    "report_shape": "figures",
     "report_queue": "which lines are to be counted anew, by number",
     "report_state": "how far the figures are",
     "working_span": "working hours",

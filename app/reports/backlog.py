@@ -44,7 +44,7 @@ SELECT slice, CAST(sum(step) AS bigint) AS step FROM moves GROUP BY slice
 _SIGNED = """UNION ALL
   SELECT width_bucket(m.at, CAST(:edges AS timestamptz[])), l.sign * m.step FROM (SELECT {columns} FROM ({lines}) l) l
   CROSS JOIN LATERAL (VALUES (l.started_at, 1), (greatest(l.first_stopped_at, l.started_at), -1)) m(at, step)
-  WHERE NOT l.dismissed AND m.at < :until {line_scope}"""
+  WHERE NOT l.dismissed AND (m.step > 0 OR l.first_stopped_at IS NOT NULL) AND m.at < :until {line_scope}"""
 
 
 async def backlog(session: ReadSession, asked: Asked, *, bucket: Bucket = Bucket.DAY) -> Trend:

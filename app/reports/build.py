@@ -6,6 +6,7 @@ written meanwhile queues itself, and is computed anew afterwards whether or not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -20,9 +21,17 @@ from app.reports.spans import DAY, MONTH, YEAR
 from app.reports.working import know_calendars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from app.kernel.db import WriteSession
+
+Progress = Callable[[str, int], None]
+"""Told what is being built, and how many of it are."""
+
+
+def unseen(_what: str, _done: int) -> None:
+    """Progress that nobody watches."""
+
 
 APPEALS_AT_ONCE = 50_000
 
@@ -45,7 +54,7 @@ _SET_STATE = text(
 )
 
 
-async def build(session: WriteSession, *, tz: str, progress: Callable[[str, int], None] = lambda _what, _done: None) -> int:
+async def build(session: WriteSession, *, tz: str, progress: Progress = unseen) -> int:
     """Everything anew; how many appeals. The caller holds the lock. `progress`: what is being done, and how many are."""
     # A group at a time: distributions of all groups at once would not fit into memory.
     for setting in ("SET LOCAL enable_hashagg = off", "SET LOCAL work_mem = '64MB'"):
@@ -61,7 +70,7 @@ async def build(session: WriteSession, *, tz: str, progress: Callable[[str, int]
     return done
 
 
-async def _lines(session: WriteSession, progress: Callable[[str, int], None]) -> int:
+async def _lines(session: WriteSession, progress: Progress) -> int:
     done = after = 0
     while (upto := await session.scalar(_ABOVE, {"after": after, "most": APPEALS_AT_ONCE})) is not None:
         result: Any = await session.execute(_LINES, {"after": after, "upto": upto})
@@ -70,7 +79,7 @@ async def _lines(session: WriteSession, progress: Callable[[str, int], None]) ->
     return done
 
 
-async def _cells(session: WriteSession, tz: str, first: date, last: date, progress: Callable[[str, int], None]) -> None:
+async def _cells(session: WriteSession, tz: str, first: date, last: date, progress: Progress) -> None:
     """Of lines: the days of what is kept by day, the months of what is not. Of those: their months, and the years."""
     await session.execute(text("ANALYZE report_line"))
     for sets, unit in ((BY_DAY, DAY), (BY_MONTH, MONTH)):

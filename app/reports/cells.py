@@ -78,9 +78,8 @@ def dated_sql(delta: str) -> str:
     starts = ", ".join(f"CAST(date_trunc('{unit}', m.at AT TIME ZONE :tz) AS date) AS s{level}" for level, unit in UNITS.items())
     return f"""
       SELECT {keys}, {starts}, m.begins, l.* FROM {delta} l
-      CROSS JOIN LATERAL (VALUES (l.started_at, true),
-        (CASE WHEN NOT l.dismissed THEN greatest(l.first_stopped_at, l.started_at) END, false)) m(at, begins)
-      WHERE m.at IS NOT NULL"""  # noqa: S608 - fragments of this file
+      CROSS JOIN LATERAL (VALUES (l.started_at, true), (greatest(l.first_stopped_at, l.started_at), false)) m(at, begins)
+      WHERE m.begins OR (l.first_stopped_at IS NOT NULL AND NOT l.dismissed)"""  # noqa: S608 - fragments of this file
 
 
 def sets_sql(sets: Sequence[tuple[str, int]]) -> str:

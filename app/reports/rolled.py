@@ -77,10 +77,10 @@ FROM (
 QUEUED_LINES = f"""
 fresh AS MATERIALIZED ({lines_sql(QUEUED, as_of=False)}),
 kept AS MATERIALIZED (SELECT {", ".join(COLUMNS)} FROM report_line WHERE appeal_id IN ({QUEUED})),"""  # noqa: S608 - fragments of this package
-_REST = """
-  SELECT 1 AS sign, true AS of_rest, {columns} FROM report_line l
+_REST = f"""
+  SELECT 1 AS sign, true AS of_rest, {", ".join(f"l.{column}" for column in COLUMNS)} FROM report_line l
   CROSS JOIN unnest(CAST(:rest_since AS timestamptz[]), CAST(:rest_until AS timestamptz[])) r(low, high)
-  WHERE l.started_at >= r.low AND l.started_at < r.high"""
+  WHERE l.started_at >= r.low AND l.started_at < r.high"""  # noqa: S608 - columns of this package
 PUT_RIGHT = " UNION ALL SELECT 1 AS sign, false AS of_rest, f.* FROM fresh f UNION ALL SELECT -1, false, k.* FROM kept k"
 
 
@@ -99,23 +99,18 @@ def rolled_sql(
     """By a grouping, or (None) by slice of the period, or (`sliced`, of trees) by both: keys are then `key/slice`.
 
     `of`: the dimension whose cells are read when there is no grouping; `queued`: something is; `scoped`: only the keys of `:keys`
-    count; `shaped`: percentiles are wanted.
-
-    Of a grouping that is flat the rows of a page come, and the total; of a tree all rows, which the caller adds up.
+    count; `shaped`: percentiles are wanted. Of a flat grouping the rows of a page come, and the total; of a tree all rows, which
+    the caller adds up.
     """
-    name = clock.value
-    columns = ", ".join(f"l.{column}" for column in COLUMNS)
     flat = group_by is not None and group_by not in TREES
     names = _names(clock)
-    plain_key = _SLICE if group_by is None else KEY_OF[group_by]
-    line_key = f"{plain_key} || '/' || {_SLICE}" if sliced else plain_key
-    cell_key = "c.key || '/' || CAST(s.slice AS text)" if sliced else "c.key"
+    line_key, cell_key = _grouped(group_by, sliced=sliced)
     fragments = {
         "shaped": "true" if shaped else "false",
         "queued": QUEUED_LINES if queued else "",
-        "lines": _REST.format(columns=columns) + (PUT_RIGHT if queued else ""),
+        "lines": _REST + (PUT_RIGHT if queued else ""),
         "line_key": line_key,
-        "cell_key": "CAST(s.slice AS text)" if group_by is None else cell_key,
+        "cell_key": cell_key,
         "line_scope": f"AND {KEY_OF[group_by or of]} = ANY (CAST(:keys AS text[]))" if scoped else "",
         "cell_scope": "AND c.key = ANY (CAST(:keys AS text[]))" if scoped else "",
         "only_shown": "AND c.key IN (SELECT key FROM shown)" if flat else "",
@@ -125,11 +120,18 @@ def rolled_sql(
         "added": ", ".join(f"CAST(coalesce(sum(b.{one}), 0) AS bigint) AS {one}" for one in names),
         "names": ", ".join(names),
         "counted": _counted(clock, dismissed=dismissed),
-        "clock": name,
+        "clock": clock.value,
         "waiting": _waiting(clock, queued=queued),
-        "sketched": sketched_sql(name),
+        "sketched": sketched_sql(clock.value),
     }
     return text(_STATEMENT.format(**fragments) + (_TOTAL.format(**fragments) if flat else ""))
+
+
+def _grouped(group_by: Grouping | None, *, sliced: bool) -> tuple[str, str]:
+    """By what lines are grouped, and by what cells."""
+    if group_by is None:
+        return _SLICE, "CAST(s.slice AS text)"
+    return (f"{KEY_OF[group_by]} || '/' || {_SLICE}", "c.key || '/' || CAST(s.slice AS text)") if sliced else (KEY_OF[group_by], "c.key")
 
 
 def _names(clock: Clock) -> list[str]:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.kernel.log import logger
-from app.reports.build import build
+from app.reports.build import Progress, build, unseen
 from app.reports.cells import EVERY, add_cells_sql
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.working import know_calendars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import TextClause
 
     from app.kernel.db import Database
@@ -95,7 +93,7 @@ async def refresh(database: Database, *, tz: str, most: int = AT_ONCE) -> Refres
     return Refreshed(appeals=len(ids))
 
 
-async def rebuild(database: Database, *, tz: str, progress: Callable[[str, int], None]) -> int:
+async def rebuild(database: Database, *, tz: str, progress: Progress = unseen) -> int:
     """Everything anew from the history. Whatever stops it, what was kept before stays. `progress`: what, and how many of it."""
     async with database.write() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -64,6 +64,7 @@ GRANTS = {
     "report_cell": ("S", "SIUD"),
     "report_line": ("S", "SIUD"),
     "report_queue": ("S", "SID"),
+    "report_shape": ("S", "SIUD"),
     "report_state": ("S", "SIUD"),
     "routing_rule": ("S", "S"),
     "second_factor": ("SIuD", ""),

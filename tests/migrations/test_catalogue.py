@@ -89,6 +89,9 @@ DOORS = {
         "a part of policies, which hand it the asker's own agencies; tells yes or no, never a row"
     ),
     "otklik_search_appeals(words text, most integer)": "tells ids within the scope, which is inside; a text operator would leak",
+    "otklik_repeated(of_appeal bigint, known timestamp with time zone)": (
+        "whether somebody had written on the same topic before; the same for every reader of an appeal's figures; tells yes or no"
+    ),
     "otklik_queue_lines()": "a trigger: notes the ids of appeals that were just written to; tells nothing",
     "otklik_route_appeal(of_appeal bigint, to_agency bigint, to_territory bigint, seen_version integer, at timestamp with time zone)": (
         "moves an appeal out of sight, only one that is in sight and waits; tells a version"

@@ -56,7 +56,7 @@ async def test_the_list_is_as_long_as_the_number(owner_db: Database) -> None:
     async with owner_db.write() as session:
         await session.execute(text("SELECT setseed(:seed)"), {"seed": seed / 10**6})
         ids = await populate(session, 300)
-    await rebuild(owner_db, tz=QUARTER.tz, progress=lambda _: None)
+    await rebuild(owner_db, tz=QUARTER.tz)
     narrow = replace(ANYBODY, whole=False, agency_ids=tuple(one for one in ids["agencies"][2:5] if one), territory_ids=(1,))
     async with owner_db.read() as session:
         for measure in MEASURES.values():
@@ -89,7 +89,7 @@ async def test_cells_and_bins_are_lists_too_and_cells_say_what_lines_say(owner_d
         ids = await populate(session, 300)
         some = await session.execute(text("SELECT id FROM appeal ORDER BY id LIMIT 3"))
         late = [row.id for row in some]
-    await rebuild(owner_db, tz=QUARTER.tz, progress=lambda _: None)
+    await rebuild(owner_db, tz=QUARTER.tz)
     async with owner_db.write() as session:  # and something is queued
         await session.execute(text("INSERT INTO report_queue (appeal_id) SELECT unnest(CAST(:ids AS bigint[]))"), {"ids": late})
     asked = Asked(access=None, period=QUARTER, now=NOW)

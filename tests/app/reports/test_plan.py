@@ -66,7 +66,7 @@ async def a_year(owner_db: Database, worker_db: Database) -> dict[str, int]:
             "agency": (await make.make_operator(session, role=Role.SUPERVISOR, scope=agencies[3])).id,
             "territory": (await make.make_operator(session, role=Role.COORDINATOR, scope=town)).id,
         }
-    await rollup.rebuild(worker_db, tz="Europe/Moscow", progress=lambda _what, _done: None)
+    await rollup.rebuild(worker_db, tz="Europe/Moscow")
     async with owner_db.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE appeal, sla_timer, report_line"))
     return readers

@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from app.kernel.db import utc_now_of
 from app.reports import rollup, sketch
+from app.reports.backlog import backlog
 from app.reports.lines import COLUMNS, lines_sql
-from app.reports.measures import MEASURES
+from app.reports.measures import BACKLOG, MEASURES
 from app.reports.rules import Bucket, Grouping, Period, slices
 from app.reports.service import Asked, measured, trend
 from app.reports.spans import DAY, MONTH, cover
@@ -54,6 +55,9 @@ async def all_ways(session: ReadSession, seed: int) -> None:
                 assert [row.key for row in again.rows] == [row.key for row in exact.rows], where
                 for mine, theirs in zip((*exact.rows, exact.total), (*again.rows, again.total), strict=True):
                     assert alike(mine, theirs), f"{where}: {mine} {theirs}"
+    waits = Asked(measure=BACKLOG, access=None, period=around(now), now=now)
+    kept, told = [(await backlog(session, one)).points for one in (waits, replace(waits, as_of=now))]
+    assert kept == told, f"seed {seed}"
     for bucket in (Bucket.DAY, Bucket.MONTH):
         days = await trend(session, access=None, period=around(now), now=now, bucket=bucket)
         rolled = await trend(session, access=None, period=around(now), now=now, bucket=bucket, exact_up_to=CELLS_ALWAYS)
