@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "sketches"
-down_revision = "webhook_scopes"
+down_revision = "calendars"
 branch_labels = None
 depends_on = None
 

@@ -21,10 +21,10 @@ from app.exchange.territories import import_territories
 from app.exchange.topics import import_topics
 from app.kernel.db import utc_now_of
 from app.reports.measures import AGENCY_ANSWER, DETECTION_LAG
-from app.reports.rollup import know_calendars
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked, measured, response_times
 from app.reports.verify import verify
+from app.reports.working import know_calendars
 from tests import factories as make
 from tests.app.exchange.incident.sheets import lines, row
 
