@@ -54,6 +54,7 @@ class Settings(BaseSettings):
         default=None, description="The connectors to load, by comma; all installed ones when empty"
     )
     vk_api_url: str | None = Field(default=None, description="Another origin for VK's API (a proxy)")
+    max_api_url: str | None = Field(default=None, description="Another origin for MAX's Bot API")
     ok_api_url: str | None = Field(default=None, description="Another origin for the API of Odnoklassniki")
     telegram_api_url: str | None = Field(default=None, description="Another origin for Telegram's Bot API")
     time_scale: float = Field(

@@ -139,9 +139,10 @@ async def _tokens(session: WriteSession, work: Owner, *, of_pages: bool) -> None
         (row.platform, row.kind, row.page_id) for row in await session.execute(text("SELECT platform, kind, page_id FROM credential"))
     }
     for token in _world()["tokens"]:
-        platform, kind, page = token["platform"], token.get("kind", "bot"), token.get("page")
+        platform, page = token["platform"], token.get("page")
         if platform not in plugins or (page is not None) != of_pages:
             continue
+        kind = token.get("kind", plugins[platform].credential_kinds[0])
         page_id = pages.find(f"{platform}:{page}") if page else None
         if (platform, kind, page_id) not in stored and (page_id is not None or not page):
             await add_credential(session, vault, plugins[platform], kind=kind, secret=token["token"], page_id=page_id, now=work.clock.now())

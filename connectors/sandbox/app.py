@@ -16,6 +16,8 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Journal
 from connectors.sandbox.limits import Limits
+from connectors.sandbox.max.api import MaxApi
+from connectors.sandbox.max.routes import max_routes
 from connectors.sandbox.ok.api import OkApi
 from connectors.sandbox.ok.routes import ok_routes
 from connectors.sandbox.pusher import Pusher
@@ -95,6 +97,8 @@ def create_app(
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
+    max_api = MaxApi(world=sandbox.world, calls=sandbox.calls, pusher=pusher)
+    _include(app, max_routes(max_api, sandbox.faults, scaled))
     _include(app, ok_routes(OkApi(world=sandbox.world, calls=sandbox.calls), sandbox.faults, scaled))
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
     _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))

@@ -1,4 +1,4 @@
-"""Pushes: what VK's Callback API and Telegram's webhooks send by themselves, repeated until it is heard."""
+"""Pushes: what VK's Callback API and the webhooks of Telegram and MAX send by themselves, repeated until it is heard."""
 
 import asyncio
 import secrets
@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from connectors.sandbox.journal import Event
+from connectors.sandbox.max.updates import update
 from connectors.sandbox.model import Page, Platform
 from connectors.sandbox.telegram.updates import Updates
 from connectors.sandbox.vk.objects import comment_object, post_object
@@ -24,6 +25,7 @@ _VK_KINDS = {
     "post": "wall_post_new",
 }
 _TELEGRAM_KINDS = frozenset({"comment", "edit", "post", "edit_post"})
+_SECRET_HEADERS: dict[Platform, str] = {"telegram": "X-Telegram-Bot-Api-Secret-Token", "max": "X-Max-Bot-Api-Secret"}
 _OK = 200
 
 
@@ -71,7 +73,7 @@ class Pusher:
     async def add(self, hook: Hook, page: Page) -> str:
         """Push this page's news from now on; on VK what was answered when it asked for the confirmation code."""
         answered = await self._confirm(hook, page) if hook.platform == "vk" else ""
-        self._hooks[hook.platform, page.name] = hook
+        self.place(hook)
         return answered
 
     async def _confirm(self, hook: Hook, page: Page) -> str:
@@ -88,13 +90,33 @@ class Pusher:
         page = None if hook is None else self._state.find(hook.platform, hook.page)
         if hook is None or page is None:
             return
-        bodies = self._vk(event, page, hook) if hook.platform == "vk" else self._telegram(event, page)
+        bodies = self._bodies(event, page, hook)
         headers = {"Content-Type": "application/json"}
-        if hook.platform == "telegram":
-            headers["X-Telegram-Bot-Api-Secret-Token"] = hook.secret
+        if hook.platform in _SECRET_HEADERS:
+            headers[_SECRET_HEADERS[hook.platform]] = hook.secret
         self._waiting.extend(Parcel(hook, utf8_json(body), headers) for body in bodies)
         if self._news is not None:
             self._news.set()
+
+    def _bodies(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
+        if hook.platform == "vk":
+            return self._vk(event, page, hook)
+        if hook.platform == "telegram":
+            return self._telegram(event, page)
+        told = update(self._state, event, page, hook.url.rpartition("/hooks/")[0]) if hook.platform == "max" else None
+        return [] if told is None else [told]
+
+    def place(self, hook: Hook) -> None:
+        """Push this page's news from now on."""
+        self._hooks[hook.platform, hook.page] = hook
+
+    def hook(self, platform: Platform, page: str) -> Hook | None:
+        """Where a page's news is pushed to."""
+        return self._hooks.get((platform, page))
+
+    def remove(self, hook: Hook) -> None:
+        """Push no more."""
+        self._hooks.pop((hook.platform, hook.page), None)
 
     def _vk(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
         kind = _VK_KINDS.get(event["op"])
@@ -142,7 +164,7 @@ class Pusher:
             try:
                 answer = await client.post(parcel.hook.url, content=parcel.body, headers=parcel.headers)
                 status = answer.status_code
-                if status == _OK and (parcel.hook.platform == "telegram" or answer.text == "ok"):
+                if status == _OK and (parcel.hook.platform != "vk" or answer.text == "ok"):
                     parcel.hook.delivered += 1
                     return
             except httpx.HTTPError:

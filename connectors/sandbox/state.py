@@ -101,14 +101,14 @@ class State:
             rights=frozenset(event.get("rights", ())),
         )
         self.tokens[token.platform, token.token] = token
-        if token.platform == "telegram":
+        if token.kind == "bot":
             self.bots[token.user_id] = token
         elif token.kind == "user":
             self.authors.remember(token.platform, Author(token.user_id, token.label))
 
     def _revoke(self, event: Event) -> None:
         token = self.tokens.pop((event["platform"], event["token"]), None)
-        if token is not None and token.platform == "telegram":
+        if token is not None and token.kind == "bot":
             self.bots.pop(token.user_id, None)
 
     def _post(self, event: Event) -> None:

@@ -212,8 +212,8 @@ class World:
 
     def restore_comment(self, page: Page, comment: Comment) -> None:
         """Bring a deleted comment back. Raises WorldError: Telegram knows no way back."""
-        if page.platform == "telegram":
-            message = "Telegram cannot restore a deleted message"
+        if page.platform in {"telegram", "max"}:
+            message = f"{page.platform} cannot restore a deleted message"
             raise WorldError(message, 409)
         if comment.deleted_at is not None:
             self._on(page, "restore", comment.id, post_id=comment.post_id)

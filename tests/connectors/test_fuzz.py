@@ -20,6 +20,7 @@ from hypothesis import given, strategies as st
 
 from connectors import meanings, payload
 from connectors.contract import ConnectorError, PageRef, PostRef, UnknownPayload
+from connectors.max import errors as max_errors, links as max_links, mapping as max_, push as max_push
 from connectors.ok import errors as ok_errors, links as ok_links, mapping as ok
 from connectors.payload import OddError
 from connectors.registry import load
@@ -30,9 +31,14 @@ from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 POST = PostRef(page=PageRef(external_id="-500"), external_id="3")
 UNDER = vk.Under(page_external_id="-500", post_external_id="3", observed_at=NOW)
+MAX_PAGES = (
+    PageRef(external_id="-6242", options={"bot": "41"}),
+    PageRef(external_id="bot41", options={"bot": "41", "dialogs": "yes"}),
+)
+MAX_UNDER = max_.Under(page=MAX_PAGES[0], post="mid.p1", link="https://max.ru/sadovoye", observed_at=NOW)
 OK_UNDER = ok.Under(page="5242", post="63001", observed_at=NOW)
 SEEN = telegram.watch([PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW)
-RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "ok", "telegram")}
+RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "ok", "telegram", "max")}
 
 Reader = Callable[[Any], object]
 # Module and function → how it is called with something of the platform's.
@@ -53,6 +59,20 @@ READERS: dict[tuple[str, str], Reader] = {
     ("ok.mapping", "page_snapshot"): ok.page_snapshot,
     ("ok.mapping", "group_behind"): ok.group_behind,
     ("ok.mapping", "sent_id"): ok.sent_id,
+    ("max.mapping", "bot_number"): max_.bot_number,
+    ("max.mapping", "bot_page"): max_.bot_page,
+    ("max.mapping", "channel_page"): lambda answer: max_.channel_page(answer, bot=41),
+    ("max.mapping", "rights"): max_.rights,
+    ("max.mapping", "posts"): lambda answer: max_.posts(answer, page=MAX_PAGES[0], observed_at=NOW),
+    ("max.mapping", "post"): lambda answer: max_.post(answer, page=MAX_PAGES[0], observed_at=NOW),
+    ("max.mapping", "dialog_post"): lambda answer: max_.dialog_post(
+        answer if isinstance(answer, dict) else {"timestamp": answer}, page=MAX_PAGES[1], chat="9", observed_at=NOW
+    ),
+    ("max.mapping", "comments"): lambda answer: max_.comments(answer, MAX_UNDER),
+    ("max.mapping", "one_comment"): lambda answer: max_.one_comment(answer, MAX_UNDER),
+    ("max.mapping", "sent"): max_.sent,
+    ("max.push", "envelope"): lambda answer: max_push.envelope(_sent(answer)),
+    ("max.push", "batch"): lambda answer: max_push.batch(_sent(answer), pages=MAX_PAGES, observed_at=NOW),
     ("vk.push", "envelope"): lambda answer: vk_push.envelope(_sent(answer)),
     ("vk.push", "batch"): lambda answer: vk_push.batch(_sent(_event(answer)), page=POST.page, observed_at=NOW),
     ("telegram.push", "envelope"): lambda answer: telegram_push.envelope(_sent(answer)),
@@ -86,7 +106,7 @@ def _event(answer: object) -> object:
 
 # These read no answer: they make something of our own values, or are covered by the tests of words below.
 OF_OURS = {
-    ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
+    ("max.mapping", "is_dialogs"), ("max.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
 }  # fmt: skip
 
 
@@ -104,7 +124,7 @@ def test_every_reader_of_a_platform_s_answers_is_fuzzed() -> None:
                 functions = inspect.getmembers(module, inspect.isfunction)
                 found |= {(f"{platform}.{part}", name) for name, one in functions if one.__module__ == module.__name__ and name[0] != "_"}
     assert found == set(READERS) | OF_OURS, f"{sorted(found ^ (set(READERS) | OF_OURS))}: put a new reader into READERS"
-    assert {"vk", "ok", "telegram"} <= set(_platforms())
+    assert {"vk", "ok", "telegram", "max"} <= set(_platforms())
 
 
 def _answers(platform: str) -> st.SearchStrategy[object]:
@@ -170,6 +190,7 @@ def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, word
     there = telegram_errors.Scene(sending=sending, credential_key="k", time_scale=1.0)
     for error in (
         vk_errors.from_number(number, words, raw=raw, scene=scene),
+        max_errors.from_answer(status, words, words, raw=raw, scene=scene),
         ok_errors.from_number(number, words, raw=raw, scene=scene),
         meanings.from_status(status, raw=raw, scene=scene),
         telegram_errors.from_status(status, words, raw=raw, scene=there),
@@ -179,8 +200,9 @@ def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, word
 
 
 @examples(100)
-@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me|ok\.ru)/[^\n]{0,40}")))
+@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me|ok\.ru|max\.ru)/[^\n]{0,40}")))
 def test_any_address_names_something_or_nothing(link: str) -> None:
     vk_links.named(link)
     ok_links.named(link)
+    max_links.chat_of(link)
     telegram_links.chat_of(link)

@@ -125,8 +125,9 @@ def test_the_world_fits_the_pages() -> None:
     seen = {f"{page['platform']}:{page['page']}": page for page in content["pages"]}
     assert set(seen) == set(known)
     for key, page in seen.items():
-        external = str(-page["id"] if page["platform"] == "vk" else -1_000_000_000_000 - page["id"])
-        assert external == known[key]["external_id"]
+        number = page["id"]
+        external = {"vk": -number, "ok": number, "telegram": -1_000_000_000_000 - number, "max": -number}[page["platform"]]
+        assert str(external) == known[key]["external_id"]
         assert page["title"] == known[key]["title"]
         assert page["posts"]
     kinds = {(token["platform"], token.get("kind", "bot")) for token in content["tokens"]}

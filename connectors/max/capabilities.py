@@ -1,0 +1,18 @@
+"""What MAX lets a bot do, as PLATFORMS.md has it, and what each verb costs. Methods go by the names of its description."""
+
+from connectors.contract import Capability
+
+TEXT_LIMIT = 4_000
+PROBE_LIMIT = 20
+BOTS = ("bot",)
+RIGHTS = ("read_all_messages", "write")
+"""Of the bot as administrator of the channel: to read comments, and to answer them."""
+
+CAPABILITIES = (
+    Capability(verb="describe_page", methods=("getChatByLink", "getMembership", "getMyInfo"), token_kinds=BOTS, calls=3),
+    Capability(verb="discover", methods=("getMessages",), token_kinds=BOTS, calls=1),
+    Capability(verb="probe", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=PROBE_LIMIT),
+    Capability(verb="read_thread", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
+    Capability(verb="send", methods=("sendComment", "sendMessage"), token_kinds=BOTS, calls=1),
+    Capability(verb="find_sent", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
+)

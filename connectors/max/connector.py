@@ -1,0 +1,278 @@
+"""MAX's connector: which call answers which verb."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from urllib.parse import quote
+
+from connectors.contract import (
+    Absent,
+    AccessLost,
+    Batch,
+    CannotTell,
+    Found,
+    OutcomeUnknown,
+    PostCount,
+    Rejected,
+    Sent,
+    UnknownPayload,
+    WholeThread,
+)
+from connectors.max import links, mapping, push
+from connectors.max.capabilities import PROBE_LIMIT, RIGHTS, TEXT_LIMIT
+from connectors.max.client import Answer, MaxClient
+from connectors.payload import OddError, is_object, is_publishable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from connectors.contract import CommentSnapshot, Credential, Options, Outgoing, PageRef, PageSnapshot, PostRef, PostSnapshot, SentLookup
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+ROWS: Final = 100
+"""MAX's maximum."""
+LIST_CALLS: Final = 32
+LOOKUP_PARTS: Final = 50
+CLOCKS_APART: Final = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How far a thread has been read, from the newest comment back. `before` is in MAX's milliseconds."""
+
+    since: str
+    before: int | None = None
+    sound: bool = True
+
+
+class MaxConnector:
+    """The verbs of the contract over MAX's Bot API."""
+
+    probe_limit = PROBE_LIMIT
+
+    def __init__(self, options: Options, base_url: str) -> None:
+        self._options = options
+        self._client = MaxClient(options, base_url)
+        self._rows = min(ROWS, max(1, int(options.limits.get("batch", ROWS))))
+
+    async def close(self) -> None:
+        """Release the sockets."""
+        await self._client.close()
+
+    def _bot(self, page: PageRef) -> Credential:
+        """The page's own bot, or the only one. Raises AccessLost `token_kind`."""
+        bots = self._options.credentials
+        own = next((bot for bot in bots if bot.page_external_id == page.external_id), None)
+        found = own or next((bot for bot in bots if bot.page_external_id is None), None)
+        if found is None:
+            raise AccessLost("token_kind", "no bot is configured for this page")
+        return found
+
+    # --- what is there
+
+    async def describe_page(self, link: str) -> PageSnapshot:
+        """The channel behind a link, a name or a number; or the bot itself, whose private messages are then read.
+
+        Raises Rejected `not_a_page`, `gone`; AccessLost `no_right` when the bot lacks a right there.
+        """
+        name = links.chat_of(link)
+        if name is None:
+            raise Rejected("not_a_page", f"not the address of a channel on MAX: {link[:200]}")
+        if not self._options.credentials:
+            raise AccessLost("token_kind", "no bot is configured")
+        failure: AccessLost | Rejected | None = None
+        for bot in self._options.credentials:
+            try:
+                return await self._describe(bot, name)
+            except (AccessLost, Rejected) as error:
+                failure = failure or error
+        assert failure is not None  # noqa: S101 - there is a bot, so the loop has set it
+        raise failure
+
+    async def _describe(self, bot: Credential, name: str) -> PageSnapshot:
+        me = await self._client.get(bot, "/me")
+        own_name, own_page = _mapped(me, mapping.bot_page)
+        if name.lower() == own_name.lower() or name == own_page.external_id:
+            return own_page
+        answer = await self._client.get(bot, f"/chats/{quote(name, safe='')}")
+        kind, page = _mapped(answer, mapping.channel_page, bot=_mapped(me, mapping.bot_number))
+        if kind != "channel":
+            raise Rejected("not_a_page", f"{name} is a {kind}, not a channel")
+        member = await self._client.get(bot, f"/chats/{page.external_id}/members/me")
+        missing = [right for right in RIGHTS if right not in _mapped(member, mapping.rights)]
+        if missing:
+            detail = f"the bot must be an administrator of the channel with the rights {', '.join(RIGHTS)}; missing: {', '.join(missing)}"
+            raise AccessLost("no_right", detail, credential_key=bot.key)
+        return page
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest `limit` posts of a channel. Dialogs cannot be listed: they come by push, and are read again from then on."""
+        if mapping.is_dialogs(page):
+            return Batch()
+        bot = self._bot(page)
+        found: dict[str, PostSnapshot] = {}
+        batch = Batch()
+        before: int | None = None
+        for _ in range(LIST_CALLS):
+            query: dict[str, str | int] = {"chat_id": page.external_id, "count": min(ROWS, limit)}
+            query |= {} if before is None else {"from": before}
+            answer = await self._client.get(bot, "/messages", **query)
+            part = _mapped(answer, mapping.posts, page=page, observed_at=self._options.now())
+            fresh = {post.external_id: post for post in part.posts if post.external_id not in found}
+            found |= fresh
+            batch = replace(batch, unreadable=(*batch.unreadable, *part.unreadable))
+            if part.told < min(ROWS, limit) or not fresh or len(found) >= limit:
+                break
+            before = part.oldest
+        return replace(batch, posts=tuple(found.values())[:limit])
+
+    async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        """How many comments there are: MAX has no counter, so they are counted, a hundred a call."""
+        if len(posts) > self.probe_limit:
+            raise Rejected("bad_request", f"{len(posts)} posts in one call")
+        return [await self._count(post) for post in posts]
+
+    async def _count(self, post: PostRef) -> PostCount:
+        seen: set[str] = set()
+        gone, reading = False, Reading(since=self._options.now().isoformat())
+        try:
+            for _ in range(LIST_CALLS):
+                part = await self._part(post, reading, rows=ROWS)
+                fresh = {comment.external_id for comment in part.comments} - seen
+                seen |= fresh
+                if part.told < ROWS or not fresh:
+                    break
+                reading = replace(reading, before=part.oldest)
+        except Rejected as error:
+            if error.code != "gone":
+                raise
+            gone = True
+        return PostCount(
+            page_external_id=post.page.external_id,
+            external_id=post.external_id,
+            comment_count=len(seen),
+            observed_at=self._options.now(),
+            gone=gone,
+        )
+
+    async def _part(self, post: PostRef, reading: Reading, *, rows: int) -> mapping.CommentsPage:
+        """A call's worth of comments, from a moment back."""
+        bot, under = self._bot(post.page), self._under(post)
+        # One millisecond later than the oldest one seen: whether MAX means that moment or all before it, none is missed.
+        until = None if reading.before is None else reading.before + 1
+        query: dict[str, str | int] = {"count": rows}
+        if under.dialog:
+            query |= {"chat_id": post.external_id} | ({} if until is None else {"from": until})
+        elif until is not None:
+            query["before"] = until
+        answer = await self._client.get(bot, "/messages" if under.dialog else _comments_of(post.external_id), **query)
+        return _mapped(answer, mapping.comments, under)
+
+    async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:  # noqa: ARG002 - MAX has no threads
+        """A part of the comments, the newest first; always of the whole post: MAX knows only who replied to whom."""
+        reading = _resumed(cursor, self._options.now())
+        # The last row seen comes again: one more is asked for.
+        asked = self._rows if reading.before is None else min(ROWS, self._rows + 1)
+        page = await self._part(post, reading, rows=asked)
+        stuck = page.told >= asked and (page.oldest is None or page.oldest == reading.before)
+        last = page.told < asked or stuck
+        sound = reading.sound and not page.unreadable and not stuck
+        whole = WholeThread(
+            page_external_id=post.page.external_id,
+            post_external_id=post.external_id,
+            observed_at=datetime.fromisoformat(reading.since),
+        )
+        return Batch(
+            comments=tuple(reversed(page.comments)),
+            unreadable=page.unreadable,
+            complete_for=(whole,) if last and sound else (),
+            cursor=None if last else json.dumps(asdict(replace(reading, before=page.oldest, sound=sound))),
+        )
+
+    def _under(self, post: PostRef) -> mapping.Under:
+        link = post.thread_ref or mapping.home(post.page)
+        return mapping.Under(page=post.page, post=post.external_id, link=link, observed_at=self._options.now())
+
+    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+        """What an update tells: of the pages of that page's own bot, and of no other's."""
+        bot = self._bot(page)
+        return push.batch(body, pages=[one for one in pages if self._bot(one) is bot], observed_at=observed_at)
+
+    # --- answering
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        """Reply under the comment, or in the dialog."""
+        if len(outgoing.text) > TEXT_LIMIT:
+            raise Rejected("too_long", f"{len(outgoing.text)} characters, {TEXT_LIMIT} are allowed")
+        if not is_publishable(outgoing.text):
+            raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+        post = outgoing.post
+        body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
+        if mapping.is_dialogs(post.page):
+            answer = await self._client.post(self._bot(post.page), "/messages", body | {"attachments": None}, chat_id=post.external_id)
+        else:
+            answer = await self._client.post(self._bot(post.page), _comments_of(post.external_id), body)
+        try:
+            number, published_at = mapping.sent(answer.value)
+        except OddError as odd:
+            raise OutcomeUnknown("malformed", str(odd)) from odd
+        return self._sent(outgoing, number, published_at)
+
+    def _sent(self, outgoing: Outgoing, number: str, published_at: datetime) -> Sent:
+        link = links.comment_link(self._under(outgoing.post).link, number)
+        return Sent(external_id=number, published_at=published_at, link=link)
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        """Read the thread and look for the page's own reply with this text; Absent only when all of it was read."""
+        cursor: str | None = None
+        for _ in range(LOOKUP_PARTS):
+            try:
+                batch = await self.read_thread(outgoing.post, root_external_id=None, cursor=cursor)
+            except Rejected as error:
+                return CannotTell(reason=f"the post cannot be read ({error.code})")
+            found = next((one for one in batch.comments if _is_answer(one, outgoing)), None)
+            if found is not None:
+                return Found(sent=self._sent(outgoing, found.external_id, found.written_at))
+            cursor = batch.cursor
+            if cursor is None:
+                return Absent() if batch.complete_for else CannotTell(reason="MAX did not show the whole thread")
+        return CannotTell(reason="the thread is too long to be read through")
+
+
+def _comments_of(post: str) -> str:
+    return f"/messages/{quote(post, safe='')}/comments"
+
+
+def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """A mapping of an answer; an answer that is not as described is set aside whole."""
+    try:
+        return read(answer.value, *args, **kwargs)
+    except OddError as odd:
+        raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
+
+
+def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:
+    return (
+        comment.by_page
+        and comment.reply_to_external_id == outgoing.reply_to_external_id
+        and comment.written_at >= outgoing.first_tried_at - CLOCKS_APART
+        and comment.text.split() == outgoing.text.split()
+    )
+
+
+def _resumed(cursor: str | None, now: datetime) -> Reading:
+    """The reading that a cursor stands for; one that is not ours starts anew."""
+    try:
+        told = json.loads(cursor) if cursor else None
+        if is_object(told):
+            reading = Reading(**told)  # type: ignore[arg-type]  # our own values; a wrong name is a TypeError, caught
+            if datetime.fromisoformat(reading.since).utcoffset() is not None:
+                return reading
+    except (TypeError, ValueError):
+        pass
+    return Reading(since=now.isoformat())

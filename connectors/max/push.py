@@ -1,0 +1,115 @@
+"""What MAX pushes (a webhook subscription): one update, its secret in a header. No I/O, no clock.
+
+An update has no number of its own: the sum of its bytes is taken for one, since a repeated delivery repeats them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from connectors.contract import Batch, Deletion, Pushed, PushRequest, UnknownPayload, Unreadable
+from connectors.max import mapping
+from connectors.payload import Json, OddError, as_object, as_text, maybe_int, maybe_text, readable_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connectors.contract import PageRef
+
+SECRET_HEADER = "x-max-bot-api-secret"  # noqa: S105 - the header's name
+COMMENTS = frozenset({"comment_created", "comment_edited"})
+MESSAGES = frozenset({"message_created", "message_edited"})
+REMOVED = "comment_removed"
+_NUMBER_LENGTH = 40
+
+
+class MaxPush:
+    """The envelope."""
+
+    def read(self, request: PushRequest) -> Pushed:
+        """Raises UnknownPayload."""
+        update = envelope(request.body)
+        number = sha256(request.body).hexdigest()[:_NUMBER_LENGTH]
+        return Pushed(secret=request.headers.get(SECRET_HEADER, ""), event_id=number, happened_at=_moment(update))
+
+    def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:  # noqa: ARG002 - the contract's
+        """Nothing: a 200 is enough."""
+        return b""
+
+
+def envelope(body: bytes) -> Json:
+    """The update as an object that names its kind. Raises UnknownPayload."""
+    try:
+        update = as_object(json.loads(readable_json(body)), "update")
+        if not as_text(update.get("update_type"), "update_type"):
+            raise OddError("update_type is missing")
+    except (ValueError, RecursionError) as error:  # OddError is a ValueError
+        raise UnknownPayload("malformed", f"no update: {error}", raw=body) from error
+    return update
+
+
+def _moment(update: Json) -> datetime | None:
+    milliseconds = maybe_int(update.get("timestamp"))
+    if milliseconds is None or not 0 < milliseconds < 2**43:
+        return None
+    return datetime.fromtimestamp(milliseconds // 1000, UTC) + timedelta(milliseconds=milliseconds % 1000)
+
+
+def batch(body: bytes, *, pages: Sequence[PageRef], observed_at: datetime) -> Batch:
+    """What an update tells of the pages of its bot. Raises UnknownPayload."""
+    update = envelope(body)
+    kind = update.get("update_type")
+    channels = {page.external_id: page for page in pages if not mapping.is_dialogs(page)}
+    try:
+        if kind in COMMENTS:
+            return _comment(update, channels, observed_at)
+        if kind == REMOVED:
+            return _removed(update, channels, observed_at)
+        if kind in MESSAGES:
+            own = next((page for page in pages if mapping.is_dialogs(page)), None)
+            return _message(update, channels, own, observed_at)
+    except OddError as odd:
+        return Batch(unreadable=(Unreadable(reason=str(odd), raw=body),))
+    return Batch(skipped={f"news of the bot itself: {str(kind)[:40]}": 1})
+
+
+def _comment(update: Json, channels: dict[str, PageRef], observed_at: datetime) -> Batch:
+    message = as_object(update.get("message"), "message")
+    recipient = as_object(message.get("recipient"), "message.recipient")
+    page = channels.get(str(maybe_int(recipient.get("chat_id"))))
+    if page is None:
+        return Batch(skipped={"another page": 1})
+    post = maybe_text(recipient.get("post_id"))
+    if post is None:
+        raise OddError("recipient.post_id is missing")
+    under = mapping.Under(page=page, post=post, link=mapping.home(page), observed_at=observed_at)
+    return Batch(comments=(mapping.one_comment(message, under),))
+
+
+def _removed(update: Json, channels: dict[str, PageRef], observed_at: datetime) -> Batch:
+    page = channels.get(str(maybe_int(update.get("chat_id"))))
+    if page is None:
+        return Batch(skipped={"another page": 1})
+    post, comment = maybe_text(update.get("post_id")), maybe_text(update.get("message_id"))
+    if post is None or comment is None:
+        return Batch(skipped={"a deletion that does not say of what": 1})  # the next reading of the thread shows it
+    gone = Deletion(page_external_id=page.external_id, post_external_id=post, external_id=comment, observed_at=observed_at)
+    return Batch(deletions=(gone,))
+
+
+def _message(update: Json, channels: dict[str, PageRef], own: PageRef | None, observed_at: datetime) -> Batch:
+    message = as_object(update.get("message"), "message")
+    recipient = as_object(message.get("recipient"), "message.recipient")
+    chat = str(maybe_int(recipient.get("chat_id")))
+    if (page := channels.get(chat)) is not None:
+        return Batch(posts=(mapping.post(message, page=page, observed_at=observed_at),))
+    if recipient.get("chat_type") != "dialog":
+        return Batch(skipped={"another page": 1})
+    if own is None:
+        return Batch(skipped={"private messages are switched off": 1})
+    under = mapping.Under(page=own, post=chat, link=mapping.home(own), observed_at=observed_at)
+    dialog = mapping.dialog_post(message, page=own, chat=chat, observed_at=observed_at)
+    return Batch(posts=(dialog,), comments=(mapping.one_comment(message, under),))

@@ -1,0 +1,1 @@
+"""A stand-in of the Bot API of MAX."""
