@@ -6,7 +6,7 @@ Standard library only. A reader is pure: it knows no token, opens nothing and ke
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,14 @@ class Capability:
     methods: tuple[str, ...]
     token_kinds: tuple[str, ...]
     calls: int
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A connector that knows how many calls its tokens allow, so that polling can share them out."""
+
+    def calls_per_second(self, verb: str) -> float:
+        """Calls for this verb in a second of the platform's own time, by all its tokens together; 0 without a fitting token."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
-from connectors.abilities import Capability as Capability, Pushed as Pushed, PushReader as PushReader, PushRequest as PushRequest
+from connectors.abilities import (
+    Capability as Capability,
+    Paced as Paced,
+    Pushed as Pushed,
+    PushReader as PushReader,
+    PushRequest as PushRequest,
+)
 from connectors.errors import (
     AccessLost as AccessLost,
     ConnectorError as ConnectorError,
@@ -237,9 +243,6 @@ class PostCount(_Timed):
     gone: bool = False
 
 
-# --- what we publish ---------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outgoing(_Timed):
     """An answer to publish under `reply_to_external_id`, in the page's name.
@@ -356,9 +359,6 @@ class AcceptsPush(Protocol):
 
     def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
         """What a pushed body tells of `page`, or of those of `pages` that the same credential carries. Pure. UnknownPayload."""
-
-
-# --- how it is found -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from app.flows import inbound
 from app.flows.platforms import calling
 from app.flows.polling_batches import aside, page_ref, post_ref, together
 from app.flows.polling_plan import Plan
+from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
 from app.sources import service as sources
@@ -80,6 +81,7 @@ class Poller:
         self._worker = worker
         self._lease_length = max(LEASE / time_scale, SHORTEST_LEASE)
         self._plan = Plan(time_scale=time_scale)
+        self._rhythm = Rhythm(connector, self._plan)
         self._troubled: set[int] = set()
         self._ensured: set[str] = set()
         """Keys of feeds that have their row: asked of the database once, not in every round for every page."""
@@ -176,9 +178,10 @@ class Poller:
         if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):
             return
         page_ids = [one.page_id for one in leased if one.page_id is not None]
+        step, now = self._connector.probe_limit, self._clock.now()
         async with self._database.read() as session:
-            due = await sources.due_posts(session, page_ids=page_ids, now=self._clock.now(), most=POSTS_AT_ONCE)
-        step = self._connector.probe_limit
+            await self._rhythm.learn(session, platform=self._platform, page_ids=page_ids, now=now)
+            due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
         for start in range(0, len(due), step):
             await self._probe_some(self._connector, leased, due[start : start + step])
 
@@ -188,24 +191,27 @@ class Poller:
         found = [(post, by_key.get((post.page_external_id, post.external_id))) for post in posts]
         now = self._clock.now()
         gone = [post.id for post, count in found if count is not None and count.gone]
+        waiting = await self._waiting(posts)
+        looks = [self._rhythm.after(post, count, waiting=post.id in waiting, now=now) for post, count in found]
         async with self._database.write() as session:
             await self._keep(session, [one.id for one in leased])
             await sources.posts_gone(session, post_ids=gone, at=now)
-            await sources.schedule_probes(session, [(post.id, now + self._plan.probe_again(now - post.published_at)) for post, _ in found])
-        standing = [(post, count) for post, count in found if count is not None and not count.gone]
-        waiting = await self._waiting([post for post, _ in standing if self._plan.may_be_edited(post.read_at, now)])
+            await sources.looked(session, looks, now=now)
         changed = [
             (post, count)
-            for post, count in standing
-            if post.id in waiting or self._plan.must_read(count.comment_count, post.seen_count, post.read_at, now)
+            for post, count in found
+            if count is not None
+            and not count.gone
+            and (
+                (post.id in waiting and self._plan.may_be_edited(post.read_at, now))
+                or self._plan.must_read(count.comment_count, post.seen_count, post.read_at, post.published_at, now)
+            )
         ]
         for start in range(0, len(changed), READ_AT_ONCE):
             await self._read_some(leased, changed[start : start + READ_AT_ONCE])
 
     async def _waiting(self, posts: Sequence[WatchedPost]) -> frozenset[int]:
         """Those of some posts under which an appeal waits for an answer."""
-        if not posts:
-            return frozenset()
         async with self._database.read() as session:
             return await posts_with_waiting(session, [post.id for post in posts])
 

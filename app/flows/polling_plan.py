@@ -9,18 +9,19 @@ WALL_GET_A_DAY = 4_500
 DISCOVER_AT_LEAST = timedelta(seconds=30)
 FEED_PAUSE = timedelta(seconds=1)
 SWEEP = timedelta(hours=6)
-"""A counter hides an addition behind a deletion: each post is read in full this often, whatever its counter says."""
+"""A counter hides an addition behind a deletion: a new post is read in full this often, whatever its counter says."""
 REREAD = timedelta(minutes=10)
 """No counter tells an edit: posts under which somebody waits for an answer are read in full this often."""
 LONGEST_PAUSE = timedelta(minutes=15)
 
-# Age of a post → pause between looks at its counter: comments come early.
-PROBE_PAUSES = (
-    (timedelta(days=2), timedelta(seconds=2)),
-    (timedelta(days=14), timedelta(seconds=30)),
-    (timedelta(days=90), timedelta(minutes=5)),
-)
-OLDEST_PAUSE = timedelta(minutes=30)
+SOONEST = timedelta(seconds=2)
+"""No post is looked at sooner again, however lively it is and however much of the budget is free."""
+SOON = timedelta(seconds=30)
+REFUSED = timedelta(minutes=30)
+GREATEST_SHARE = 0.1
+"""Of a platform's calls one post may take: a thread of thousands of comments must not starve a village's page."""
+SWEEP_SHARE = 4
+"""A post is read in full at the latest when it is older by this part of its age; else old posts would take all calls."""
 
 
 class Plan:
@@ -37,18 +38,28 @@ class Plan:
         """Between two rounds of one page."""
         return FEED_PAUSE / self._scale
 
-    def probe_again(self, age: timedelta) -> timedelta:
-        """Until the next look at the counter of a post of this age."""
-        pause = next((pause for limit, pause in PROBE_PAUSES if age < limit), OLDEST_PAUSE)
-        return pause / self._scale
+    def soon(self) -> timedelta:
+        """Posts that become due within this go along in a call that is not full."""
+        return SOON / self._scale
+
+    def look_again(self, seconds: float, *, waiting: bool, calls: float, calls_a_second: float) -> timedelta:
+        """Until the next look at a post, which comes in `seconds` of the platform's time if nothing forbids it.
+
+        `waiting`: somebody waits for an answer under it, and no counter tells of an edit. `calls`: how many its last reading took.
+        """
+        apart = max(SOONEST.total_seconds(), calls / (calls_a_second * GREATEST_SHARE))
+        again = max(apart, min(seconds, REREAD.total_seconds()) if waiting else seconds)
+        return timedelta(seconds=again) / self._scale
 
     def after_refusal(self) -> timedelta:
         """Until the next look at a post whose comments the platform refuses to show."""
-        return OLDEST_PAUSE / self._scale
+        return REFUSED / self._scale
 
-    def must_read(self, count: int, seen: int | None, read_at: datetime | None, now: datetime) -> bool:
+    def must_read(self, count: int, seen: int | None, read_at: datetime | None, published_at: datetime, now: datetime) -> bool:
         """Whether the comments of a post are to be read now."""
-        return seen is None or read_at is None or count != seen or now - read_at >= SWEEP / self._scale
+        if seen is None or read_at is None or count != seen:
+            return True
+        return now - read_at >= max(SWEEP, (read_at - published_at) / SWEEP_SHARE) / self._scale
 
     def may_be_edited(self, read_at: datetime | None, now: datetime) -> bool:
         """Whether the comments of a post are to be read again if an appeal under it waits for an answer."""

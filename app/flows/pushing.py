@@ -49,6 +49,8 @@ async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence
         unreadable=tuple(row for part in parts for row in part.unreadable),
     )
     await inbound.take_in(session, platform=platform, batch=batch, now=clock.now())
+    if batch.posts:
+        await sources.wake_feeds(session, platform=platform, pages=[post.page_external_id for post in batch.posts], now=clock.now())
 
 
 def _parsed(connector: AcceptsPush, event: WaitingEvent, pages: Sequence[PageRef]) -> Batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text as sql
+from sqlalchemy import REAL, BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,7 +74,10 @@ class FeedState(Base):
 
 
 class Post(Base):
-    """What a page published. `seen_count` is the counter at the last complete read: a change asks for a new one."""
+    """What a page published. `seen_count` is the counter at the last complete read: a change asks for a new one.
+
+    `weight` (looks are shared out by it) and `heat` (comments lately, as of `heat_at`) are what `rates.py` made of it.
+    """
 
     __tablename__ = "post"
     __table_args__ = (
@@ -96,6 +99,9 @@ class Post(Base):
     seen_count: Mapped[int | None] = mapped_column(Integer)
     read_at: Mapped[datetime | None] = moment(nullable=True)
     probe_at: Mapped[datetime] = moment(default_now=True)
+    weight: Mapped[float] = mapped_column(REAL, server_default=sql("0"))
+    heat: Mapped[float] = mapped_column(REAL, server_default=sql("0"))
+    heat_at: Mapped[datetime | None] = moment(nullable=True)
     gone_at: Mapped[datetime | None] = moment(nullable=True)
 
 

@@ -48,9 +48,10 @@ class WatchedPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WatchedPost:
-    """A post whose counter is due, and the counter at its last complete read."""
+    """A post whose counter is due, the counter at its last complete read, and how lively it was at `heat_at`."""
 
     id: int
+    page_id: int
     page_external_id: str
     page_options: dict[str, str]
     external_id: str
@@ -58,6 +59,18 @@ class WatchedPost:
     published_at: datetime
     seen_count: int | None
     read_at: datetime | None
+    heat: float
+    heat_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What one look at a post's counter leaves: when to come again, and what was learnt."""
+
+    post_id: int
+    again_at: datetime
+    weight: float
+    heat: float
 
 
 async def connect_page(
@@ -225,11 +238,16 @@ async def release_feeds(
     due_at: datetime,
     troubled: Sequence[int] = (),
 ) -> None:
-    """Give feeds back after a good poll; of the `troubled` ones the noted error stays."""
+    """Give feeds back after a good poll; of the `troubled` ones the noted error stays.
+
+    A page comes again when the first of its posts is due or its wall is to be listed, but not before `due_at`.
+    """
     await session.execute(
         text(
             """
-            UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, due_at = :due, failures = 0,
+            UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, failures = 0,
+              due_at = greatest(CAST(:due AS timestamptz), CASE WHEN page_id IS NOT NULL THEN least(discover_at,
+                (SELECT min(probe_at) FROM post WHERE post.page_id = feed.page_id AND gone_at IS NULL)) END),
               error_code = CASE WHEN id = ANY (:troubled) THEN error_code END,
               error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END
             WHERE id = ANY (:ids) AND leased_by = :worker
@@ -253,21 +271,42 @@ async def fail_feeds(session: WriteSession, *, feed_ids: Sequence[int], worker: 
     )
 
 
-async def due_posts(session: ReadSession, *, page_ids: Sequence[int], now: datetime, most: int) -> list[WatchedPost]:
-    """Posts of these pages whose counter is due, the most overdue first."""
+async def due_posts(
+    session: ReadSession, *, page_ids: Sequence[int], now: datetime, soon: timedelta, most: int, step: int
+) -> list[WatchedPost]:
+    """Posts of these pages whose counter is due, the most overdue first.
+
+    When some are due, a call that is not full takes those along that become due within `soon`: `step` go into one.
+    """
     rows = await session.execute(
         text(
             """
-            SELECT p.id, g.external_id AS page_external_id, g.options AS page_options, p.external_id, p.thread_ref, p.published_at,
-              p.seen_count, p.read_at
+            SELECT p.id, p.page_id, g.external_id AS page_external_id, g.options AS page_options, p.external_id, p.thread_ref,
+              p.published_at, p.seen_count, p.read_at, p.heat, p.heat_at, p.probe_at <= :now AS due
             FROM post p JOIN page g ON g.id = p.page_id
-            WHERE p.page_id = ANY (:pages) AND p.probe_at <= :now AND p.gone_at IS NULL
+            WHERE p.page_id = ANY (:pages) AND p.probe_at <= :until AND p.gone_at IS NULL
             ORDER BY p.probe_at LIMIT :most
             """
         ),
-        {"pages": list(page_ids), "now": now, "most": most},
+        {"pages": list(page_ids), "now": now, "until": now + soon, "most": most},
     )
-    return [WatchedPost(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+    found = [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+    due = sum(row.pop("due") for row in found)
+    return [WatchedPost(**row) for row in found[: -(-due // step) * step]]
+
+
+_SCHEDULE_LOOKS = Bulk(
+    """
+    UPDATE post p SET probe_at = r.again_at, weight = r.weight, heat = r.heat, heat_at = :now FROM {rows} WHERE p.id = r.id
+    """,
+    id="bigint", again_at="timestamptz", weight="real", heat="real",
+)  # fmt: skip
+
+
+async def looked(session: WriteSession, looks: Sequence[Look], *, now: datetime) -> None:
+    """Write down what looks left."""
+    rows = sorted((look.post_id, look.again_at, look.weight, look.heat) for look in looks)
+    await _SCHEDULE_LOOKS.run(session, rows, now=now)
 
 
 _SCHEDULE_PROBES = Bulk(
@@ -286,6 +325,19 @@ async def post_read(session: WriteSession, *, post_id: int, count: PostCount, at
     await session.execute(
         text("UPDATE post SET seen_count = :count, read_at = :at WHERE id = :id"),
         {"id": post_id, "count": count.comment_count, "at": at},
+    )
+
+
+async def wake_feeds(session: WriteSession, *, platform: str, pages: Sequence[str], now: datetime) -> None:
+    """Look at these pages (external ids) soon: news of them came by another way."""
+    await session.execute(
+        text(
+            """
+            UPDATE feed SET due_at = :now WHERE due_at > :now AND platform = :platform AND leased_by IS NULL
+              AND page_id IN (SELECT id FROM page WHERE platform = :platform AND external_id = ANY (:pages)) AND due_at < 'infinity'
+            """
+        ),
+        {"platform": platform, "pages": sorted(set(pages)), "now": now},
     )
 
 

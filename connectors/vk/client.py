@@ -138,11 +138,12 @@ class VkClient:
         # Apart, so that an answer never queues behind readings of a platform that has become slow.
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
-        self._windows = {c.key: Window(self._per_second(c.kind), 1 / self._scale) for c in options.credentials}
+        self._windows = {c.key: Window(self.per_second(c.kind), 1 / self._scale) for c in options.credentials}
         self._quotas = {c.key: Quota(int(self._limits["wall_get_per_day"]), DAY / self._scale) for c in options.credentials}
         self._resting: dict[tuple[str, str], float] = {}
 
-    def _per_second(self, kind: str) -> int:
+    def per_second(self, kind: str) -> int:
+        """Calls a second that one token of this kind allows, in VK's own time."""
         return max(1, int(self._limits.get(f"{kind}_per_second", 1)))
 
     def can(self, kinds: tuple[str, ...], page: str | None) -> bool:

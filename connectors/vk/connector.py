@@ -20,7 +20,7 @@ from connectors.contract import (
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int
 from connectors.vk import mapping, push, threads
-from connectors.vk.capabilities import ANY, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
+from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import Answer, Call, VkClient
 from connectors.vk.links import Named, comment_link, named
 
@@ -64,6 +64,11 @@ class VkConnector:
     def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - the contract's
         """What an event of the Callback API tells; a community's hook speaks of this community alone."""
         return push.batch(body, page=page, observed_at=observed_at)
+
+    def calls_per_second(self, verb: str) -> float:
+        """What the tokens that may carry out this verb allow together."""
+        kinds = {kind for capability in CAPABILITIES if capability.verb == verb for kind in capability.token_kinds}
+        return sum(self._client.per_second(one.kind) for one in self._options.credentials if one.kind in kinds)
 
     async def close(self) -> None:
         """Release sockets and threads."""

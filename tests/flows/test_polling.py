@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.exchange.pages import PageLine, list_pages
-from app.flows.polling_plan import Plan
+from app.flows.polling_plan import REREAD, SOONEST, Plan
 from app.sources import service as sources
 from connectors.contract import AccessLost, Rejected, TryLater, UnknownPayload
 from tests.flows.conftest import PIT, Town
@@ -178,10 +178,31 @@ async def test_a_vanished_post_is_left_alone(town: Town, rows: Rows) -> None:
 def test_pauses_scale_together() -> None:
     """Twenty times faster, the same ratios; the daily quota of listings is kept."""
     plain, fast = Plan(time_scale=1), Plan(time_scale=20)
-    age = timedelta(days=1)
-    assert plain.probe_again(age) == fast.probe_again(age) * 20
+
+    def again(plan: Plan, seconds: float, *, waiting: bool = False, calls: float = 0) -> timedelta:
+        return plan.look_again(seconds, waiting=waiting, calls=calls, calls_a_second=3)
+
+    assert again(plain, 77) == again(fast, 77) * 20 == timedelta(seconds=77)
+    assert again(plain, 0.01) == SOONEST
+    assert again(plain, 50_000, waiting=True) == REREAD < again(plain, 50_000)
+    assert again(plain, 1, calls=50) >= timedelta(seconds=50 / 3 * 9), "one thread takes a tenth of the calls at most"
     assert plain.discover_every(100) == fast.discover_every(100) * 20
     for pages in (1, 10, 1_000):
         assert pages * timedelta(days=1) / plain.discover_every(pages) <= 5_000
     assert plain.pause_after(None, 3) > plain.pause_after(None, 2)
     assert plain.pause_after(timedelta(seconds=7), 9) == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_lively_post_weighs_more_than_a_quiet_one(town: Town, rows: Rows) -> None:
+    """What was seen under a post says how much of the looks it gets; each keeps one a day."""
+    lively, quiet = town.world.write_post(town.page, "Дороги"), town.world.write_post(town.page, "Праздник")
+    await town.bring_in()
+    for number in range(20):
+        town.pass_time(3)
+        town.world.write_comment(lively, "Спасибо!", author=f"Житель {number}")
+        await town.bring_in()
+    posts = {row.external_id: row for row in await rows("SELECT external_id, probe_at, weight, heat FROM post")}
+    assert posts[lively].weight > 3 * posts[quiet].weight
+    assert posts[lively].heat > posts[quiet].heat == 0
+    assert all(town.clock.now() < post.probe_at <= town.clock.now() + timedelta(days=1) for post in posts.values())

@@ -86,5 +86,5 @@ async def test_the_metrics_name_routes_never_addresses(client: httpx.AsyncClient
     assert 'route="/api/v1/appeals/{number}"' in answer.text
     assert 'route="unmatched"' in answer.text
     assert region.our_number not in answer.text
-    assert "4711" not in answer.text
+    assert "address-4711" not in answer.text
     assert answer.text.startswith(metrics.exposition().decode()[:20])
