@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "polling"
-down_revision = "webhook_scopes"
+down_revision = "sketches"
 branch_labels = None
 depends_on = None
 
