@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import tempfile
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,17 @@ NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 SETTINGS = ("max_wal_size = '8GB'", "checkpoint_timeout = '30min'")
 """As a server for so much data is set; what needs a restart stays as it is."""
 SAMPLE = Path(app.sample.__file__).resolve().parent
+
+
+def on_processor(pid: int) -> float:
+    """Milliseconds that a process has computed, as Linux counts."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
+
+
+def on_processor_ended(pid: int) -> float:
+    """Milliseconds that those of its children had computed which have ended."""
+    user, system = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[13:15]
+    return (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ A bin's middle is within 1 % of whatever lies in it, so is every percentile read
 The database keeps a distribution as one number in which each bin has eight decimal digits of its own: what lies in bin 3 is
 counted in units of 10^24. So distributions are added by adding numbers, which PostgreSQL's own sum() does as fast as it can
 read them, and what went is taken away by subtracting. A bin holds less than a hundred million: more than the country writes
-in ten years, the longest period of a report. Here likewise, with 64 bits a bin: adding is `+`, and nothing is 0.
+in ten years, the longest period of a report. Here likewise, with 32 bits a bin: adding is `+`, and nothing is 0.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ BINS = 1087
 """Enough for every time that an integer column holds."""
 MIDDLES = (0.0, *(GROWTH ** (number - 1) * 2 * GROWTH / (1 + GROWTH) for number in range(1, BINS)))
 """The time for which each bin stands."""
-_HEAD = 8
-"""Bytes before the digits in PostgreSQL's binary form of a number: how many digits, the weight of the first, sign, scale."""
-_BASE = 10_000
-_LANE = 8
+_LANE, _DIGIT = 32, 16
+"""Bits of a bin here, and of a digit as it is sent."""
+_LOWER: int = int.from_bytes(b"\xff\xff\x00\x00" * BINS, "little")
+_TOO_MUCH = 0x1_0000 - 10_000
 
 
 def bin_of(seconds: int) -> int:
@@ -39,34 +39,26 @@ def bin_of(seconds: int) -> int:
 
 
 def received(sent: bytes | None) -> int:
-    """A distribution from a number as `numeric_send` writes it: digits of base 10,000, two a bin, the greatest first."""
+    """A distribution from a number as `numeric_send` writes it.
+
+    Four words (how many digits, the weight of the first, sign, scale), then digits of base 10,000, the greatest first, without
+    zeros at the end: two digits are a bin, so that they stand in its bits already, the upper one worth too much.
+    """
     if not sent:
         return 0
-    head, digits = array("h", sent[:_HEAD]), array("h", sent[_HEAD:])
-    if sys.byteorder == "little":
-        head.byteswap()
-        digits.byteswap()
-    # Zeros at the end are not sent; the first digit may be the upper one of its bin.
-    digits.extend(array("h", bytes(2 * (head[1] + 1 - len(digits)))))
-    digits.reverse()
-    low, high = digits[::2], digits[1::2]
-    lanes = array("q", low)
-    if any(high):
-        for number, more in enumerate(high):
-            lanes[number] += more * _BASE
-    if sys.byteorder == "big":
-        lanes.byteswap()
-    return int.from_bytes(lanes.tobytes(), "little")
+    count, weight = int.from_bytes(sent[:2], "big"), int.from_bytes(sent[2:4], "big", signed=True)
+    digits: int = int.from_bytes(sent[8:], "big") << (_DIGIT * (weight + 1 - count))
+    return digits - _TOO_MUCH * ((digits >> _DIGIT) & _LOWER)
 
 
 def together(bins: Iterable[tuple[int, int]]) -> int:
     """The distribution of these bins and the numbers in them."""
-    return sum(count << (8 * _LANE * number) for number, count in bins)
+    return sum(count << (_LANE * number) for number, count in bins)
 
 
 def lanes_of(found: int) -> array[int]:
     """How many lie in each bin, from bin 0 on as far as there are any."""
-    lanes = array("q", found.to_bytes(_LANE * (1 + found.bit_length() // (8 * _LANE)), "little"))
+    lanes = array("I", found.to_bytes(_LANE // 8 * (1 + found.bit_length() // _LANE), "little"))
     if sys.byteorder == "big":
         lanes.byteswap()
     return lanes
@@ -81,7 +73,8 @@ def percentiles(found: int, shares: tuple[float, ...]) -> tuple[float | None, ..
     told = []
     for share in shares:
         rank = share * (total - 1)
-        below = math.floor(rank)
-        first, second = (MIDDLES[bisect_right(through, place)] for place in (below, min(below + 1, total - 1)))
+        below = int(rank)
+        first = MIDDLES[bisect_right(through, below)]
+        second = MIDDLES[bisect_right(through, min(below + 1, total - 1))]
         told.append(first + (second - first) * (rank - below))
     return tuple(told)
