@@ -137,7 +137,7 @@ PACKAGES = (
         version="6.1.0",
         licence="Apache-2.0",
         integrity="sha512-q0yaFPggC9FUdsWH4blavRWFmxdrIodbkoKNAjJudAI6CA9gNPxHtV2RcZNEepZVlk4yvBYkOkbk6HIVpIyHZA==",
-        files=("dist/echarts.simple.min.js", "LICENSE", "NOTICE"),
+        files=("dist/echarts.common.min.js", "LICENSE", "NOTICE"),
     ),
     Package(
         name="axe-core",

@@ -86,11 +86,17 @@ _NORMS = text(
 )
 
 
-async def distribution(session: ReadSession, asked: Asked, *, working: bool = False) -> Distribution:
-    """How long the answers of this measure took. InvalidError `report.no_times` of a measure that times nothing; `report.as_of`."""
+async def distribution(session: ReadSession, asked: Asked, *, working: bool | None = False) -> Distribution:
+    """How long the answers of this measure took, by working time or the calendar; None: by that in which its norm is given.
+
+    InvalidError `report.no_times` of a measure that times nothing so; `report.as_of`.
+    """
+    held = await _norms(session, asked)
+    if working is None:
+        working = not held[False] and bool(held[True]) and asked.measure.has("working_average_s")
     if not asked.measure.has("working_average_s" if working else "average_s"):
         raise InvalidError("report.no_times", "This measure times nothing.", field="measure")
-    norms = await _norms(session, asked, working=working)
+    norms = tuple(sorted(held[working]))
     cuts = tuple(sorted({*LADDER, *norms}))
     ground = await ground_of(session, asked, None)
     if ground.rolled:
@@ -142,17 +148,17 @@ def _filled(bins: list[Bin], norms: tuple[int, ...]) -> tuple[Bin, ...]:
     return tuple(bins[min(full + marked) : max(full + marked) + 1])
 
 
-async def _norms(session: ReadSession, asked: Asked, *, working: bool) -> tuple[int, ...]:
-    """The terms of this promise that held in the period and are counted in this kind of time, the shortest first."""
+async def _norms(session: ReadSession, asked: Asked) -> dict[bool, set[int]]:
+    """The terms of this promise that held in the period, in seconds: those of working time (True), and those of the calendar."""
+    found: dict[bool, set[int]] = {True: set(), False: set()}
     promise = PROMISE_OF.get(asked.measure.clocked.value)
-    found: set[int] = set()
     if promise is None:
-        return ()
+        return found
     for row in await session.execute(_NORMS, {"since": asked.period.since, "until": asked.period.until}):
         try:
             term = promises_from_json(row.promises).get(promise)
         except PolicyError:  # logged where promises are loaded
             continue
-        if term is not None and term.working is working and not (working and term.days):
-            found.add(term.seconds or term.days * DAY)
-    return tuple(sorted(found))
+        if term is not None and not (term.working and term.days):  # working days are as long as the calendar makes them
+            found[term.working].add(term.seconds or term.days * DAY)
+    return found

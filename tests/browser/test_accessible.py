@@ -20,7 +20,7 @@ AXE = next((Path(__file__).parent / "vendor").glob("axe-core-*/axe.min.js"))
 SCREENS = {
     "operator": ("/queue", "/appeals/{number}", "/pages"),
     "coordinator": ("/triage", "/publishing"),
-    "supervisor": ("/reports",),
+    "supervisor": ("/reports", "/reports?measure=in-time&group_by=territory", "/reports/appeals?figure=opened"),
 }
 
 

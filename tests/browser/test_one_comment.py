@@ -39,7 +39,7 @@ async def _average(browser: Browser, system: System) -> tuple[int, str]:
     await page.wait_for_url("**/reports*")
     figures = (await page.locator("dl.figures").inner_text()).splitlines()
     await page.context.close()
-    answered = figures[figures.index("Дано ответов") + 1]
+    answered = figures[figures.index("Ответ дан") + 1]
     average = figures[figures.index("Среднее") + 1]
     return int(answered), average
 

@@ -96,11 +96,22 @@ def _reads(town: Town) -> Iterable[Ask]:
         path = {"number": town.number(use), "action": action}
         yield Ask(method="GET", route="/appeals/{number}/{action}", path=path, also=permission, part=True)
     yield Ask(method="GET", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["read"].id)})
+    yield from _reports(ours, home)
+    path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
+    yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
+    yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
+    yield Ask(method="GET", route="/administration/calendars/of", query={"territory": str(town.home.id)})
+    yield Ask(method="GET", route="/live", query={"after": "0.0"})
+
+
+def _reports(ours: str, home: str) -> Iterable[Ask]:
     period = {"from": "2026-11-01", "to": "2026-11-30"}
     for grouping in ("agency", "territory", "topic", "page", "platform", "operator"):
         yield Ask(method="GET", route="/reports", query=period | {"group_by": grouping})
         for as_of in ({}, {"as_of": "2026-11-17T07:00:00Z"}):
             yield Ask(method="GET", route="/api/v1/reports/response-times", query=period | {"group_by": grouping} | as_of)
+    for only in ({"figure": "opened"}, {"figure": "answered", "agency": ours, "over": "60"}, {"measure": "backlog", "territory": home}):
+        yield Ask(method="GET", route="/reports/appeals", query=period | only)
     for measure in ("first-answer", "agency-answer", "dismissed"):
         yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": measure}, query=period)
     yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=period)
@@ -112,11 +123,6 @@ def _reads(town: Town) -> Iterable[Ask]:
     for only in ({}, {"agency": ours}, {"nobody": "topic"}, {"over": "1"}):
         yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path=first, query=period | only)
     yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path={"measure": "backlog"}, query=period)
-    path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
-    yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
-    yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
-    yield Ask(method="GET", route="/administration/calendars/of", query={"territory": str(town.home.id)})
-    yield Ask(method="GET", route="/live", query={"after": "0.0"})
 
 
 def _filters(ids: Mapping[str, str]) -> Iterable[Mapping[str, str]]:
@@ -204,10 +210,6 @@ def _administration(town: Town) -> Iterable[Ask]:
     failed = path | {"delivery_id": str(town.webhook_failed)}
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/deliveries/{{delivery_id}}/again", path=failed, form={})
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/revoke", path=path, form={})
-    rule = {"role": "coordinator", "amount": "3", "unit": "hours", "email": "1"}
-    yield Ask(method="POST", route="/administration/notices/rules", form=rule)
-    yield Ask(method="POST", route="/administration/notices/rules/end", form={"rule": str(town.rule)})
-    yield Ask(method="POST", route="/administration/notices/letters", form={"letter": str(town.letter), "act": "again"})
     yield Ask(method="POST", route="/account/sessions/{session_id}/end", path={"session_id": str(town.newcomer_session)}, form={})
 
 

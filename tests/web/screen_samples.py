@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
-from app.reports.measures import FIRST_ANSWER
 from app.web.ui import labels
 from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
 from app.web.ui.permissions import HeldRole, permissions_page
 from app.web.ui.publishing import PublishingPage
-from app.web.ui.report_views import MeasureRow, Problem, ReportView, SignInForm
+from app.web.ui.report_views import Problem, SignInForm
 from app.web.ui.stop_views import StopView
 from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
 from app.web.ui.views import (
@@ -37,16 +35,10 @@ from app.web.ui.views import (
     VerdictView,
     Viewer,
 )
+from tests.web import report_samples
+from tests.web.screen_bits import HOSTILE, NOW, ZONE, ago
 
-NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
-ZONE = ZoneInfo("Asia/Yekaterinburg")
 EVERYTHING = ("take", "route", "topic", "dismiss", "close", "reopen", "pause", "resume", "extend", "answer", "interim", "note")
-HOSTILE = "<script>alert(1)</script> \u202eлов\u202c \"' onmouseover=x </textarea></option> {{ 7 * 7 }} \x00"
-
-
-def ago(hours: float) -> datetime:
-    """A moment before NOW."""
-    return NOW - timedelta(hours=hours)
 
 
 def due(hours: float) -> Due:
@@ -311,48 +303,6 @@ def triage(*, empty: bool = False) -> TriagePage:
     return TriagePage(rows=() if empty else rows, kinds=kinds, total=0 if empty else 1234, next_cursor=None if empty else "&<")
 
 
-def measure(label: str, **changed: float | bool | None) -> MeasureRow:
-    """A line of the report."""
-    values: dict[str, object] = {
-        "answered": 12,
-        "average_hours": 4.25,
-        "median_hours": 0.5,
-        "p90_hours": 12.0,
-        "in_time": 10,
-        "in_time_of": 13,
-        "unanswered": 2,
-        "unanswered_overdue": 1,
-        "oldest_hours": 50.0,
-    }
-    return MeasureRow(label=label, **(values | changed))  # type: ignore[arg-type] # the fields of a test's line
-
-
-def report(*, empty: bool = False) -> ReportView:
-    """The supervisor's page, with a line of few answers and one without any."""
-    none = {
-        "answered": 0,
-        "average_hours": None,
-        "median_hours": None,
-        "p90_hours": None,
-        "in_time": 0,
-        "in_time_of": 0,
-    }
-    rows = (measure(HOSTILE), measure("Мало", small=True), measure("Нет", oldest_hours=None, **none))
-    return ReportView(
-        since=date(2026, 2, 1),
-        until=date(2026, 2, 28),
-        zone=ZONE,
-        group_by="agency",
-        groupings=(Choice(value="agency", label="Ведомство", chosen=True),),
-        presets=(Choice(value="2026-02-01/2026-02-28", label="Февраль", chosen=True),),
-        rows=() if empty else rows,
-        total=measure("Всего"),
-        as_of=NOW,
-        small_below=5,
-        definition=FIRST_ANSWER,
-    )
-
-
 VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "queue": ("workplace.html", lambda: {"queue": queue(), "card": None}),
     "queue, filtered": (
@@ -380,8 +330,10 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "publishing, nothing": ("publishing.html", lambda: {"page": publishing(empty=True)}),
     "permissions": ("permissions.html", lambda: {"page": permissions_page((HeldRole(role="coordinator", place=HOSTILE),))}),
     "permissions, none": ("permissions.html", lambda: {"page": permissions_page(())}),
-    "report": ("report.html", lambda: {"report": report()}),
-    "report, nothing": ("report.html", lambda: {"report": report(empty=True)}),
+    "report": ("report.html", lambda: {"report": report_samples.report()}),
+    "report, nothing": ("report.html", lambda: {"report": report_samples.report(empty=True)}),
+    "behind a number": ("report_appeals.html", lambda: {"page": report_samples.behind()}),
+    "behind a number, nothing": ("report_appeals.html", lambda: {"page": report_samples.behind(empty=True)}),
     "problem": ("problem.html", lambda: {"problem": Problem(status=404, reference="8f")}),
     "problem, rare": ("problem.html", lambda: {"problem": Problem(status=418, detail=HOSTILE)}),
     "sign-in": ("sign_in.html", lambda: {"form": SignInForm(problem="wrong", login=HOSTILE)}),

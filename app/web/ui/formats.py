@@ -36,6 +36,8 @@ class Formats:
             "weekday": self.weekday,
             "ranges": ranges,
             "month_name": self.month_name,
+            "period": self.period,
+            "slice": self.slice,
             "iso": iso,
             "span": self.span,
             "hours": self.hours,
@@ -73,6 +75,22 @@ class Formats:
     def month_name(self, value: date) -> str:
         """The month of a day by itself, without its year."""
         return format_date(value, "LLLL", locale=self.language)
+
+    def period(self, start: date, end: date, kind: str | None = None) -> str:
+        """A run of days by its name: "November 2026", "4th quarter 2026", "1 Nov 2026 – 9 Nov 2026"."""
+        patterns = {"day": "d MMMM yyyy", "month": "LLLL yyyy", "quarter": "QQQQ yyyy", "year": "yyyy"}
+        if kind in patterns:
+            return format_date(start, patterns[kind], locale=self.language)
+        first = "d MMM" if start.year == end.year else "d MMM yyyy"
+        return f"{format_date(start, first, locale=self.language)} – {format_date(end, 'd MMM yyyy', locale=self.language)}"
+
+    def slice(self, start: date, end: date, kind: str) -> str:
+        """A part of a period, short: "3 Nov", "3–9 Nov", "Nov 2026"."""
+        patterns = {"day": "d MMM", "month": "LLL yyyy", "quarter": "QQQ yyyy", "year": "yyyy"}
+        if kind in patterns or start == end:
+            return format_date(start, patterns.get(kind, "d MMM"), locale=self.language)
+        first = "d" if start.month == end.month else "d MMM"
+        return f"{format_date(start, first, locale=self.language)}–{format_date(end, 'd MMM', locale=self.language)}"
 
     def span(self, seconds: float) -> str:
         """A length of time in its two largest units, never negative: "2 d 4 h", "3 h 05 min", "12 min"."""

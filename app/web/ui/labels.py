@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, calendar_words, faults, notice_words, permission_words, webhook_words
+from app.web.ui import audit_words, calendar_words, faults, permission_words, report_words, webhook_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -129,6 +129,7 @@ OUTCOME = {
     "late": N_("late"),
     "unanswered": N_("without an answer"),
     "cancelled": N_("no longer counted"),
+    "unpromised": N_("without a deadline"),
 }
 
 EVENT = {
@@ -226,31 +227,12 @@ REASON = {
     "no_promise": N_("The policy “%(policy)s” promises nothing here"),
 }
 
-GROUP_BY = {
-    "agency": N_("Agency"),
-    "territory": N_("Territory"),
-    "topic": N_("Topic"),
-    "page": N_("Page"),
-    "platform": N_("Platform"),
-    "operator": N_("Operator"),
-}
 
-PRESET = {
-    "last_30": N_("Last 30 days"),
-    "this_month": N_("This month"),
-    "last_month": N_("Last month"),
-    "this_quarter": N_("This quarter"),
-    "this_year": N_("This year"),
-}
-
-# A line of a report for what belongs to nobody.
-NOBODY = {
-    "agency": N_("Without an agency"),
-    "territory": N_("Without a territory"),
-    "topic": N_("Without a topic"),
-    "page": N_("Not from a page"),
-    "platform": N_("Without a platform"),
-    "operator": N_("Without an operator (waiting, or answered on the platform)"),
+NOTICE = {
+    "sla_warning": N_("The deadline is near"),
+    "sla_breach": N_("The deadline has passed"),
+    "triage_warning": N_("A comment waits for a decision: the deadline is near"),
+    "triage_breach": N_("A comment waits for a decision: the deadline has passed"),
 }
 
 HINT = {
@@ -262,7 +244,6 @@ HINT = {
 SECTION = {
     "norms": N_("Norms"),
     "calendars": N_("Working hours"),
-    "notices": N_("Notices"),
     "people": N_("People"),
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
@@ -332,10 +313,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "sign_in": faults.SIGN_IN,
     "problem": faults.PROBLEM,
     "problem_advice": faults.PROBLEM_ADVICE,
-    "group_by": GROUP_BY,
-    "preset": PRESET,
-    "nobody": NOBODY,
-    **notice_words.TABLES,
+    "group_by": report_words.GROUP_BY,
+    "period_kind": report_words.PERIOD_KIND,
+    "bucket": report_words.BUCKET,
+    "bin": report_words.BIN,
+    "span_unit": report_words.SPAN_UNIT,
+    "behind": report_words.BEHIND,
+    "nobody": report_words.NOBODY,
+    "notice": NOTICE,
     "hint": HINT,
     "section": SECTION,
     "webhook_kind": webhook_words.KIND,

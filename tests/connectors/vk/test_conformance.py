@@ -10,7 +10,6 @@ from connectors.conformance import ConnectorConformance, ErrorCase, Verb
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.vk import plugin
 from connectors.vk.errors import BY_WORDS, MEANINGS
-from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage
 
 if TYPE_CHECKING:
@@ -82,5 +81,5 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
 
 
-class TestVk(SpoiledAnswers, ConnectorConformance):
-    """The whole suite, and what only HTTP can do to an answer."""
+class TestVk(ConnectorConformance):
+    """The whole suite."""

@@ -1,0 +1,116 @@
+"""The supervisor's pages: every number leads to a list of as many appeals; pictures have their tables; scope is kept."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.appeals.rules import Status
+from app.people.rules import Role
+from app.reports.measures import MEASURES
+from tests import factories
+
+if TYPE_CHECKING:
+    from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
+    from tests.web.ui.conftest import Browser, Enter, Town
+
+PERIOD = "from=2026-11-01&to=2026-11-17"
+CELL = re.compile(r'data-v="([0-9.]+)"><a href="(/reports/appeals[^"]*)">(\d+)<')
+"""Of a number of appeals: of times and shares the text is another than the value."""
+
+
+@pytest.fixture
+async def answered(town: Town, owner_db: Database, clock: FixedClock) -> None:
+    """Answers of both agencies, some late, over a week; one belongs to no topic."""
+    now = clock.now()
+    async with owner_db.write() as session:
+        policy = await factories.make_policy(session, code="day")
+        for place, hours in enumerate((1, 2, 3, 4, 30, 40)):
+            made = await factories.make_appeal(
+                session, agency=town.theirs if place % 2 else town.ours, territory=town.place, topic=town.roads if place else None,
+                status=Status.ANSWERED, written_at=now - timedelta(days=place + 2),
+            )  # fmt: skip
+            await factories.make_timer(session, appeal=made, policy=policy, stopped_at=made.written_at + timedelta(hours=hours))
+
+
+async def count_behind(browser: Browser, href: str) -> int:
+    page = await browser.get(html.unescape(href))
+    assert page.status_code == 200, href
+    found = re.search(r'data-total="(\d+)"', page.text)
+    assert found is not None
+    total = int(found[1])
+    assert page.text.count("<tr data-appeal>") == min(total, 50)
+    return total
+
+
+@pytest.mark.usefixtures("answered")
+async def test_every_number_on_the_page_is_as_long_as_its_list(enter: Enter) -> None:
+    """Large figures, points, bins, tiles, cells and lines of the table alike."""
+    supervisor, checked = await enter("supervisor"), 0
+    for query in ("measure=load&group_by=topic", "measure=first-answer&group_by=operator&working=0", "measure=backlog&bucket=week"):
+        page = await supervisor.get(f"/reports?{PERIOD}&{query}")
+        counts = {html.unescape(href): int(told) for value, href, told in CELL.findall(page.text) if value == told}
+        for href, value in counts.items():
+            assert await count_behind(supervisor, href) == value, href
+        checked += len(counts)
+    assert checked > 15
+    assert "nobody=topic" in (await supervisor.get(f"/reports?{PERIOD}&measure=load&group_by=topic")).text
+
+
+@pytest.mark.usefixtures("answered")
+async def test_each_measure_has_its_page_its_words_and_its_pictures(enter: Enter) -> None:
+    supervisor = await enter("supervisor")
+    for code, measure in MEASURES.items():
+        page = await supervisor.get(f"/reports?{PERIOD}&measure={code}")
+        assert page.status_code == 200
+        if not measure.available:
+            continue
+        assert f'<option value="{code}" selected>' in page.text
+        pictures = re.findall(r'data-picture="(\w+)"', page.text)
+        assert pictures[0] == "trend"
+        assert page.text.count('<details class="picture-table">') == len(pictures), "every picture has its table"
+    first = (await supervisor.get(f"/reports?{PERIOD}")).text
+    assert re.findall(r'data-picture="(\w+)"', first) == ["trend", "bins", "heat"]  # one territory compares nothing
+    assert "data-norm" in first
+
+
+@pytest.mark.usefixtures("answered")
+async def test_a_report_is_narrowed_and_its_lists_with_it(enter: Enter, town: Town) -> None:
+    supervisor = await enter("supervisor")
+    page = (await supervisor.get(f"/reports?{PERIOD}&measure=load&agency={town.ours.id}")).text
+    assert "Ведомство: Управа Заречья" in page
+    links = [html.unescape(href) for _, href, _ in CELL.findall(page)]
+    assert links
+    assert all(f"agency={town.ours.id}" in href for href in links)
+    listed = await supervisor.get(next(href for href in links if "figure=opened" in href))
+    assert "Управа Заречья" in listed.text
+    assert "Водоканал" not in listed.text
+    assert "Ведомство: Управа Заречья" in listed.text
+
+
+@pytest.mark.usefixtures("answered")
+async def test_nobody_counts_or_lists_beyond_their_scope(enter: Enter, town: Town, owner_db: Database) -> None:
+    """A supervisor of one agency; the other one's number in the address changes nothing."""
+    async with owner_db.write() as session:
+        town.people["theirs"] = await factories.make_operator(session, role=Role.SUPERVISOR, scope=town.theirs, name="Лев Мостов")
+    narrow, wide = await enter("theirs"), await enter("supervisor")
+    for only, expected in (("", 4), (f"&agency={town.ours.id}", 0)):
+        address = f"/reports/appeals?{PERIOD}&measure=load&figure=opened{only}"
+        assert await count_behind(narrow, address) == expected
+        assert await count_behind(wide, address) > expected
+    assert (await narrow.get("/reports/appeals?figure=nonsense")).status_code == 422
+
+
+async def test_a_period_is_stepped_through(enter: Enter) -> None:
+    supervisor = await enter("supervisor")
+    page = (await supervisor.get("/reports?from=2026-10-01&to=2026-10-31")).text
+    assert "октябрь 2026" in page
+    assert "from=2026-09-01&amp;to=2026-09-30" in page
+    assert "from=2026-11-01&amp;to=2026-11-30" in page
+    assert "Период ещё не закончился" not in page
+    assert "Период ещё не закончился" in (await supervisor.get("/reports")).text
