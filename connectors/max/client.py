@@ -35,8 +35,9 @@ class MaxClient:
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._wire = Wire(base_url, options.timeout)
-        per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
-        self._windows = {bot.key: Window(per_second, 1 / options.time_scale) for bot in options.credentials}
+        self.per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
+        """Of one bot, in MAX's own time."""
+        self._windows = {bot.key: Window(self.per_second, 1 / options.time_scale) for bot in options.credentials}
 
     async def close(self) -> None:
         """Release the sockets."""

@@ -73,6 +73,10 @@ class MaxConnector:
             raise AccessLost("token_kind", "no bot is configured for this page")
         return found
 
+    def calls_per_second(self, verb: str) -> float:
+        """How often this verb may be used by all bots together; a probe takes a call for each post at least."""
+        return self._client.per_second * len(self._options.credentials) / (PROBE_LIMIT if verb == "probe" else 1)
+
     # --- what is there
 
     async def describe_page(self, link: str) -> PageSnapshot:

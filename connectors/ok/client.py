@@ -42,8 +42,9 @@ class OkClient:
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._wire = Wire(base_url, options.timeout)
-        per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
-        self._windows = {c.key: Window(per_second, 1 / options.time_scale) for c in options.credentials}
+        self.per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
+        """Of one token, in OK's own time."""
+        self._windows = {c.key: Window(self.per_second, 1 / options.time_scale) for c in options.credentials}
 
     async def close(self) -> None:
         """Release the sockets."""

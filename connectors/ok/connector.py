@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 ROWS: Final = 100
 LIST_CALLS: Final = 10
 """So deep is a listing followed; what lies below had no comment for long, and is found by its own counter."""
+PROBE_LISTS: Final = 3
+PROBE_CALLS: Final = PROBE_LISTS + PROBE_LIMIT / 2
+"""What a probe is reckoned at: the lists, and half of its posts that stand in none of them."""
 LOOKUP_PARTS: Final = 50
 CLOCKS_APART: Final = timedelta(minutes=2)
 READ_BACK_SECONDS: Final = 3.0
@@ -91,6 +94,10 @@ class OkConnector:
             raise Rejected("not_a_page", f"{short_name} is no group on OK")
         return group
 
+    def calls_per_second(self, verb: str) -> float:
+        """How often this verb may be used by all tokens together; a probe takes several calls of OK's."""
+        return self._client.per_second * len(self._options.credentials) / (PROBE_CALLS if verb == "probe" else 1)
+
     # --- reading
 
     async def discover(self, page: PageRef, *, limit: int) -> Batch:
@@ -121,17 +128,29 @@ class OkConnector:
         return found
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
-        """Counters: from the list of what was active lately, which one call tells of all groups; the others one by one."""
+        """Counters: from the lists of what was active lately, which tell of all groups at once; the others one by one."""
         if len(posts) > self.probe_limit:
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
         wanted = {(post.page.external_id, post.external_id): post for post in posts}
         counts: list[PostCount] = []
         for credential in {token.key: token for post in posts for token in self._client.tokens(post.page.external_id)[:1]}.values():
-            listed = {(post.page_external_id, post.external_id): post.comment_count for post in (await self._list(credential, None)).posts}
-            for key in [key for key in wanted if listed.get(key) is not None]:
-                del wanted[key]
-                counts.append(self._count(*key, listed[key] or 0))
+            counts += await self._listed(credential, wanted)
         counts += [await self._count_one(post) for post in wanted.values()]
+        return counts
+
+    async def _listed(self, credential: Credential, wanted: dict[tuple[str, str], PostRef]) -> list[PostCount]:
+        """Counters of those that a token's lists tell; they are wanted no more."""
+        counts: list[PostCount] = []
+        anchor: str | None = None
+        for _ in range(PROBE_LISTS):
+            part = await self._list(credential, anchor)
+            told = {(post.page_external_id, post.external_id): post.comment_count for post in part.posts}
+            for key in [key for key in wanted if told.get(key) is not None]:
+                del wanted[key]
+                counts.append(self._count(*key, told[key] or 0))
+            anchor = part.anchor
+            if anchor is None or len(wanted) <= 1:  # one alone costs no more by its own counter
+                break
         return counts
 
     def _count(self, page: str, post: str, count: int, *, gone: bool = False) -> PostCount:

@@ -165,6 +165,7 @@ async def test_private_messages_are_a_page_of_the_bot_s_own(server: Server) -> N
         assert [(comment.external_id, comment.by_page) for comment in told.comments] == [(mine, False), (sent.external_id, True)]
         (count,) = await one.probe([ref])
         assert (count.comment_count, count.gone) == (2, False)
+        assert one.calls_per_second("probe") * one.probe_limit == one.calls_per_second("read_thread") == 30
         await one.close()
 
 

@@ -104,6 +104,7 @@ async def test_counters_come_from_one_list_and_the_rest_one_by_one(server: Serve
         await world.post("/world/comments", platform="ok", page="sadovoye", post_id=posts[0], author="Инна", text="Вопрос")
         await world.delete(f"/world/posts/ok/lesnoye/{posts[2]}")
         connector = OkConnector(options(world.url), world.url)
+        assert connector.calls_per_second("probe") < connector.calls_per_second("read_thread") == 3
         refs = [
             PostRef(page=PageRef(external_id=str(number)), external_id=post) for number, post in zip((5242, 5243, 5243), posts, strict=True)
         ]
