@@ -124,7 +124,7 @@ def _statement(visible: str, holds: tuple[tuple[str, str], ...], searched: bool)
     return text(
         f"""
         WITH {hits}
-        troubled AS MATERIALIZED (SELECT DISTINCT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held')),
+        troubled AS MATERIALIZED (SELECT DISTINCT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held', 'awaiting')),
         w AS (
           SELECT a.status, a.platform, a.agency_id, a.topic_id, a.territory_id, coalesce(a.operator_id = :me, false) AS is_mine,
             coalesce(a.due_at <= :now, false) AS is_overdue, a.id IN (SELECT appeal_id FROM troubled) AS is_trouble

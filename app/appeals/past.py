@@ -64,7 +64,7 @@ def _next(past: Past, event: Told) -> Past:
     match event.act:
         case Act.TAKEN:
             changed = {"operator_id": event.operator_id}
-        case Act.REPLY_QUEUED if past.operator_id is None:  # who answers it holds it
+        case Act.REPLY_QUEUED | Act.REPLY_SUBMITTED if past.operator_id is None:  # who answers it holds it
             changed = {"operator_id": event.operator_id}
         case Act.ROUTED:
             changed = {"agency_id": data["agency"], "territory_id": data.get("territory", past.territory_id), "operator_id": None}

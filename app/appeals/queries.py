@@ -180,7 +180,7 @@ LEFT JOIN LATERAL (
   WHERE c.appeal_id = a.id AND c.stopped_at IS NULL ORDER BY c.due_at LIMIT 1) clock ON true
 LEFT JOIN LATERAL (
   SELECT r.state FROM reply r WHERE r.appeal_id = a.id
-  ORDER BY r.state IN ('failed', 'uncertain', 'held') DESC, r.id DESC LIMIT 1) answer ON true
+  ORDER BY r.state IN ('failed', 'uncertain', 'held', 'awaiting') DESC, r.id DESC LIMIT 1) answer ON true
 """  # noqa: S608 - constants of this file
 
 # Those without a deadline come last. Without a sorting above the two, the second is not even begun when the first is enough;
@@ -262,7 +262,7 @@ def conditions(access: Access, filters: QueueFilters, now: datetime) -> tuple[li
         parts.append("a.due_at <= :now")
         params["now"] = now
     if filters.trouble:
-        parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held'))")
+        parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held', 'awaiting'))")
     if filters.words:
         parts.append(FOUND)
     for column, wanted in (

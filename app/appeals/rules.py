@@ -31,6 +31,9 @@ class Act(StrEnum):
     ROUTED = "routed"
     TOPIC_SET = "topic_set"
     NOTED = "noted"
+    REPLY_SUBMITTED = "reply_submitted"
+    REPLY_APPROVED = "reply_approved"
+    REPLY_RETURNED = "reply_returned"
     REPLY_QUEUED = "reply_queued"
     REPLY_SENT = "reply_sent"
     INTERIM_SENT = "interim_sent"
@@ -57,6 +60,8 @@ _SAME = {status: status for status in Status}
 _LIVE = {status: status for status in OPEN}
 _WAITS = {status: status for status in WAITING}
 
+_ANSWERABLE = {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED}
+
 # act → {status before: status after}; a pair that is missing cannot happen.
 TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.APPENDED: _SAME,
@@ -64,7 +69,10 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.ROUTED: {Status.NEW: Status.NEW, Status.IN_WORK: Status.NEW},
     Act.TOPIC_SET: _LIVE,
     Act.NOTED: _SAME,
-    Act.REPLY_QUEUED: {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED},
+    Act.REPLY_SUBMITTED: _ANSWERABLE,
+    Act.REPLY_APPROVED: _ANSWERABLE,
+    Act.REPLY_RETURNED: _SAME,
+    Act.REPLY_QUEUED: _ANSWERABLE,
     Act.REPLY_SENT: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
     # An interim answer says that the real one will follow: the appeal goes on waiting.
     Act.INTERIM_SENT: {**_SAME, Status.NEW: Status.IN_WORK},

@@ -216,7 +216,7 @@ async def close(
 
 async def _no_answer_under_way(session: WriteSession, held: Held) -> None:
     busy = await session.scalar(
-        text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('queued', 'sending', 'uncertain', 'held') LIMIT 1"),
+        text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('awaiting', 'queued', 'sending', 'uncertain', 'held') LIMIT 1"),
         {"id": held.id},
     )
     if busy:
@@ -298,6 +298,7 @@ async def answer(
 ) -> int:
     """T3: queue an answer to the citizen's comment (their last one, unless another of the appeal is named); the reply's id.
 
+    Where the agency's answers are approved first, it waits for that (`approval`).
     `text_limits`: characters by platform. An appeal of a closed status is not answered: reopen it first. An interim answer
     is for an appeal that waits, and only where a norm says when the final one is due (`promises`).
     """
@@ -305,6 +306,7 @@ async def answer(
     await answers.require_final_promise(session, held, kind, promises, now)
     clean = _words(words, text_limits.get(held.platform, 4_000), "text")
     target = await _target(session, held, comment_id)
+    awaits = await replies.needs_approval(session, agency_id=held.agency_id)
     reply_id = await replies.queue(
         session,
         appeal_id=held.id,
@@ -315,13 +317,20 @@ async def answer(
         agency_id=held.agency_id,
         words=clean,
         kind=kind,
+        awaits=awaits,
         now=now,
     )
-    await advance(session, held, Act.REPLY_QUEUED, now, operator_id=held.operator_id or access.operator_id)
-    if held.operator_id is None:  # who answers it holds it
-        await _assign(session, held, access, now)
-    await record_act(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
+    act = Act.REPLY_SUBMITTED if awaits else Act.REPLY_QUEUED
+    await _answered(session, held, access, act, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
     return reply_id
+
+
+async def _answered(session: WriteSession, held: Held, access: Access, act: Act, now: datetime, data: Mapping[str, object]) -> None:
+    """Who answers it holds it, if nobody did."""
+    await advance(session, held, act, now, operator_id=held.operator_id or access.operator_id)
+    if held.operator_id is None:
+        await _assign(session, held, access, now)
+    await record_act(session, held, access, act, now, data)
 
 
 async def _target(session: WriteSession, held: Held, comment_id: int | None) -> Any:  # noqa: ANN401 - a typed row

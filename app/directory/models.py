@@ -35,7 +35,7 @@ class Sphere(Base):
 
 
 class Agency(Base):
-    """Who answers."""
+    """Who answers. `approval_required`: its answers, and those of all below it, are approved by another person first."""
 
     __tablename__ = "agency"
 
@@ -44,6 +44,7 @@ class Agency(Base):
     territory_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("territory.id"), index=True)
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str] = word()
+    approval_required: Mapped[bool] = mapped_column(server_default=sql("false"))
 
 
 class Topic(Base):

@@ -41,6 +41,7 @@ class AgencyNode:
     parent_id: int | None
     territory_id: int
     lineage: tuple[int, ...]
+    approval_required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +94,10 @@ class Directory:
     def topic_lineage(self, topic_id: int | None) -> tuple[int, ...]:
         """From itself up to its group; () when there is none."""
         return _lineage_of(self.topics, topic_id)
+
+    def approves_first(self, agency_id: int) -> bool:
+        """Whether answers of this agency are approved by another person before they are published."""
+        return any(node in self.agencies and self.agencies[node].approval_required for node in self.agency_lineage(agency_id))
 
     def topic_id(self, code: str | None) -> int | None:
         """The topic of this code, if there is one."""
@@ -207,6 +212,6 @@ async def _rows(session: ReadSession, statement: Any) -> list[Any]:  # noqa: ANN
 
 
 _TERRITORIES = text("SELECT id, code, name, parent_id, timezone FROM territory")
-_AGENCIES = text("SELECT id, code, name, parent_id, territory_id FROM agency")
+_AGENCIES = text("SELECT id, code, name, parent_id, territory_id, approval_required FROM agency")
 _TOPICS = text("SELECT id, code, name, parent_id, territory_id, weight, terms FROM topic")
 _CALENDARS = text("SELECT id, version, territory_id, agency_id, valid_from, definition FROM calendar_version ORDER BY valid_from, version")

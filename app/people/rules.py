@@ -30,6 +30,7 @@ class Permission(StrEnum):
     APPEAL_ROUTE = "appeal.route"
     APPEAL_NOTE = "appeal.note"
     APPEAL_EXTEND = "appeal.extend"
+    ANSWER_APPROVE = "answer.approve"
     TRIAGE_WORK = "triage.work"
     PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
@@ -59,6 +60,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.APPEAL_ROUTE,
             Permission.APPEAL_NOTE,
             Permission.APPEAL_EXTEND,
+            Permission.ANSWER_APPROVE,
             Permission.TRIAGE_WORK,
             Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
@@ -110,6 +112,7 @@ PERMISSION_MATTER: dict[Permission, Matter] = {
     Permission.APPEAL_ROUTE: Matter.APPEAL,
     Permission.APPEAL_NOTE: Matter.APPEAL,
     Permission.APPEAL_EXTEND: Matter.APPEAL,
+    Permission.ANSWER_APPROVE: Matter.APPEAL,
     Permission.TRIAGE_WORK: Matter.PAGE,
     Permission.PUBLISHING_STOP: Matter.PAGE,
     Permission.PAGE_READ: Matter.PAGE,

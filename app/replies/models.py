@@ -19,7 +19,8 @@ class Reply(Base):
 
     `comment_revision` is the form of the comment that the operator read when answering. `page_id` is the comment's page: the
     database sets it, and refuses a comment that is not a citizen's in the thread of this very appeal.
-    `approved_by` let it go out last: its author, or whoever decided to send it again; `limit_waived`: a person let it pass the limits.
+    `approved_by` let it go out last: its author, whoever approved it or decided to send it again; `limit_waived`: a person let
+    it pass the limits.
     An `interim` answer promises a final one, which has a clock of its own.
     """
 

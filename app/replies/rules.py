@@ -13,8 +13,11 @@ class ReplyState(StrEnum):
     """Where an answer stands. `UNCERTAIN`: it may or may not be on the platform; a person decides.
 
     `HELD`: too many went out before it, by its author or on its page; it was not tried, and a person decides.
+    `AWAITING`: its agency's answers go out when another person has approved them. `RETURNED`: that person did not, and said why.
     """
 
+    AWAITING = "awaiting"
+    RETURNED = "returned"
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
@@ -27,7 +30,9 @@ class ReplyState(StrEnum):
 SOUGHT, NOT_SEEN = "sought", "not_seen"
 """Codes of a refused answer that a person posted by hand: it is being looked for; it was looked for and is not there."""
 
-NEEDS_A_PERSON = frozenset({ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD})
+NEEDS_A_PERSON = frozenset({ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD, ReplyState.AWAITING})
+SENT_AGAIN = frozenset({ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD})
+"""A person may send these (again): they were let go before."""
 
 
 class AnswerKind(StrEnum):
@@ -39,12 +44,14 @@ class AnswerKind(StrEnum):
 
 # To `SENT` from any state in which it was tried: it was seen on the platform, whatever we believed.
 TRANSITIONS: dict[ReplyState, frozenset[ReplyState]] = {
+    ReplyState.AWAITING: frozenset({ReplyState.QUEUED, ReplyState.RETURNED, ReplyState.WITHDRAWN}),
     ReplyState.QUEUED: frozenset({ReplyState.SENDING, ReplyState.WITHDRAWN, ReplyState.SENT}),
     ReplyState.SENDING: frozenset({ReplyState.SENT, ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD}),
     ReplyState.FAILED: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN, ReplyState.SENT}),
     ReplyState.UNCERTAIN: frozenset({ReplyState.QUEUED, ReplyState.SENT, ReplyState.WITHDRAWN}),
     ReplyState.HELD: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN}),
     ReplyState.SENT: frozenset(),
+    ReplyState.RETURNED: frozenset(),
     ReplyState.WITHDRAWN: frozenset(),
 }
 

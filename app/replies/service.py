@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
 from app.replies.limits import hold_back
-from app.replies.rules import TRANSITIONS, AnswerKind, Exceeded, Limits, ReplyState, pause_before, same_words
+from app.replies.rules import SENT_AGAIN, TRANSITIONS, AnswerKind, Exceeded, Limits, ReplyState, pause_before, same_words
 from app.replies.stops import FREE, STANDING
 from app.sources.rules import storable
 
@@ -91,25 +91,51 @@ async def queue(
     agency_id: int,
     words: str,
     kind: AnswerKind = AnswerKind.FINAL,
+    awaits: bool = False,
     now: datetime,
 ) -> int:
-    """Put an answer into the outbox and wake the worker; the reply's id."""
+    """Put an answer into the outbox and wake the worker, or (`awaits`) before whoever approves it; the reply's id."""
     row = await session.execute(
         text(
             """
             INSERT INTO reply (appeal_id, comment_id, comment_revision, cycle, operator_id, approved_by, agency_id, kind, text, state,
               created_at, due_at)
-            VALUES (:appeal, :comment, :revision, :cycle, :operator, :operator, :agency, :kind, :words, 'queued', :now, :now) RETURNING id
+            VALUES (:appeal, :comment, :revision, :cycle, :operator, :approved_by, :agency, :kind, :words, :state, :now, :now) RETURNING id
             """
         ),
         {
             "appeal": appeal_id, "comment": comment_id, "revision": comment_revision, "cycle": cycle, "operator": operator_id,
-            "agency": agency_id, "kind": kind.value, "words": words, "now": now,
+            "approved_by": None if awaits else operator_id, "agency": agency_id, "kind": kind.value, "words": words, "now": now,
+            "state": (ReplyState.AWAITING if awaits else ReplyState.QUEUED).value,
         },
     )  # fmt: skip
     reply_id = int(row.scalar_one())
-    await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
+    if not awaits:
+        await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
     return reply_id
+
+
+async def needs_approval(session: ReadSession, *, agency_id: int) -> bool:
+    """Whether answers of this agency go out only when another person has approved them: it says so, or one above it does."""
+    return bool(await session.scalar(text("SELECT otklik_needs_approval(:agency)"), {"agency": agency_id}))
+
+
+async def approve(session: WriteSession, *, reply_id: int, operator_id: int, now: datetime) -> None:
+    """Let it go out. ConflictError unless it awaits that."""
+    approved = await session.execute(
+        text(
+            "UPDATE reply SET state = 'queued', approved_by = :operator, due_at = :now WHERE id = :id AND state = 'awaiting' RETURNING id"
+        ),
+        {"id": reply_id, "operator": operator_id, "now": now},
+    )
+    if approved.scalar_one_or_none() is None:
+        raise _moved_on()
+    await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
+
+
+async def give_back(session: WriteSession, *, reply_id: int, now: datetime) -> None:
+    """It does not go out as it is. ConflictError unless it awaits approval."""
+    await _decide(session, reply_id, ReplyState.RETURNED, now)
 
 
 _WHERE_TO = """
@@ -323,7 +349,7 @@ async def resend(session: WriteSession, *, reply_id: int, operator_id: int | Non
 
     One that was held passes the limits from now on: somebody has looked at it.
     """
-    await _decide(session, reply_id, ReplyState.QUEUED, now)
+    await _decide(session, reply_id, ReplyState.QUEUED, now, SENT_AGAIN)
     await session.execute(
         text("UPDATE reply SET approved_by = :operator, limit_waived = limit_waived OR attempts = 0 WHERE id = :id"),
         {"id": reply_id, "operator": operator_id},
@@ -346,14 +372,20 @@ async def confirm(session: WriteSession, *, reply_id: int, published_at: datetim
         raise ConflictError("reply.state", "Only an answer of unknown outcome can be confirmed: reload the appeal.")
 
 
-async def _decide(session: WriteSession, reply_id: int, state: ReplyState, now: datetime) -> None:
-    allowed = [before.value for before, after in TRANSITIONS.items() if state in after and before is not ReplyState.SENDING]
+async def _decide(
+    session: WriteSession, reply_id: int, state: ReplyState, now: datetime, of: frozenset[ReplyState] = frozenset(ReplyState)
+) -> None:
+    allowed = [before.value for before, after in TRANSITIONS.items() if state in after and before in of - {ReplyState.SENDING}]
     row = await session.execute(
         text("UPDATE reply SET state = :state, due_at = :now WHERE id = :id AND state = ANY (:allowed) RETURNING id"),
         {"id": reply_id, "state": state.value, "now": now, "allowed": allowed},
     )
     if row.scalar_one_or_none() is None:
-        raise ConflictError("reply.state", "The answer has moved on meanwhile: reload the appeal.")
+        raise _moved_on()
+
+
+def _moved_on() -> ConflictError:
+    return ConflictError("reply.state", "The answer has moved on meanwhile: reload the appeal.")
 
 
 def _storable(told: str | None) -> str | None:

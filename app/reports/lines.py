@@ -12,7 +12,7 @@ from app.sla.rules import Promise, TimerOutcome
 
 STOPPING_ACTS = (Act.REPLY_SENT, Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED)
 """What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
-HANDED_IN = (Act.REPLY_QUEUED,)
+HANDED_IN = (Act.REPLY_SUBMITTED, Act.REPLY_QUEUED)
 """The agency has done its part."""
 
 UNPROMISED = "unpromised"
@@ -24,6 +24,7 @@ COLUMNS = (
     "appeal_id", "cycle", "started_at", "agency_id", "territory_id", "topic_id", "page_id", "operator_id", "platform",
     *(f"{promise}_{what}" for promise in PROMISES for what in ("due_at", "stopped_at", "outcome", "seconds", "working")),
     "agency_seconds", "agency_working", "triage_seconds", "triage_working", "detection_seconds", "reopened", "repeated", "dismissed",
+    "approval_seconds", "approval_working",
 )  # fmt: skip
 """Of a line, in the order of the table."""
 
@@ -95,6 +96,16 @@ LEFT JOIN LATERAL (
   stood ON handed.until > handed.since
 """  # noqa: S608 - constants
 
+# Of the first answer that was approved: from the moment it was handed in, not one that was returned before it.
+_APPROVED = f"""
+LEFT JOIN LATERAL (
+  SELECT h.occurred_at AS since, greatest(e.occurred_at, h.occurred_at) AS until
+  FROM appeal_event e JOIN appeal_event h
+    ON h.appeal_id = e.appeal_id AND h.act = '{Act.REPLY_SUBMITTED.value}' AND h.data -> 'reply' = e.data -> 'reply'
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act = '{Act.REPLY_APPROVED.value}' {{known}}
+  ORDER BY e.id LIMIT 1) approved ON true
+"""  # noqa: S608 - constants
+
 # Who wrote the answer; of what has none, who holds it.
 _WRITER = f"""
 LEFT JOIN LATERAL (
@@ -132,7 +143,7 @@ LEFT JOIN LATERAL (
 _HOLDER_THEN = f"""(
   SELECT e.operator_id FROM appeal_event e
   WHERE e.appeal_id = a.id AND e.recorded_at <= :as_of
-    AND e.act IN ('{Act.TAKEN.value}', '{Act.REPLY_QUEUED.value}')
+    AND e.act IN ('{Act.TAKEN.value}', {_acts(HANDED_IN)})
     AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
       WHERE o.appeal_id = a.id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
   ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
@@ -164,7 +175,7 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
         )
         for name in ("interim", "final")
     )
-    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + _NOTICED.format(**known)
+    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + _APPROVED.format(**known) + _NOTICED.format(**known)
     joins += _THEN if as_of else ""
     joins += _WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
@@ -228,6 +239,8 @@ _OWN_TIMES = {
     " - CAST(round(coalesce(stood.seconds, 0)) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
     "agency_working": f"CASE WHEN {_RAN} THEN otklik_worked(c.calendar_version_id, handed.since, handed.until)"
     " - CAST(coalesce(stood.working, 0) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
+    "approval_seconds": f"CASE WHEN approved.until IS NOT NULL THEN {_LAG.format(until='approved.until', since='approved.since')} END",
+    "approval_working": "otklik_worked(c.calendar_version_id, approved.since, approved.until)",
     "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since='m.recorded_at')} END",
     "triage_working": "CASE WHEN m.id IS NOT NULL"
     " THEN otklik_worked(c.calendar_version_id, m.recorded_at, greatest(a.opened_at, m.recorded_at)) END",

@@ -38,8 +38,7 @@ class Measure:
 class Definition:
     """What a report counts, from when to when, and its figures, the chief one first.
 
-    `clocked`: the clock of a line that is measured. `dismissed`: dismissed appeals are counted beside. `available`: False
-    when the product does not do yet what would be measured; then there are no figures, and the words say so.
+    `clocked`: the clock of a line that is measured. `dismissed`: dismissed appeals are counted beside.
     """
 
     code: str
@@ -51,7 +50,6 @@ class Definition:
     measures: tuple[Measure, ...]
     clocked: Clock = Clock.FIRST
     dismissed: bool = False
-    available: bool = True
 
     def has(self, code: str) -> bool:
         """Whether a figure belongs to it."""
@@ -210,12 +208,15 @@ AGENCY_ANSWER = Definition(
 APPROVAL = Definition(
     code="approval",
     title=N_("Time to approval"),
-    population=N_("No data: in this installation answers are published without approval."),
-    clock=N_("From the moment a draft was handed in to the moment it was approved."),
+    population=N_(
+        "Appeals, and each reopening of one, for which the citizen wrote within the period and whose answer another person approved. "
+        "Dismissed ones are not counted."
+    ),
+    clock=N_("From the moment the answer was handed in to the moment it was approved; one that was returned before is not counted."),
     attribution=_HOLDER,
     chief="average_s",
     measures=(*_counts("answered"), *_TIMES, *_WORKING),
-    available=False,
+    clocked=Clock.APPROVAL,
 )
 DETECTION_LAG = Definition(
     code="detection-lag",

@@ -30,7 +30,7 @@ from app.kernel.db import Base, moment, row_id, word
 PROMISES = ("first", "interim", "final")
 """Of each a line keeps the deadline and what became of it."""
 CELL_PROMISES = ("first", "final")
-CELL_TIMES = ("first", "final", "agency", "triage", "detection")
+CELL_TIMES = ("first", "final", "agency", "triage", "detection", "approval")
 """Times of which cells keep number, sum and distribution, by calendar and by working time."""
 CELL_COUNTS = (
     "opened", "dismissed", "reopened", "repeated", "ended",
@@ -74,6 +74,8 @@ report_line = Table(
     Column("reopened", Boolean, nullable=False),
     Column("repeated", Boolean, nullable=False),
     Column("dismissed", Boolean, nullable=False),
+    Column("approval_seconds", Integer),
+    Column("approval_working", Integer),
     Index("ix_report_line_started_at", "started_at"),
     Index("ix_report_line_agency_id", "agency_id", "started_at"),
     Index("ix_report_line_territory_id", "territory_id", "started_at"),

@@ -66,6 +66,7 @@ class Clock(StrEnum):
     INTERIM = "interim"
     FINAL = "final"
     AGENCY = "agency"
+    APPROVAL = "approval"
     TRIAGE = "triage"
     DETECTION = "detection"
 
@@ -96,6 +97,7 @@ _POPULATION = {
     Clock.INTERIM: f"f.due_at IS NOT NULL AND f.outcome IS DISTINCT FROM {_CANCELLED}",
     Clock.FINAL: f"f.due_at IS NOT NULL AND f.outcome IS DISTINCT FROM {_CANCELLED}",
     Clock.AGENCY: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
+    Clock.APPROVAL: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
     Clock.TRIAGE: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
     Clock.DETECTION: "NOT f.dismissed AND f.elapsed_seconds IS NOT NULL",
 }

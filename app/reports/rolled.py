@@ -20,7 +20,7 @@ from app.reports.rules import TREES, Grouping
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
-CELL_CLOCKS = frozenset({Clock.FIRST, Clock.FINAL, Clock.AGENCY, Clock.TRIAGE, Clock.DETECTION})
+CELL_CLOCKS = frozenset({Clock.FIRST, Clock.FINAL, Clock.AGENCY, Clock.APPROVAL, Clock.TRIAGE, Clock.DETECTION})
 """Clocks of which cells keep sums."""
 
 KEY_OF = {

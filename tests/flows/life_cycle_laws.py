@@ -49,6 +49,7 @@ class Laws:
         self._histories(appeals, events)
         self._fates(appeals, comments)
         self._answers(replies)
+        self._approvals(replies, events)
         await self._assignments(appeals)
 
     def _clocks(self, appeals: Iterable[Any], timers: Iterable[Any], events: Iterable[Any], standing: dict[int, Any]) -> None:
@@ -139,11 +140,23 @@ class Laws:
                 assert answer is not None, "what is called sent does not stand there"
                 assert row["external_id"] in {None, answer.external_id}
                 assert row["published_at"] == answer.published_at
-            before, now = self.states.get(row["id"], "queued"), ReplyState(row["state"])
+            now = ReplyState(row["state"])
+            before = self.states.get(row["id"], "awaiting" if now in _NEVER_LET_GO else "queued")
             assert row["by_hand"] or now in _REACHABLE[ReplyState(before)], f"an answer was {before} and is {now}"
             self.states[row["id"]] = now
-            if row["state"] in {"failed", "withdrawn"}:
+            if row["state"] in {"failed", "withdrawn", "awaiting", "returned"}:
                 assert answer is None, f"an answer stands there and is called {row['state']}"
+
+    def _approvals(self, replies: Iterable[Any], events: Iterable[Any]) -> None:
+        """What was handed in for approval goes out only when another person than its author has approved it."""
+        told = [(row["act"], orjson.loads(row["data"]).get("reply"), row["operator_id"]) for row in events]
+        handed_in = {reply for act, reply, _ in told if act == Act.REPLY_SUBMITTED}
+        approved = {reply: who for act, reply, who in told if act == Act.REPLY_APPROVED}
+        assert set(approved) <= handed_in
+        for row in replies:
+            if row["id"] in handed_in and row["state"] not in _NEVER_LET_GO:
+                let_go = row["state"] != "withdrawn" or row["attempts"]
+                assert not let_go or approved.get(row["id"], row["operator_id"]) != row["operator_id"], dict(row)
 
     async def _assignments(self, appeals: Iterable[Any]) -> None:
         rows = await self.connection.fetch("SELECT * FROM appeal_assignment ORDER BY appeal_id, since, id")
@@ -191,6 +204,7 @@ def _reachable(state: ReplyState) -> set[ReplyState]:
     return found
 
 
+_NEVER_LET_GO = frozenset({ReplyState.AWAITING, ReplyState.RETURNED})
 _REACHABLE = {state: _reachable(state) for state in ReplyState}
 
 

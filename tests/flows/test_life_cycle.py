@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.appeals import clock as clocks, outcomes, service as appeals
+from app.appeals import approval, clock as clocks, outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
@@ -56,7 +56,7 @@ DEEDS = (
     *["work all"] * 4, "work read", "work triage", "work send", "work look_up", "work deadlines",
     "wait 1", "wait 30", "wait 264", "decide comment", *["decide answer"] * 2,
     *["act answer"] * 5, "act take", "act note", "act route", "act set_topic", "act dismiss", "act close", "act reopen",
-    *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend",
+    "rule approval", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend",
 )  # fmt: skip
 REFUSALS = (ConflictError, ForbiddenError, InvalidError, NotFoundError)
 FAULTS: tuple[tuple[str, BaseException, str], ...] = (
@@ -178,6 +178,7 @@ class Life(RuleBasedStateMachine):
             "fault": lambda: self.plan_fault(FAULTS[one % len(FAULTS)]),
             "work": lambda: self.work(part=what, blow=blow),
             "wait": lambda: self.town.pass_time(3600 * int(what)),
+            "rule": self.change_rule,
             "act": lambda: self.act(which=one, who=two, act=what),
             "decide": lambda: self.decide(which=one, yes=bool(two % 2), judges=what == "answer"),
         }
@@ -308,7 +309,8 @@ class Life(RuleBasedStateMachine):
     def decide(self, *, which: int, yes: bool, judges: bool) -> None:
         """The coordinator decides about a waiting comment, or about an answer in trouble."""
         comment = self._one("SELECT id FROM comment WHERE fate = 'in_triage' ORDER BY id", which)
-        reply = self._one("SELECT id, guid, state FROM reply WHERE state IN ('failed', 'uncertain', 'queued') ORDER BY id", which)
+        judged = "SELECT id, guid, state FROM reply WHERE state IN ('failed', 'uncertain', 'queued', 'awaiting') ORDER BY id"
+        reply = self._one(judged, which)
         if reply is not None and (judges or comment is None):
             self._judge(reply, again=yes)
         elif comment is not None:
@@ -321,8 +323,19 @@ class Life(RuleBasedStateMachine):
                 self.town.coordinator,
             )  # fmt: skip
 
+    def change_rule(self) -> None:
+        """From now on the agency's answers are approved by another person first, or no more."""
+        change = "UPDATE agency SET approval_required = NOT approval_required WHERE id = $1"
+        self.run(self.laws.connection.execute(change, self.town.agency_id))
+
     def _judge(self, reply: Any, *, again: bool) -> None:
-        """A person looks at the platform and says what became of an answer in trouble; one still waiting may be withdrawn."""
+        """A person looks at the platform and says what became of an answer in trouble; one still waiting may be withdrawn.
+
+        One that awaits approval is approved by the coordinator, who may not approve their own, or returned.
+        """
+        if reply["state"] == "awaiting":
+            self._act(lambda session: self._approve(session, reply["id"], yes=again), self.town.coordinator)
+            return
         standing = {answer.guid: answer for answer in self.world.answers}.get(str(reply["guid"]))
         decision, at = ("resend" if again and reply["state"] != "queued" else "withdraw"), None
         if standing is not None:
@@ -333,6 +346,13 @@ class Life(RuleBasedStateMachine):
             ),
             self.town.coordinator,
         )
+
+    async def _approve(self, session: WriteSession, reply_id: int, *, yes: bool) -> None:
+        access, now = self.town.coordinator, self.town.clock.now()
+        if yes:
+            await approval.approve(session, access, reply_id=reply_id, seen_version=None, now=now)
+        else:
+            await approval.give_back(session, access, reply_id=reply_id, words="Короче.", seen_version=None, now=now)
 
 
 def test_any_life_keeps_the_laws(cluster: URL, template: str) -> None:

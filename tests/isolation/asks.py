@@ -159,9 +159,14 @@ def _acts(town: Town) -> Iterable[Ask]:
         method="POST", route="/api/v1/appeals/{number}/replies", path={"number": town.number("api_answer")},
         json={"text": "починим.", "comment_id": town.comments["api_answer"].id},
     )  # fmt: skip
+    path = {"reply_id": str(town.replies[ReplyState.AWAITING])}
+    word = {"decision": "return", "text": "короче.", "version": "1"}
+    yield Ask(method="POST", route="/replies/{reply_id}/approve", path=path, form=word, part=True)
     for state, decision in ((ReplyState.FAILED, "resend"), (ReplyState.UNCERTAIN, "found"), (ReplyState.QUEUED, "withdraw")):
         path = {"reply_id": str(town.replies[state])}
         yield Ask(method="POST", route="/replies/{reply_id}/resolve", path=path, form={"decision": decision}, part=True)
+    asked = {"agency": str(town.ours.id), "needed": "1"}
+    yield Ask(method="POST", route="/publishing/approval", form=asked, shared=frozenset({Role.ADMINISTRATOR}))
     yield Ask(
         method="POST",
         route="/publishing/stop",

@@ -40,7 +40,7 @@ MOST_OF_ONE_KIND = 2
 WITH_EACH_KIND_OF_SCOPE = ("everything", "operator", "coordinator")
 """The whole region, an agency, a territory: the code lock is written otherwise for each."""
 OF_ADMINISTRATORS = re.compile(
-    r"\b(feed|publishing_stop|webhook_\w+|audit_entry|otklik_appeal_of_number|otklik_appeal_numbers|otklik_subject_\w+|sla_policy_version|otklik_clock_history"
+    r"\b(feed|publishing_stop|otklik_require_approval|webhook_\w+|audit_entry|otklik_appeal_of_number|otklik_appeal_numbers|otklik_subject_\w+|sla_policy_version|otklik_clock_history"
     r"|otklik_add_norm|otklik_end_norm)\b"
 )
 """What an administrator may know of every agency."""

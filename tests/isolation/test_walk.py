@@ -143,6 +143,8 @@ NAMES_NOTHING_SECRET = frozenset({
     "at_once", "days", "login", "place", "role",
     # of systems that are told, to administrators within their scope: tests/web/ui/test_webhooks.py
     "url",
+    # whether an agency's answers are approved first
+    "needed",
 })  # fmt: skip
 
 

@@ -83,6 +83,10 @@ DOORS = {
     "otklik_publishing_stop(of_page bigint, of_agency bigint)": "why an answer that is in sight waits; tells the number of a stop",
     "otklik_bind_reply()": "a trigger: reads the comment and the appeal that the new answer names; tells the page, or refuses",
     "otklik_enter(of_operator bigint)": "reads the roles of one operator and keeps their reach in the transaction; tells nothing",
+    "otklik_keep_approval()": "a trigger: reads the asker's roles and the agency's own rule; refuses, or tells nothing",
+    "otklik_require_approval(of_agency bigint, needed boolean)": (
+        "says of an agency within the asking administrator's scope whether its answers are approved first; tells whether it changed"
+    ),
     "otklik_may_grant(to_agency bigint, to_territory bigint)": "reads roles of the asking administrator alone; tells yes or no",
     "otklik_administers(person bigint)": "whether the asking administrator's scope holds every role of a person; tells yes or no",
     "otklik_held(of_appeal bigint, at timestamp with time zone, agencies bigint[])": (

@@ -8,11 +8,11 @@ from hypothesis import given, strategies as st
 
 from app.replies.rules import FIRST_PAUSE, LONGEST_PAUSE, TRANSITIONS, ReplyState, pause_before, same_words
 
-FINAL = {ReplyState.SENT, ReplyState.WITHDRAWN}
+FINAL = {ReplyState.SENT, ReplyState.WITHDRAWN, ReplyState.RETURNED}
 
 
 def test_every_state_is_reached_and_has_an_exit_or_is_final() -> None:
-    reached, edge = {ReplyState.QUEUED}, [ReplyState.QUEUED]
+    reached, edge = {ReplyState.AWAITING}, [ReplyState.AWAITING]
     while edge:
         found = TRANSITIONS[edge.pop()] - reached
         reached |= found

@@ -123,7 +123,7 @@ class NewReplyBody(BaseModel):
 
 
 class ReplyAccepted(BaseModel):
-    """The answer waits to be published; its state is told with the appeal."""
+    """The answer waits to be published, or to be approved first; its state is told with the appeal."""
 
     id: int
     number: Number

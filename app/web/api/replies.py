@@ -27,7 +27,10 @@ Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
 async def answer_appeal(
     number: str, body: NewReplyBody, access: Worker, session: Writing, parts: Parts, now: Now, key: Key = None
 ) -> ReplyAccepted:
-    """Queues the answer; the worker publishes it under the citizen's comment. Its state is told with the appeal."""
+    """Queues the answer; the worker publishes it under the citizen's comment - once a colleague has approved it, where that is asked for.
+
+    Its state is told with the appeal.
+    """
     asked = number_in_path(number)
     clean_key = None if key is None else checked_key(key)
     known = None
@@ -49,7 +52,7 @@ async def answer_appeal(
     )
     if clean_key is not None:
         await settle_reply(session, access, key=clean_key, reply_id=reply_id)
-    return ReplyAccepted(id=reply_id, number=format_number(asked), state=ReplyState.QUEUED, repeated=False)
+    return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=False)
 
 
 async def _state(session: ReadSession, reply_id: int) -> ReplyState:

@@ -70,7 +70,6 @@ class DefinitionOut(Told):
     clock: str
     attribution: str
     chief: str = Field(description="The figure that the measure is about")
-    available: bool = Field(description="False: there is no data, and `population` says why")
     measures: list[MeasureOut]
 
 

@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from app.kernel.db import ReadSession
-from app.kernel.errors import NotFoundError
 from app.people.rules import Access, Permission
 from app.reports import tables
 from app.reports.backlog import backlog
@@ -109,10 +108,8 @@ def asked_of(
     tz: Zone = None,
     as_of: AsOf = None,
 ) -> Asked:
-    """What every report of a measure is asked. NotFoundError `report.no_data` of a measure without data."""
+    """What every report of a measure is asked."""
     counted = MEASURES[measure.value]
-    if not counted.available:
-        raise NotFoundError("report.no_data", counted.population, measure=measure.value)
     period = Period(start=since, end=until, tz=tz or parts.timezone)
     return Asked(measure=counted, access=access, period=period, filters=filters, as_of=as_of, now=_to_the_minute(now, as_of))
 

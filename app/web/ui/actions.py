@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import clock, outcomes, service
+from app.appeals import approval, clock, outcomes, service
 from app.appeals.correction import correct_topic
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.appeals.queries import card
@@ -238,6 +238,25 @@ async def resolve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
         if found is None:
             raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
         return await outcomes.decide_reply(session, visit.access, reply_id=found, decision=form.text("decision"), now=visit.now)
+
+    return await _done(visit, work)
+
+
+@router.post("/replies/{reply_id}/approve", dependencies=_demands(Permission.ANSWER_APPROVE))
+async def approve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
+    """Let another's answer go out, or return it with a word why."""
+
+    async def work(session: WriteSession) -> int:
+        found = row_number(reply_id)
+        if found is None:
+            raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
+        seen, decision = form.version(), form.text("decision")
+        if decision == "approve":
+            return await approval.approve(session, visit.access, reply_id=found, seen_version=seen, now=visit.now)
+        if decision == "return":
+            words = form.text("text")
+            return await approval.give_back(session, visit.access, reply_id=found, words=words, seen_version=seen, now=visit.now)
+        raise InvalidError("reply.decision", "Say approve or return.", field="decision")
 
     return await _done(visit, work)
 

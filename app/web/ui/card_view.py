@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from app.appeals.card_rows import Card, EventRow, TimerRow, VerdictRow
+from app.appeals.card_rows import Card, EarlierRow, EventRow, TimerRow, VerdictRow
 from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
@@ -18,7 +18,7 @@ from app.web.ui.clock_parts import clock_parts
 from app.web.ui.clock_views import DeadlineLine, DeadlineView
 from app.web.ui.queue_view import number_text
 from app.web.ui.reasons import policy_reasons, route_reasons, triage_reasons
-from app.web.ui.thread_view import answerable, post_view, thread_view
+from app.web.ui.thread_view import May, answerable, post_view, thread_view
 from app.web.ui.views import (
     AppealCard,
     Draft,
@@ -54,9 +54,9 @@ async def card_view(
     session: ReadSession, visit: Visit, found: Card, *, filters: QueueFilters, draft: Draft | None = None, error: str = ""
 ) -> AppealCard:
     """The card; one statement more than `found` took: the calendars that its deadlines were counted by."""
-    timers = [timer for timer in found.timers if timer.cycle == found.appeal.cycle]
-    calendars = await calendars_of(session, [timer.calendar_version_id for timer in timers])
     appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
+    timers = [timer for timer in found.timers if timer.cycle == appeal.cycle]
+    calendars = await calendars_of(session, [timer.calendar_version_id for timer in timers])
     return AppealCard(
         number=number_text(appeal.number),
         version=appeal.version,
@@ -77,10 +77,7 @@ async def card_view(
         assignee=appeal.operator_name or "",
         mine=appeal.operator_id == visit.access.operator_id,
         notes=tuple(NoteView(author=note.operator_name, at=note.recorded_at, text=note.text) for note in found.notes),
-        earlier=tuple(
-            EarlierAppeal(number=number_text(one.number), topic=one.topic_name or "", opened_at=one.opened_at, status=one.status.value)
-            for one in found.earlier_appeals
-        ),
+        earlier=tuple(map(_earlier, found.earlier_appeals)),
         actions=_actions(visit, found),
         reply_limit=DEFAULT_LIMIT if plugin is None else plugin.text_limit,
         outcome=appeal.close_reason or "",
@@ -89,14 +86,25 @@ async def card_view(
         held_until=found.held_until,
         draft=draft,
         error=error,
+        approved_first=visit.office.desk.directory.approves_first(appeal.agency_id),
     )
+
+
+def _earlier(one: EarlierRow) -> EarlierAppeal:
+    return EarlierAppeal(number=number_text(one.number), topic=one.topic_name or "", opened_at=one.opened_at, status=one.status.value)
 
 
 def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
     access = visit.access
     place = {"agency_id": found.appeal.agency_id, "territory_id": found.appeal.territory_id}
-    may_work = found.held_until is None and access.may(Permission.APPEAL_WORK)
-    return thread_view(found, visit.media, may_work=may_work, may_release=access.reaches(Permission.PUBLISHING_STOP, **place))
+    here = found.held_until is None
+    may = May(
+        operator_id=access.operator_id,
+        work=here and access.may(Permission.APPEAL_WORK),
+        release=access.reaches(Permission.PUBLISHING_STOP, **place),
+        approve=here and access.reaches(Permission.ANSWER_APPROVE, **place),
+    )
+    return thread_view(found, visit.media, may)
 
 
 def _actions(visit: Visit, found: Card) -> frozenset[str]:

@@ -46,6 +46,14 @@ REPLY_ADVICE = {
     "queued": N_("The last attempt did not work. The answer will go out by itself."),
 }
 
+# Shorter, for the queue; only states that ask for a person.
+REPLY_ALERT = {
+    "awaiting": N_("An answer waits for approval"),
+    "failed": N_("The answer was not published"),
+    "uncertain": N_("Check whether the answer was published"),
+    "held": N_("The answer was held back: a coordinator decides"),
+}
+
 SIGN_IN = {
     "wrong": N_("This sign-in and password do not match. Check the keyboard layout and Caps Lock."),
     "too_many": N_("Too many attempts. Please wait a few minutes and try again."),
@@ -131,6 +139,8 @@ FAULT = {
     "webhook.state": N_("Only what was not delivered is sent again, and only to a system that is still told."),
     "webhook.unknown": N_("There is no such system that you may see."),
     "webhook.url": N_("This is no address: write it whole, beginning with https://."),
+    "publishing.approval": N_("It is so already, or the agency lies beyond your scope. Look at the list as it is now."),
+    "reply.own": N_("Nobody approves their own answer: ask a colleague."),
     "publishing.reason": N_("Say why, in at most %(most)s characters: everybody concerned will read it."),
     "publishing.released": N_("Somebody has let it go on already."),
     "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),
@@ -183,7 +193,6 @@ FAULT = {
     "report.no_times": N_("This measure times nothing."),
     "report.parquet": N_("This installation writes no Parquet. Ask for CSV or XLSX."),
     "report.times": N_("Give seconds: more than the one, at most the other."),
-    "report.no_data": N_("There is nothing to count this measure from yet."),
     "report.cursor": N_("This place in the report is gone. Open the report anew."),
     "report.grouping": N_("Choose a grouping from the list."),
     "report.limit": N_("So many lines cannot be shown at once."),

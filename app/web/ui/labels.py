@@ -52,6 +52,8 @@ PROMISE = {
 }
 
 REPLY_STATE = {
+    "awaiting": N_("Waiting for approval"),
+    "returned": N_("Returned: not published"),
     "queued": N_("Waiting to be published"),
     "sending": N_("Being published"),
     "sent": N_("Published"),
@@ -59,13 +61,6 @@ REPLY_STATE = {
     "uncertain": N_("Unclear whether it was published"),
     "held": N_("Held back: too many answers at once"),
     "withdrawn": N_("Withdrawn"),
-}
-
-# Shorter, for the queue; only states that ask for a person.
-REPLY_ALERT = {
-    "failed": N_("The answer was not published"),
-    "uncertain": N_("Check whether the answer was published"),
-    "held": N_("The answer was held back: a coordinator decides"),
 }
 
 FACET = {
@@ -140,6 +135,9 @@ EVENT = {
     "topic_set": N_("Topic corrected to “%(topic)s”"),
     "noted": N_("Note added"),
     "reply_queued": N_("Answer written"),
+    "reply_submitted": N_("Answer handed in for approval"),
+    "reply_approved": N_("Answer approved"),
+    "reply_returned": N_("Answer returned"),
     "reply_sent": N_("Answer published"),
     "interim_sent": N_("Interim answer published"),
     "reply_failed": N_("Answer could not be published"),
@@ -289,7 +287,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "reach": permission_words.REACH,
     "promise": PROMISE,
     "reply_state": REPLY_STATE,
-    "reply_alert": REPLY_ALERT,
+    "reply_alert": faults.REPLY_ALERT,
     "reply_problem": faults.REPLY_PROBLEM,
     "reply_advice": faults.REPLY_ADVICE,
     "fault": faults.FAULT,

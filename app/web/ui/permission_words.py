@@ -13,6 +13,7 @@ PERMISSION: Mapping[str, str] = {
     "appeal.route": N_("Hand an appeal to another agency, correct its topic"),
     "appeal.note": N_("Write notes for colleagues"),
     "appeal.extend": N_("Put a deadline off, with a reason"),
+    "answer.approve": N_("Approve answers before they are published"),
     "triage.work": N_("Decide about comments that wait in triage"),
     "publishing.stop": N_("Stop publishing and let it go on"),
     "page.read": N_("See the official pages that are watched"),

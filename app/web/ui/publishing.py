@@ -11,10 +11,12 @@ from starlette.responses import Response
 
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
 from app.people.rules import Permission
-from app.replies import stops
+from app.replies import approvals, stops
+from app.replies.approvals import ApprovedFirst
 from app.web.deps import CurrentAccess, requires
 from app.web.ui.choices import agency_choices
 from app.web.ui.fields import Form, row_number
+from app.web.ui.places import place_choices
 from app.web.ui.stop_views import StopView, stop_view
 from app.web.ui.views import Choice
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
@@ -35,6 +37,10 @@ class PublishingPage:
     page_title: str = ""
     page_agency: str = ""
     everywhere: bool = False
+    approved_first: tuple[ApprovedFirst, ...] = ()
+    may_require: bool = False
+    """Whether this person decides which agencies' answers are approved first: for the agencies of `askable`."""
+    askable: tuple[Choice, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
@@ -79,6 +85,18 @@ async def release(visit: CurrentVisit, stop_id: str) -> Response:
     return see_other("/publishing")
 
 
+@router.post("/publishing/approval", dependencies=[Depends(requires(Permission.CONFIGURE))])
+async def require(visit: CurrentVisit, form: Form) -> Response:
+    """An agency's answers are approved by another person first from now on, or are not."""
+    agency_id = form.number("agency") or 0
+    try:
+        async with visit.writing() as session:
+            await approvals.require_approval(session, visit.access, agency_id=agency_id, needed=form.text("needed") == "1")
+    except ConflictError as error:
+        return await _page(visit, page_id=None, error=visit.words("fault", error.code, error.params, otherwise=error.detail))
+    return see_other("/publishing")
+
+
 def _subject(value: str, page_id: int | None) -> stops.Subject:
     """`page`, `all`, or an agency's number. InvalidError `publishing.subject` for anything else."""
     if value == "all":
@@ -95,6 +113,7 @@ async def _page(visit: Visit, *, page_id: int | None, values: Mapping[str, str] 
         frame = await visit.frame(session)
         standing = await stops.standing_stops(session)
         past = await stops.past_stops(session)
+        first = await approvals.approved_first(session)
         page = None if page_id is None else await stops.stoppable_page(session, visit.access, page_id=page_id)
     given = values or {}
     directory = visit.office.desk.directory
@@ -111,8 +130,20 @@ async def _page(visit: Visit, *, page_id: int | None, values: Mapping[str, str] 
         page_title="" if page is None else page.title,
         page_agency="" if page is None else page.agency_name,
         everywhere=stops.administers(visit.access),
+        approved_first=tuple(first),
+        may_require=visit.access.may(Permission.CONFIGURE),
+        askable=_askable(visit, {one.id for one in first}),
         values=given,
         error=error,
     )
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return visit.page("publishing.html", {"page": view}, frame, status=status)
+
+
+def _askable(visit: Visit, already: set[int]) -> tuple[Choice, ...]:
+    """The agencies within an administrator's own scope that do not ask for approval yet."""
+    if not visit.access.may(Permission.CONFIGURE):
+        return ()
+    given = place_choices(visit.office.desk.directory, visit.access, visit.words)
+    mine = {int(one.value.partition(":")[2]) for one in given if one.value.startswith("agency:")}
+    return tuple(one for one in agency_choices(visit.office.desk.directory) if int(one.value) in mine - already)

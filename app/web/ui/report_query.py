@@ -113,6 +113,4 @@ def question_of(query: Mapping[str, str], *, today: date, tz: str) -> Question:
     asked = query.get("bucket") or ""
     bucket = Bucket(asked) if asked in {one.value for one in cuts} else finest(period)
     working = {"1": True, "0": False}.get(query.get("working") or "") if measure.has("working_average_s") else None
-    return Question(
-        measure=measure if measure.available else FIRST_ANSWER, period=period, group_by=grouping, bucket=bucket, working=working, only=only
-    )
+    return Question(measure=measure, period=period, group_by=grouping, bucket=bucket, working=working, only=only)

@@ -142,9 +142,7 @@ def _made(visit: Visit, question: Question, now: Trend, was: Trend, report: Repo
     earlier = before(period)
     return ReportView(
         definition=question.measure,
-        measures=tuple(
-            Choice(value=one.code, label=one.title, chosen=one is question.measure) for one in MEASURES.values() if one.available
-        ),
+        measures=tuple(Choice(value=one.code, label=one.title, chosen=one is question.measure) for one in MEASURES.values()),
         groupings=tuple(Choice(value=one.value, label=words("group_by", one.value), chosen=one is question.group_by) for one in Grouping),
         since=period.start,
         until=period.end,

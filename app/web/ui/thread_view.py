@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from app.replies.rules import NEEDS_A_PERSON, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
+from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
 from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from app.media.rules import MediaHosts
 
 _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw": ReplyState.WITHDRAWN}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class May:
+    """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote."""
+
+    operator_id: int
+    work: bool
+    release: bool
+    approve: bool
 
 
 def post_view(found: Card, media: MediaHosts) -> PostView | None:
@@ -34,18 +45,15 @@ def answerable(comment: CommentRow) -> bool:
     return comment.of_appeal and not comment.by_page and comment.deleted_at is None
 
 
-def thread_view(found: Card, media: MediaHosts, *, may_work: bool, may_release: bool = False) -> tuple[ThreadComment, ...]:
+def thread_view(found: Card, media: MediaHosts, may: May) -> tuple[ThreadComment, ...]:
     """Comments in the order of writing. Our own answers stand under what they answer, not once more as the page's comment."""
     ours = {reply.external_id for reply in found.replies if not reply.by_hand and reply.external_id is not None}
     shown = [comment for comment in found.comments if not (comment.by_page and comment.external_id in ours)]
     told = {comment.external_id for comment in shown}
     replies = [reply for reply in found.replies if not (reply.by_hand and reply.external_id in told)]
     if not shown:
-        return _alone(found, [_reply(reply, may_work=may_work, may_release=may_release) for reply in replies])
-    under = {
-        place: [_reply(reply, may_work=may_work, may_release=may_release) for reply in some]
-        for place, some in _places(shown, replies).items()
-    }
+        return _alone(found, [_reply(reply, may) for reply in replies])
+    under = {place: [_reply(reply, may) for reply in some] for place, some in _places(shown, replies).items()}
     files = {
         comment.id: attachments(comment.attachments, media, platform=found.appeal.platform, at=f"comment/{comment.id}") for comment in shown
     }
@@ -115,7 +123,7 @@ def _replaced_at(comment: CommentRow, revision: int) -> Any:  # noqa: ANN401 - a
     return after.edited_at or after.observed_at
 
 
-def _reply(reply: ReplyRow, *, may_work: bool, may_release: bool) -> ReplyView:
+def _reply(reply: ReplyRow, may: May) -> ReplyView:
     waits_again = reply.state is ReplyState.QUEUED and reply.attempts > 0
     return ReplyView(
         id=str(reply.id),
@@ -129,23 +137,26 @@ def _reply(reply: ReplyRow, *, may_work: bool, may_release: bool) -> ReplyView:
         problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
         next_attempt_at=reply.due_at if waits_again else None,
-        decisions=_decisions(reply, may_release=may_release) if may_work else (),
+        decisions=_decisions(reply, may),
     )
 
 
-def _decisions(reply: ReplyRow, *, may_release: bool) -> tuple[str, ...]:
+def _decisions(reply: ReplyRow, may: May) -> tuple[str, ...]:
     """What a person may say of an answer.
 
     One that is being sent, or looked for, is left alone; one that was held is let go by a coordinator; one that the platform
-    refused may have been posted by hand.
+    refused may have been posted by hand; one that awaits approval is approved by another than its author.
     """
     state = reply.state
-    if state is ReplyState.SENDING or (state is ReplyState.FAILED and reply.error_code == SOUGHT):
+    if state is ReplyState.AWAITING and may.approve and reply.operator_id != may.operator_id:
+        return ("approve", "withdraw") if may.work else ("approve",)
+    if not may.work or state is ReplyState.SENDING or (state is ReplyState.FAILED and reply.error_code == SOUGHT):
         return ()
     if state is ReplyState.FAILED:
         return ("posted", "resend", "withdraw")
+    resends = state in SENT_AGAIN and (state is not ReplyState.HELD or may.release)
     possible = [name for name, after in _DECISIONS.items() if after in TRANSITIONS[state]]
-    return tuple(name for name in possible if name != "resend" or state is not ReplyState.HELD or may_release)
+    return tuple(name for name in possible if name != "resend" or resends)
 
 
 def attachments(stored: Iterable[Mapping[str, Any]], media: MediaHosts, *, platform: str, at: str) -> tuple[Attachment, ...]:

@@ -198,7 +198,7 @@ class Revision:
 class ReplyView:
     """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform.
 
-    `decisions` are what a person may say of it: "found", "posted", "resend", "withdraw".
+    `decisions` are what a person may say of it: "found", "posted", "resend", "withdraw", "approve".
     """
 
     id: str
@@ -352,6 +352,8 @@ class AppealCard:
     held_until: datetime | None = None
     draft: Draft | None = None
     error: str = ""
+    approved_first: bool = False
+    """What is written now goes to whoever approves it, not to the platform."""
 
     @property
     def paused(self) -> bool:

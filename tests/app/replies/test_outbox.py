@@ -184,7 +184,7 @@ async def test_a_person_decides_only_what_waits_for_a_person(owner_db: Database,
     reply = await answer(owner_db, state=state)
     allowed = {
         "resend": {ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD},
-        "withdraw": {ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD},
+        "withdraw": {ReplyState.AWAITING, ReplyState.QUEUED, ReplyState.FAILED, ReplyState.UNCERTAIN, ReplyState.HELD},
         "confirm": {ReplyState.UNCERTAIN},
     }
     for decision, states in allowed.items():

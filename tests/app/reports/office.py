@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.appeals import answers, service as appeals
+from app.appeals import answers, approval, service as appeals
 from app.appeals.models import Appeal
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, possible
 from app.kernel.db import utc_now_of
+from app.kernel.errors import ConflictError
 from app.people.queries import access_of_operator
 from app.people.rules import Role
 from app.replies.rules import ReplyState
+from app.replies.service import needs_approval
 from app.sla.rules import Promise
 from app.sla.service import PlannedTimer
 from tests import factories as make
@@ -61,6 +64,7 @@ class Office:
             self.agencies = [await make.make_agency(session, territory=region, name=name) for name in ("А", "Б", "В")]
             self.topics = [await make.make_topic(session, name=name) for name in ("Дороги", "Дворы")]
             self.policy = await make.make_policy(session)
+            self.agencies[-1].approval_required = True
             for name in ("Анна", "Борис"):
                 person = await make.make_operator(session, role=Role.COORDINATOR, name=name)
                 access = await access_of_operator(session, operator_id=person.id)
@@ -87,6 +91,7 @@ class Office:
             Act.ROUTED: self._route,
             Act.TOPIC_SET: self._set_topic,
             Act.REPLY_QUEUED: self._answer,
+            Act.REPLY_APPROVED: self._approve,
             Act.ANSWERED_BY_HAND: self._by_hand,
             Act.DISMISSED: lambda turn: appeals.dismiss(
                 turn.session, access, number=turn.number, reason=DismissReason.SPAM, seen_version=None, now=turn.now
@@ -113,9 +118,10 @@ class Office:
             rows = await session.execute(text("SELECT id, number, status, agency_id FROM appeal ORDER BY id"))
             appeal = self.dice.choice(rows.all())
             act = self.dice.choice(sorted(possible(Status(appeal.status)) & doable.keys()))
-            self.done.add(act)
             earlier = now - timedelta(minutes=self.dice.uniform(0, 50))
-            await doable[act](_Turn(session, access, appeal.id, appeal.number, appeal.agency_id, now, earlier))
+            with suppress(ConflictError):  # an answer that awaits approval is not left behind: nothing was written yet
+                await doable[act](_Turn(session, access, appeal.id, appeal.number, appeal.agency_id, now, earlier))
+                self.done.add(act)
 
     async def _route(self, turn: _Turn) -> None:
         other = self.dice.choice([one for one in self.agencies if one.id != turn.agency_id])
@@ -134,13 +140,30 @@ class Office:
         await appeals.set_topic(turn.session, turn.access, number=turn.number, topic_id=topic.id, now=turn.now)
 
     async def _answer(self, turn: _Turn) -> None:
-        """Queued, and at once settled as published some time ago."""
+        """Queued, and at once settled as published some time ago; or handed in for approval."""
         reply_id = await appeals.answer(turn.session, turn.access, number=turn.number, words="Починим.", text_limits={}, now=turn.now)
+        if not await needs_approval(turn.session, agency_id=turn.agency_id):
+            await self._publish(turn, reply_id, turn.access.operator_id)
+
+    async def _approve(self, turn: _Turn) -> None:
+        """What another wrote is approved and published, or returned; there may be nothing to approve."""
+        query = "SELECT id, operator_id FROM reply WHERE appeal_id = :id AND state = 'awaiting' AND operator_id <> :me ORDER BY id LIMIT 1"
+        found = (await turn.session.execute(text(query), {"id": turn.appeal_id, "me": turn.access.operator_id})).one_or_none()
+        if found is None:
+            return
+        asked = {"reply_id": found.id, "seen_version": None, "now": turn.now}
+        if self.dice.random() < 0.3:
+            await approval.give_back(turn.session, turn.access, words="Короче.", **asked)
+            return
+        await approval.approve(turn.session, turn.access, **asked)
+        await self._publish(turn, found.id, found.operator_id)
+
+    async def _publish(self, turn: _Turn, reply_id: int, operator_id: int) -> None:
         await turn.session.execute(
             text("UPDATE reply SET state = 'sent', published_at = :at WHERE id = :id"),
             {"at": turn.earlier, "id": reply_id},
         )
-        await self._settle(turn, Act.REPLY_SENT, reply_id, turn.access.operator_id)
+        await self._settle(turn, Act.REPLY_SENT, reply_id, operator_id)
 
     async def _by_hand(self, turn: _Turn) -> None:
         appeal = await turn.session.get_one(Appeal, turn.appeal_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.appeals.rules import Act, Status
 from app.replies.rules import ReplyState
-from app.reports.measures import AGENCY_ANSWER, FINAL_ANSWER, FIRST_ANSWER, IN_TIME, MEASURES
+from app.reports.measures import AGENCY_ANSWER, APPROVAL, FINAL_ANSWER, FIRST_ANSWER, IN_TIME, MEASURES
 from app.reports.rules import Bucket, Grouping
 from app.reports.service import Asked, measured, response_times, trended
 from app.reports.verify import verify
@@ -137,6 +137,21 @@ async def test_the_agency_does_not_answer_for_the_way_to_it(owner_db: Database) 
         asked = Asked(access=None, period=NOVEMBER, now=NOW, measure=AGENCY_ANSWER)
         assert (await measured(session, asked, group_by=Grouping.AGENCY)).total.average_s == HOUR
     assert (await ask(owner_db)).total.average_s == 50 * HOUR
+
+
+async def test_approval_is_nobodys_time_but_its_own(owner_db: Database) -> None:
+    """The agency's clock ends when its first draft is handed in; approval runs from the draft that was approved."""
+    async with owner_db.write() as session:
+        appeal = await make.make_taken_down_appeal(session, written_at=at(12, 9), opened_at=at(12, 9))
+        for act, hour, reply in (
+            (Act.REPLY_SUBMITTED, 10, 1), (Act.REPLY_RETURNED, 11, 1), (Act.REPLY_SUBMITTED, 12, 2), (Act.REPLY_APPROVED, 15, 2),
+        ):  # fmt: skip
+            await make.make_event(session, appeal=appeal, act=act, occurred_at=at(12, hour), data={"reply": reply})
+        await make.make_timer(session, appeal=appeal, stopped_at=at(12, 16))
+    async with owner_db.read() as session:
+        for measure, hours in ((AGENCY_ANSWER, 1), (APPROVAL, 3)):
+            asked = Asked(access=None, period=NOVEMBER, now=NOW, measure=measure)
+            assert (await measured(session, asked, group_by=Grouping.AGENCY)).total.average_s == hours * HOUR, measure.code
 
 
 def test_populations_are_written_down() -> None:

@@ -45,7 +45,7 @@ def alike(one: Figures, other: Figures) -> bool:
 async def all_ways(session: ReadSession, seed: int) -> None:
     """Every measure by every grouping: from lines, from cells, from the history as it is known now."""
     now = await utc_now_of(session)
-    for measure in (one for one in MEASURES.values() if one.available):
+    for measure in MEASURES.values():
         for group_by in (Grouping.AGENCY, Grouping.TOPIC, Grouping.OPERATOR, Grouping.PAGE):
             asked = Asked(measure=measure, access=None, period=around(now), now=now)
             exact = await measured(session, asked, group_by=group_by)

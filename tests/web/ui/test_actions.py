@@ -182,6 +182,8 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
             after = shown[shown.index(f'id="reply-{reply.id}"') :].split('class="reply"')[0]
             offered[state] = re.findall(r'name="decision" value="(\w+)"', after)
     assert offered == {
+        ReplyState.AWAITING: ["withdraw"],
+        ReplyState.RETURNED: [],
         ReplyState.QUEUED: ["withdraw"],
         ReplyState.SENDING: [],
         ReplyState.SENT: [],

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
 from app.replies.rules import ReplyState
 
 if TYPE_CHECKING:
+    from app.kernel.db import Database
     from tests.web.ui.conftest import Browser, Enter, Town
 
 WHY = "Не те слова <b>в ответах</b>"
@@ -73,3 +76,40 @@ async def test_one_held_back_is_let_go_by_a_coordinator_only(enter: Enter, town:
     coordinator = await enter("coordinator")
     assert offered((await coordinator.get(path)).text) == ["resend", "withdraw"]
     assert (await coordinator.post(f"/replies/{held}/resolve", decision="resend", version=1)).status_code == 303
+
+
+async def test_an_administrator_has_answers_approved_first_and_a_coordinator_approves_them(
+    enter: Enter, town: Town, operator: Browser, owner_db: Database
+) -> None:
+    administrator, coordinator = await enter("administrator"), await enter("coordinator")
+    assert (await coordinator.post("/publishing/approval", agency=town.ours.id, needed=1)).status_code == 403
+    assert (await administrator.post("/publishing/approval", agency=town.ours.id, needed=1)).status_code == 303
+    assert (await administrator.post("/publishing/approval", agency=town.ours.id, needed=1)).status_code == 422
+    assert (await administrator.post("/publishing/approval", agency="x", needed=1)).status_code == 422
+    assert "Управа Заречья" in (await coordinator.get("/publishing")).text
+    path = f"/appeals/{town.number}"
+
+    async def version() -> int:
+        async with owner_db.read() as session:
+            return await session.scalar(text("SELECT version FROM appeal WHERE id = :id"), {"id": town.appeal.id}) or 0
+
+    await operator.post(f"{path}/answer", text="Починим <b>завтра</b>.", comment=town.comment.id, version=await version())
+    async with owner_db.read() as session:
+        reply_id = await session.scalar(text("SELECT max(id) FROM reply WHERE state = 'awaiting'"))
+    shown = (await operator.get(path)).text
+    assert "На согласовании" in shown
+    assert 'value="approve"' not in shown
+    assert 'value="approve"' in (await coordinator.get(path)).text
+    assert f"/appeals/{town.number}" in (await coordinator.get("/queue?trouble=1")).text
+    act = f"/replies/{reply_id}/approve"
+    assert (await operator.post(act, decision="approve", version=await version())).status_code == 403
+    assert (await coordinator.post(act, decision="approve", version=await version() - 1)).status_code == 409
+    assert (await coordinator.post(act, decision="return", text="", version=await version())).status_code == 422
+    assert (await coordinator.post(act, decision="other", version=await version())).status_code == 422
+    assert (await coordinator.post("/replies/x/approve", decision="approve", version=1)).status_code == 404
+    assert (await coordinator.post(act, decision="approve", version=await version())).status_code == 303
+    history = (await operator.get(path)).text
+    assert "Ответ согласован" in history
+    assert "Тимур Ясенев" in history
+    assert (await administrator.post("/publishing/approval", agency=town.ours.id, needed="")).status_code == 303
+    assert "Ни одно ведомство" in (await administrator.get("/publishing")).text
