@@ -7,6 +7,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,12 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
-from app.kernel.parts import Entrance, OidcClient, WebParts, WorkerParts
+from app.kernel.mail import parse_mail_server
+from app.kernel.parts import Entrance, NoticeParts, OidcClient, WebParts, WorkerParts
 from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, WEBHOOKS, Vault, open_vault
 from app.privacy.rules import KINDS
 from app.settings import Settings
+from app.web.ui.render import catalogue
 from connectors.contract import Connector, Options, Plugin
 from connectors.registry import BrokenConnectorError, load
 
@@ -322,6 +325,24 @@ async def _process_database(
     return database, url, None if acting is None else acting.value
 
 
+def build_notices(settings: Settings) -> NoticeParts:
+    """How people are told outside the screen."""
+    mail, telegram, messenger = settings.smtp_url, settings.notice_telegram_token, settings.notice_max_token
+    return NoticeParts(
+        catalogue=cache(catalogue),
+        address=own_address(settings),
+        timezone=settings.timezone,
+        mail=None if mail is None else parse_mail_server(mail.get_secret_value(), settings.mail_from or ""),
+        telegram_url=settings.telegram_api_url or "",
+        telegram_token="" if telegram is None else telegram.get_secret_value(),
+        max_url=settings.max_api_url or "",
+        max_token="" if messenger is None else messenger.get_secret_value(),
+        webhook_hosts=settings.webhook_hosts or "",
+        digest_over=settings.notice_digest_over,
+        digest_minutes=settings.notice_digest_minutes,
+    )
+
+
 async def build_web(settings: Settings) -> WebParts:
     """The parts of the web process. Raises SetupError when the database is away or not migrated."""
     database, url, role = await _process_database(settings, settings.web_database_url, DatabaseRole.WEB, pool_size=settings.web_pool)
@@ -342,6 +363,7 @@ async def build_web(settings: Settings) -> WebParts:
         webhook_hosts=settings.webhook_hosts or "",
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
+        notices=build_notices(settings),
     )
 
 
@@ -367,6 +389,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
         terms=terms_of(settings),
         webhook_hosts=settings.webhook_hosts or "",
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
+        notices=build_notices(settings),
     )
 
 

@@ -10,12 +10,16 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.kernel.addresses import safe_address
+from app.kernel.mail import parse_mail_server
 from app.kernel.outgoing import parse_hosts
 from app.media.rules import parse_media_hosts
 from app.people.rules import Role
 from app.replies.rules import parse_limits
 
-SECRETS = ("database_url", "web_database_url", "worker_database_url", "secret_key", "metrics_token", "oidc_client_secret")
+SECRETS = (
+    "database_url", "web_database_url", "worker_database_url", "secret_key", "metrics_token", "oidc_client_secret", "smtp_url",
+    "notice_telegram_token", "notice_max_token",
+)  # fmt: skip
 """Each may stand in a file instead: OTKLIK_…_FILE."""
 
 
@@ -50,6 +54,9 @@ class Settings(BaseSettings):
     secret_key_file: Path | None = Field(default=None, description="A file that holds OTKLIK_SECRET_KEY")
     metrics_token_file: Path | None = Field(default=None, description="A file that holds OTKLIK_METRICS_TOKEN")
     oidc_client_secret_file: Path | None = Field(default=None, description="A file that holds OTKLIK_OIDC_CLIENT_SECRET")
+    smtp_url_file: Path | None = Field(default=None, description="A file that holds OTKLIK_SMTP_URL")
+    notice_telegram_token_file: Path | None = Field(default=None, description="A file that holds OTKLIK_NOTICE_TELEGRAM_TOKEN")
+    notice_max_token_file: Path | None = Field(default=None, description="A file that holds OTKLIK_NOTICE_MAX_TOKEN")
     connectors: Annotated[tuple[str, ...] | None, NoDecode] = Field(
         default=None, description="The connectors to load, by comma; all installed ones when empty"
     )
@@ -84,6 +91,20 @@ class Settings(BaseSettings):
     webhook_hosts: str | None = Field(
         default=None, description="Hosts that may be told what happens to appeals; this machine only as host:port"
     )
+    smtp_url: SecretStr | None = Field(
+        default=None, description="The mail server for notices: smtp://user:password@host:587 or smtps://…:465; none: no mail"
+    )
+    mail_from: str | None = Field(default=None, description="Whom mail comes from; needed with OTKLIK_SMTP_URL")
+    notice_telegram_token: SecretStr | None = Field(
+        default=None, description="The token of the bot that tells people of deadlines in Telegram; none: it does not"
+    )
+    notice_max_token: SecretStr | None = Field(
+        default=None, description="The token of the bot that tells people of deadlines in MAX; none: it does not"
+    )
+    notice_digest_over: int = Field(
+        default=3, ge=1, le=100, description="More notices than this for one person and channel within the window become one message"
+    )
+    notice_digest_minutes: int = Field(default=15, ge=1, le=1440, description="The window, in minutes")
     keep_text_days: int = Field(
         default=1825, ge=0, description="Citizens' words and names are erased so long after their matter was closed; 0 keeps them"
     )
@@ -180,6 +201,18 @@ class Settings(BaseSettings):
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: the roles are {', '.join(Role)}")
         return names or None
+
+    @model_validator(mode="after")
+    def _whole_mail(self) -> Self:
+        """A mail server is of use with a sender; both are checked before anybody waits for a letter."""
+        if self.smtp_url is not None:
+            if self.mail_from is None:
+                raise ValueError("OTKLIK_SMTP_URL needs OTKLIK_MAIL_FROM: whom letters come from")
+            try:
+                parse_mail_server(self.smtp_url.get_secret_value(), self.mail_from)
+            except ValueError as error:
+                raise ValueError(f"OTKLIK_SMTP_URL with OTKLIK_MAIL_FROM: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _whole_provider(self) -> Self:

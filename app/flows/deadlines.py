@@ -81,7 +81,7 @@ async def _tell_of_timers(session: WriteSession, crossed: Mapping[Kind, Sequence
         [
             Told(
                 key=key, kind=kind, agency_id=one.agency_id, territory_id=one.territory_id, occurred_at=one.at, appeal_id=one.appeal_id,
-                timer_id=one.timer_id,
+                timer_id=one.timer_id, share=one.share,
             )
             for key, kind, one in rows
         ],

@@ -17,6 +17,7 @@ from app.flows import deadlines, inbound, pushing
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.flows.seeking import Seeker
+from app.flows.telling import Notifier
 from app.flows.webhooks import Teller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
@@ -36,6 +37,7 @@ GAUGES_SECONDS = 15.0
 SEAL_SECONDS = 30.0
 KEEPING_SECONDS = 15.0
 WEBHOOKS_SECONDS = 2.0
+NOTICES_SECONDS = 2.0
 TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0001
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
@@ -112,6 +114,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("seal", partial(_seal, parts), stop, idle=SEAL_SECONDS))
         if (teller := _teller(parts)) is not None:
             group.create_task(_forever("webhooks", teller.round, stop, idle=WEBHOOKS_SECONDS))
+        if (notifier := _notifier(parts, keeper)) is not None:
+            group.create_task(_forever("notices", notifier.round, stop, idle=NOTICES_SECONDS))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
@@ -124,6 +128,15 @@ def _teller(parts: WorkerParts) -> Teller | None:
         return None
     outgoing = Outgoing(hosts, seconds=15, most_bytes=100_000)
     return Teller(parts.database, parts.webhook_vault, outgoing, parts.clock, worker=parts.name, time_scale=parts.time_scale)
+
+
+def _notifier(parts: WorkerParts, keeper: OfficeKeeper) -> Notifier | None:
+    """Who tells people outside the screen; nobody where no channel is open."""
+    if parts.notices is None or parts.webhook_vault is None or not parts.notices.open_carriers:
+        return None
+    return Notifier(
+        parts.database, keeper, parts.clock, parts.webhook_vault, parts=parts.notices, worker=parts.name, time_scale=parts.time_scale
+    )
 
 
 async def _tidy(parts: WorkerParts) -> bool:

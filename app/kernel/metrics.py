@@ -57,6 +57,7 @@ COMMENT_LAG_SECONDS = Histogram(
 COMMENTS_STORED = Counter("otklik_comments_stored", "Comments stored for the first time", ("platform",), registry=REGISTRY)
 ROWS_SET_ASIDE = Counter("otklik_rows_set_aside", "Rows that would not go in", ("platform",), registry=REGISTRY)
 JOBS_WAITING = Gauge("otklik_jobs_waiting", "Jobs that wait", ("kind",), registry=REGISTRY)
+NOTICE_LETTERS = Counter("otklik_notice_letters", "Attempts to tell people outside the screen", ("carrier", "outcome"), registry=REGISTRY)
 OUTBOX_OLDEST_SECONDS = Gauge("otklik_outbox_oldest_seconds", "Age of the oldest answer that waits to be published", registry=REGISTRY)
 TIMERS_OVERDUE = Gauge("otklik_timers_overdue", "Running deadlines that have passed", registry=REGISTRY)
 LIVE_LISTENERS = Gauge("otklik_live_listeners", "Open live streams of this process", registry=REGISTRY)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
+    from babel.support import NullTranslations
     from sqlalchemy.engine import URL
 
     from app.kernel.clock import Clock
     from app.kernel.db import Database
     from app.kernel.live import Live
+    from app.kernel.mail import MailServer
     from app.kernel.vault import Vault
     from connectors.contract import Connector, Plugin
 
@@ -46,6 +48,32 @@ class Entrance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeParts:
+    """How people are told outside the screen. A channel without its setting is closed."""
+
+    catalogue: Callable[[str], NullTranslations]
+    """The words of a language."""
+    address: str
+    """What people open, without a slash at its end."""
+    timezone: str
+    mail: MailServer | None = None
+    telegram_url: str = ""
+    """Another origin than the platform's own; as `max_url`."""
+    telegram_token: str = field(default="", repr=False)
+    max_url: str = ""
+    max_token: str = field(default="", repr=False)
+    webhook_hosts: str = ""
+    digest_over: int = 3
+    digest_minutes: float = 15
+
+    @property
+    def open_carriers(self) -> tuple[str, ...]:
+        """Those that can be used, in the order of the screens."""
+        given = {"email": self.mail, "telegram": self.telegram_token, "max": self.max_token, "webhook": self.webhook_hosts}
+        return tuple(name for name, setting in given.items() if setting)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WebParts:
     """What the web process stands on. `database` acts as otklik_web: row-level security binds it."""
 
@@ -69,6 +97,8 @@ class WebParts:
     """Seals the secret of a system that is told; the worker opens it."""
     metrics_token: str | None = None
     """Whoever asks for /metrics has it; None: only whoever asks from this machine."""
+    notices: NoticeParts | None = None
+    """Which channels a person may choose; None: the screen alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,3 +125,5 @@ class WorkerParts:
     webhook_hosts: str = ""
     webhook_vault: Vault | None = None
     """Opens the secrets of webhooks; without it nobody is told."""
+    notices: NoticeParts | None = None
+    """How people are told outside the screen; None: not at all."""

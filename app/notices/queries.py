@@ -25,7 +25,10 @@ COUNTED_UP_TO = 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StandingNotice:
-    """A line of the list: of an appeal (its number and promise), or of a comment in triage. `due_at` is its deadline."""
+    """A line of the list: of an appeal (its number and promise), or of a comment in triage. `due_at` is its deadline.
+
+    `share`: of the term that had passed, in percent; `escalated_to`: the role that was told last since nobody answered.
+    """
 
     id: int
     kind: Kind
@@ -34,6 +37,8 @@ class StandingNotice:
     promise: str | None
     due_at: datetime | None
     occurred_at: datetime
+    share: int | None
+    escalated_to: str | None
     agency_id: int | None
     territory_id: int | None
 
@@ -49,7 +54,7 @@ WHERE n.settled_at IS NULL AND n.kind = ANY (:kinds) AND {visible}
 """
 _LIST = f"""
 SELECT n.id, n.kind, a.number AS appeal_number, n.comment_id, t.promise, coalesce(t.due_at, c.triage_due_at) AS due_at, n.occurred_at,
-  coalesce(a.agency_id, n.agency_id) AS agency_id, coalesce(a.territory_id, n.territory_id) AS territory_id
+  n.share, n.escalated_to, coalesce(a.agency_id, n.agency_id) AS agency_id, coalesce(a.territory_id, n.territory_id) AS territory_id
 {_STANDING} AND (CAST(:before AS bigint) IS NULL OR n.id < :before) ORDER BY n.id DESC LIMIT :most
 """
 _COUNT = f"SELECT kind, count(*) AS n FROM (SELECT n.kind {_STANDING} LIMIT :most) AS standing GROUP BY kind"  # noqa: S608 - constants

@@ -29,6 +29,8 @@ class Told:
     appeal_id: int | None = None
     timer_id: int | None = None
     comment_id: int | None = None
+    share: int | None = None
+    """Of the term that has passed, in percent; None where nobody says."""
 
 
 _SUPERSEDE_TIMERS = Bulk(
@@ -46,11 +48,11 @@ _SUPERSEDE_COMMENTS = Bulk(
 
 _TELL = Bulk(
     """
-    INSERT INTO notice (key, kind, agency_id, territory_id, occurred_at, appeal_id, timer_id, comment_id)
-    SELECT * FROM {rows} ON CONFLICT (key) DO NOTHING RETURNING key
+    INSERT INTO notice (key, kind, agency_id, territory_id, occurred_at, appeal_id, timer_id, comment_id, share, stage_at)
+    SELECT r.*, r.occurred_at FROM {rows} ON CONFLICT (key) DO NOTHING RETURNING key
     """,
     key="text", kind="text", agency_id="bigint", territory_id="bigint", occurred_at="timestamptz", appeal_id="bigint", timer_id="bigint",
-    comment_id="bigint",
+    comment_id="bigint", share="integer",
 )  # fmt: skip
 
 
@@ -64,6 +66,7 @@ async def tell(session: WriteSession, rows: Sequence[Told], *, now: datetime) ->
         [
             (
                 one.key, one.kind.value, one.agency_id, one.territory_id, one.occurred_at, one.appeal_id, one.timer_id, one.comment_id,
+                one.share,
             )
             for one in rows
         ],

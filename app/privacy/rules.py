@@ -43,6 +43,7 @@ REGISTER = {
     "operator_session": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash", "address", "agent"), kind="sign_in"),
     "invitation": Holding(whose=Whose.STAFF, columns=("operator_id", "token_hash"), kind="sign_in"),
     "sign_in_attempt": Holding(whose=Whose.STAFF, columns=("login", "address"), kind="sign_in"),
+    "notice_address": Holding(whose=Whose.STAFF, columns=("operator_id", "address"), kind=""),
     "audit_entry": Holding(whose=Whose.STAFF, columns=("operator_id", "act", "subject_id", "recorded_at"), kind="audit"),
 }
 
@@ -61,6 +62,10 @@ NOT_PERSONAL = {
     "feed": "how pages are read",
     "idempotency_key": "a system's own keys and digests",
     "notice": "deadlines of appeals, by number; settled ones end after a term of their own",
+    "notice_delivery": "who is told of which notice, by number; ends with the notice",
+    "notice_hours": "when a person may be disturbed, by number",
+    "notice_letter": "what went out and how, by number; never what was in it",
+    "notice_rule": "which roles are told when",
     "operator_role": "roles, by number",
     "page": "official pages",
     "post": "what official pages published",

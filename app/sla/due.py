@@ -31,6 +31,8 @@ class Crossed:
     number: int
     agency_id: int
     territory_id: int
+    share: int | None = None
+    """Of the term, in percent: at which the norm warns so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +67,14 @@ WARNED = text(
         AND NOT EXISTS (SELECT FROM sla_pause p WHERE p.appeal_id = t.appeal_id AND p.until IS NULL AND p.since < t.warn_at)
       ORDER BY t.warn_at LIMIT :limit FOR UPDATE OF t SKIP LOCKED FOR KEY SHARE OF a SKIP LOCKED),
     told AS (
-      SELECT due.*, w.next, w.number, w.at FROM due JOIN sla_timer t ON t.id = due.id CROSS JOIN LATERAL (
+      SELECT due.*, w.next, w.number, w.at,
+        CAST(round(100 * CAST(p.warn_shares ->> CAST(w.number - 1 AS integer) AS numeric)) AS integer) AS share
+      FROM due JOIN sla_timer t ON t.id = due.id JOIN sla_policy_version p ON p.id = t.policy_version_id CROSS JOIN LATERAL (
         SELECT min(m) FILTER (WHERE m > :now) AS next, count(*) FILTER (WHERE m <= :now) AS number, max(m) FILTER (WHERE m <= :now) AS at
         FROM (SELECT CAST(word AS timestamptz) AS m FROM jsonb_array_elements_text(t.warnings) AS given(word)) AS moments) AS w)
     UPDATE sla_timer t SET warn_at = told.next FROM told WHERE t.id = told.id
-    RETURNING t.id AS timer_id, t.appeal_id, t.cycle, t.promise, t.due_at, told.at, told.number, told.agency_id, told.territory_id
+    RETURNING t.id AS timer_id, t.appeal_id, t.cycle, t.promise, t.due_at, told.at, told.number, told.agency_id, told.territory_id,
+      told.share
     """
 )
 

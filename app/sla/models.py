@@ -13,7 +13,7 @@ from app.kernel.db import Base, moment, row_id, word
 
 
 class SlaPolicyVersion(Base):
-    """An immutable version of a policy. `promises`: {promise: {"seconds": n, "working": bool}}.
+    """An immutable version of a policy. `promises`: {promise: {"seconds": n, "working": bool}}; `warn_shares`: [0.5, 0.8].
 
     The newest version of a code that is in force at a moment counts; empty columns mean any.
     """
@@ -31,6 +31,7 @@ class SlaPolicyVersion(Base):
     platform: Mapped[str | None]
     priority: Mapped[str | None]
     promises: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    warn_shares: Mapped[list[Any]] = mapped_column(JSONB, server_default=sql("'[0.5, 0.8]'"))
     valid_from: Mapped[datetime] = moment()
     valid_until: Mapped[datetime | None] = moment(nullable=True)
     recorded_at: Mapped[datetime] = moment(default_now=True)

@@ -15,7 +15,18 @@ from app.kernel.errors import ForbiddenError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.sla.book import DatedPolicy
 from app.sla.effect import Effect, Past, effect
-from app.sla.policy import Matter, PolicyError, PolicyVersion, Term, promises_from_json, promises_to_json
+from app.sla.policy import (
+    MOST_WARNINGS,
+    WARN_SHARES,
+    Matter,
+    PolicyError,
+    PolicyVersion,
+    Term,
+    check_shares,
+    promises_from_json,
+    promises_to_json,
+    shares_from_json,
+)
 from app.sla.rules import Pause, Promise
 from app.sources.rules import storable
 
@@ -34,7 +45,7 @@ LOOKED_BACK = timedelta(days=31)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Norm:
-    """A norm as it is to be: what it is for, and what it promises. `code` is empty for a new one."""
+    """A norm as it is to be: what it is for, what it promises, at which shares of a term it warns. `code` is empty for a new one."""
 
     code: str = ""
     name: str
@@ -44,6 +55,7 @@ class Norm:
     platform: str | None = None
     priority: str | None = None
     promises: Mapping[Promise, Term | None] = field(hash=False)
+    warn_shares: tuple[float, ...] = WARN_SHARES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,12 +89,12 @@ async def list_norms(session: ReadSession, *, code: str | None = None) -> list[N
 
 def _row(row: Any) -> NormRow:  # noqa: ANN401 - a typed row
     try:
-        promises = promises_from_json(row.promises)
+        promises, shares = promises_from_json(row.promises), shares_from_json(row.warn_shares)
     except PolicyError:
-        promises = {}
+        promises, shares = {}, WARN_SHARES
     norm = Norm(
         code=row.code, name=row.name, topic_id=row.topic_id, agency_id=row.agency_id, territory_id=row.territory_id, platform=row.platform,
-        priority=row.priority, promises=promises,
+        priority=row.priority, promises=promises, warn_shares=shares,
     )  # fmt: skip
     return NormRow(id=row.id, norm=norm, version=row.version, valid_from=row.valid_from, valid_until=row.valid_until, mine=row.mine)
 
@@ -99,13 +111,20 @@ def checked(norm: Norm, directory: Directory) -> Norm:
             raise InvalidError("norm.where", "Choose topic, agency and territory from the lists.", field=what)
     if not norm.promises:
         raise InvalidError("norm.empty", "The norm promises nothing: set at least one term.", field="first_answer")
+    try:
+        check_shares(norm.warn_shares)
+    except ValueError as error:
+        raise InvalidError("norm.shares", str(error), field="warn_shares", most=MOST_WARNINGS) from error
     return Norm(
         code=norm.code, name=name, topic_id=norm.topic_id, agency_id=norm.agency_id, territory_id=norm.territory_id,
-        platform=norm.platform, priority=norm.priority, promises=norm.promises,
+        platform=norm.platform, priority=norm.priority, promises=norm.promises, warn_shares=norm.warn_shares,
     )  # fmt: skip
 
 
-_ADD = text("SELECT otklik_add_norm(:code, :name, :topic, :agency, :territory, :platform, :priority, CAST(:promises AS jsonb), :now)")
+_ADD = text(
+    "SELECT otklik_add_norm(:code, :name, :topic, :agency, :territory, :platform, :priority, CAST(:promises AS jsonb), "
+    "CAST(:shares AS jsonb), :now)"
+)
 
 
 async def save_norm(session: WriteSession, access: Access, norm: Norm, directory: Directory, *, now: datetime) -> str:
@@ -121,7 +140,7 @@ async def save_norm(session: WriteSession, access: Access, norm: Norm, directory
         {
             "code": code, "name": clean.name, "topic": clean.topic_id, "agency": clean.agency_id, "territory": clean.territory_id,
             "platform": clean.platform, "priority": clean.priority, "now": now,
-            "promises": orjson.dumps(promises_to_json(clean.promises)).decode(),
+            "promises": orjson.dumps(promises_to_json(clean.promises)).decode(), "shares": orjson.dumps(clean.warn_shares).decode(),
         },
     )  # fmt: skip
     if added is None:
@@ -177,7 +196,7 @@ def effect_of(norm: Norm, book: Book, found: Sequence[Past], *, now: datetime) -
     version = 1 + max((one.version for one in book.versions(norm.code)), default=0)
     policy = PolicyVersion(
         id=0, code=norm.code or "new", version=version, promises=norm.promises, topic_id=norm.topic_id, agency_id=norm.agency_id,
-        territory_id=norm.territory_id, platform=norm.platform, priority=norm.priority,
+        territory_id=norm.territory_id, platform=norm.platform, priority=norm.priority, warn_shares=norm.warn_shares,
     )  # fmt: skip
     after = book.with_policy(DatedPolicy(policy=policy, valid_from=now, valid_until=None))
     return effect(found, before=book, after=after, now=now)

@@ -20,6 +20,7 @@ CONDITIONS = ("priority", "topic", "agency", "territory", "platform")
 """What a policy may ask for, the weightiest first."""
 
 WARN_SHARES = (0.5, 0.8)
+MOST_WARNINGS = 5
 _MAX_SECONDS = 10 * 366 * 86_400
 _MAX_DAYS = 3_660
 
@@ -48,6 +49,12 @@ class Term:
             raise ValueError("a term has either seconds or days")
 
 
+def check_shares(shares: Sequence[float]) -> None:
+    """ValueError unless each warning stands between the start and the deadline, once, the earlier one first."""
+    if len(shares) > MOST_WARNINGS or not all(0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+        raise ValueError(f"at most {MOST_WARNINGS} warnings, each between the start and the deadline (0 < share < 1), in their order")
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
     """One immutable version of a policy; a condition left empty asks for nothing.
@@ -67,8 +74,7 @@ class PolicyVersion:
     warn_shares: tuple[float, ...] = WARN_SHARES
 
     def __post_init__(self) -> None:
-        if not all(0 < share < 1 for share in self.warn_shares):
-            raise ValueError("a warning stands between the start and the deadline: 0 < share < 1")
+        check_shares(self.warn_shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,17 @@ def promises_from_json(value: object) -> dict[Promise, Term | None]:
         except ValueError as error:
             raise PolicyError(f"promises.{str(key)[:40]}: {error}") from None
     return promises
+
+
+def shares_from_json(value: object) -> tuple[float, ...]:
+    """The shares of a term at which to warn: [0.5, 0.8]; PolicyError says what is wrong."""
+    if not isinstance(value, list) or not all(type(share) in {int, float} for share in value):
+        raise PolicyError("warn_shares: a list of numbers is needed")
+    try:
+        check_shares(value)
+    except ValueError as error:
+        raise PolicyError(f"warn_shares: {error}") from None
+    return tuple(map(float, value))
 
 
 def _term_from_json(given: object, promise: Promise) -> Term:

@@ -15,7 +15,7 @@ from app.kernel.db import Bulk
 from app.kernel.log import logger
 from app.sla.book import Book, DatedCalendar, DatedPolicy, PlannedTimer, TriageDue, read_calendar
 from app.sla.calendar import CalendarError, WorkingCalendar, to_json
-from app.sla.policy import PolicyError, PolicyVersion, Term, promises_from_json, promises_to_json
+from app.sla.policy import PolicyError, PolicyVersion, Term, promises_from_json, promises_to_json, shares_from_json
 from app.sla.production_calendar import FIRST_YEAR, known_until, russian_calendar
 from app.sla.rules import Pause, Promise, StopCause, effective_due, elapsed, outcome
 
@@ -61,7 +61,7 @@ class Stop:
 
 _POLICIES = text(
     """
-    SELECT id, code, version, topic_id, agency_id, territory_id, platform, priority, promises, valid_from, valid_until
+    SELECT id, code, version, topic_id, agency_id, territory_id, platform, priority, promises, warn_shares, valid_from, valid_until
     FROM sla_policy_version WHERE valid_from <= :now
     """
 )
@@ -90,6 +90,7 @@ def _policy(row: Any) -> DatedPolicy:  # noqa: ANN401 - a typed row
     policy = PolicyVersion(
         id=row.id, code=row.code, version=row.version, promises=promises_from_json(row.promises), topic_id=row.topic_id,
         agency_id=row.agency_id, territory_id=row.territory_id, platform=row.platform, priority=row.priority,
+        warn_shares=shares_from_json(row.warn_shares),
     )  # fmt: skip
     return DatedPolicy(policy=policy, valid_from=row.valid_from, valid_until=row.valid_until)
 

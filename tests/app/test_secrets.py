@@ -112,7 +112,8 @@ def _answer(url: str, **headers: str) -> str:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    given = {name: AWAY for name in SECRETS if name.endswith("url")} | {"secret_key": KEY, "metrics_token": MARK}
+    given = {name: AWAY for name in SECRETS if name.endswith("database_url")} | {"secret_key": KEY, "metrics_token": MARK}
+    given |= {"smtp_url": f"smtp://me:{MARK}@mail.example", "mail_from": "otklik@town.example", "notice_telegram_token": MARK}
     settings = Settings.model_validate(given)
     assert MARK not in repr(settings) + str(settings) + settings.model_dump_json()
 
@@ -120,14 +121,16 @@ def test_settings_do_not_show_their_secrets() -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path = tmp_path / "secret"
-    path.write_text(f"  {MARK}\n", encoding="utf-8")
+    secret = f"smtp://me:{MARK}@mail.example" if name == "smtp_url" else MARK
+    path.write_text(f"  {secret}\n", encoding="utf-8")
+    monkeypatch.setenv("OTKLIK_MAIL_FROM", "otklik@town.example")
     monkeypatch.setenv(f"OTKLIK_{name.upper()}_FILE", str(path))
     if name.startswith("oidc"):  # a provider is set whole or not at all
         monkeypatch.setenv("OTKLIK_OIDC_ISSUER", "https://sso.example")
         monkeypatch.setenv("OTKLIK_OIDC_CLIENT_ID", "otklik")
         monkeypatch.setenv("OTKLIK_PUBLIC_URL", "https://otklik.example")
     found = getattr(bootstrap.read_settings(), name)
-    assert found.get_secret_value() == MARK
+    assert found.get_secret_value() == secret
     monkeypatch.setenv(f"OTKLIK_{name.upper()}", f"{MARK}-twice")
     with pytest.raises(SetupError, match="keep one of them") as both:
         bootstrap.read_settings()

@@ -215,6 +215,10 @@ def _administration(town: Town) -> Iterable[Ask]:
     failed = path | {"delivery_id": str(town.webhook_failed)}
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/deliveries/{{delivery_id}}/again", path=failed, form={})
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/revoke", path=path, form={})
+    rule = {"role": "coordinator", "amount": "3", "unit": "hours", "email": "1"}
+    yield Ask(method="POST", route="/administration/notices/rules", form=rule)
+    yield Ask(method="POST", route="/administration/notices/rules/end", form={"rule": str(town.rule)})
+    yield Ask(method="POST", route="/administration/notices/letters", form={"letter": str(town.letter), "act": "again"})
     yield Ask(method="POST", route="/account/sessions/{session_id}/end", path={"session_id": str(town.newcomer_session)}, form={})
 
 

@@ -115,6 +115,7 @@ OF_THE_ASKER = frozenset({"operator_session", "api_token", "sign_in_attempt", "a
 """Where the asker's own coming and going is written down."""
 OF_ADMINISTRATORS = frozenset({
     "operator_role", "invitation", "second_factor", "recovery_code", "external_identity", "webhook_target", "webhook_delivery",
+    "notice_rule", "notice_letter",
 })  # fmt: skip
 """What an administrator is there to change."""
 
@@ -141,6 +142,8 @@ NAMES_NOTHING_SECRET = frozenset({
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py
     "at_once", "days", "login", "place", "role",
+    # of oneself: addresses and hours; of rules and letters, to administrators of the whole region: tests/web/ui/test_notices.py
+    "address", "breach", "carrier", "closes", "letter", "limited", "opens", "rule", "warn_shares",
     # of systems that are told, to administrators within their scope: tests/web/ui/test_webhooks.py
     "url",
     # whether an agency's answers are approved first

@@ -71,6 +71,8 @@ class Town:
     newcomer_session: int = 0
     service_tokens: list[int] = field(default_factory=list)
     webhook: int = 0
+    rule: int = 0
+    letter: int = 0
     webhook_failed: int = 0
 
     def number(self, use: str) -> str:
@@ -208,6 +210,16 @@ async def _people(session: WriteSession, town: Town, now: datetime) -> None:
     town.newcomer, town.newcomer_role = newcomer.id, held.id
     town.newcomer_session = await session.scalar(text("SELECT max(id) FROM operator_session")) or 0
     target = {"agency": ours, "now": now}
+    town.rule = await session.scalar(text("SELECT max(id) FROM notice_rule")) or 0
+    unknown = (
+        "WITH a AS (INSERT INTO notice_address (operator_id, carrier, address, proved_at) "
+        "VALUES (:id, 'email', 'olga@town.example', :now) RETURNING id), l AS ("
+        "INSERT INTO notice_letter (operator_id, address_id, carrier, kind, state, settled_at) "
+        "SELECT :id, id, 'email', 'single', 'unknown', :now FROM a RETURNING id, address_id) "
+        "INSERT INTO notice_delivery (notice_id, stage, operator_id, address_id, letter_id) "
+        "SELECT (SELECT min(id) FROM notice), 0, :id, l.address_id, l.id FROM l RETURNING letter_id"
+    )
+    town.letter = (await session.execute(text(unknown), {"id": town.people["operator"], "now": now})).scalar_one()
     town.webhook = (
         await session.execute(
             text(

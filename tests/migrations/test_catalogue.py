@@ -104,7 +104,7 @@ DOORS = {
     "otklik_sets_norms(of_territory bigint)": "reads roles of the asking operator alone; tells yes or no",
     (
         "otklik_add_norm(of_code text, of_name text, of_topic bigint, of_agency bigint, of_territory bigint, of_platform text, "
-        "of_priority text, of_promises jsonb, at timestamp with time zone)"
+        "of_priority text, of_promises jsonb, of_warn_shares jsonb, at timestamp with time zone)"
     ): "adds a version of a norm in a territory whose norms the asker sets; tells its id",
     "otklik_end_norm(of_code text, at timestamp with time zone)": "ends a norm of such a territory; tells yes or no",
     (

@@ -68,6 +68,13 @@ ACT = {
     "webhook.removed": N_("Another system is told nothing more"),
     "webhook.tested": N_("Told another system a test"),
     "webhook.sent_again": N_("Had another system told once more"),
+    "notice_rule.added": N_("Set a rule of notices"),
+    "notice_rule.ended": N_("Ended a rule of notices"),
+    "notice_address.set": N_("Gave an address for notices"),
+    "notice_address.proved": N_("Confirmed an address for notices"),
+    "notice_address.removed": N_("Took an address for notices away"),
+    "notice_letter.repeated": N_("Sent a notice again"),
+    "notice_letter.put_aside": N_("Put a notice aside"),
     "hook.removed": N_("A platform pushes no more for a page"),
     "territories.imported": N_("Territories imported"),
     "spheres.imported": N_("Spheres imported"),
@@ -101,6 +108,9 @@ SUBJECT = {
     "territory": N_("Territory"),
     "page": N_("Page"),
     "webhook_target": N_("Told system"),
+    "notice_rule": N_("Rule of notices"),
+    "notice_address": N_("Address for notices"),
+    "notice_letter": N_("Notice outside"),
     "audit": N_("Seal"),
 }
 
@@ -125,4 +135,9 @@ FACT = {
     "from": N_("from"),
     "to": N_("to"),
     "hook": N_("hook"),
+    "carrier": N_("channel"),
+    "carriers": N_("channels"),
+    "role": N_("role"),
+    "share": N_("share of the term, percent"),
+    "after_seconds": N_("after the deadline, s"),
 }

@@ -80,4 +80,6 @@ def _notice(visit: Visit, row: StandingNotice) -> NoticeLine:
         agency=agency.name if agency else "",
         due_at=row.due_at,
         occurred_at=row.occurred_at,
+        share=row.share,
+        escalated_to=row.escalated_to or "",
     )

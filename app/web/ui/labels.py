@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, calendar_words, faults, permission_words, report_words, webhook_words
+from app.web.ui import audit_words, calendar_words, faults, notice_words, permission_words, report_words, webhook_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -226,13 +226,6 @@ REASON = {
 }
 
 
-NOTICE = {
-    "sla_warning": N_("The deadline is near"),
-    "sla_breach": N_("The deadline has passed"),
-    "triage_warning": N_("A comment waits for a decision: the deadline is near"),
-    "triage_breach": N_("A comment waits for a decision: the deadline has passed"),
-}
-
 HINT = {
     "whole_group": N_("the group as a whole"),
     "spans": N_("Some exceptions cannot be read. Look at the marked ones."),
@@ -242,6 +235,7 @@ HINT = {
 SECTION = {
     "norms": N_("Norms"),
     "calendars": N_("Working hours"),
+    "notices": N_("Notices"),
     "people": N_("People"),
     "audit": N_("Audit trail"),
     "subjects": N_("A citizen's data"),
@@ -318,7 +312,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "span_unit": report_words.SPAN_UNIT,
     "behind": report_words.BEHIND,
     "nobody": report_words.NOBODY,
-    "notice": NOTICE,
+    **notice_words.TABLES,
     "hint": HINT,
     "section": SECTION,
     "webhook_kind": webhook_words.KIND,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from app.kernel.errors import InvalidError
 from app.sla.norms import Norm
-from app.sla.policy import Term
+from app.sla.policy import MOST_WARNINGS, WARN_SHARES, Term
 from app.sla.rules import Promise
 from app.web.ui.choices import agency_choices, topic_choices
 from app.web.ui.norm_views import NormForm, TermView
@@ -15,7 +16,7 @@ from app.web.ui.queue_view import sorting
 from app.web.ui.views import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from app.web.ui.fields import Fields
     from app.web.ui.visit import Visit
@@ -34,15 +35,19 @@ _UNITS = {
 _LARGEST = {3600: 87_000, _DAYS: 3_660, 60: 5_000_000}
 
 
-def norm_of(form: Fields, code: str) -> Norm:
-    """The norm that a form describes. InvalidError that names the field."""
+def norm_of(form: Fields, code: str, *, lenient: bool = False) -> Norm:
+    """The norm that a form describes. InvalidError that names the field; `lenient` leaves out what cannot be read instead."""
     promises: dict[Promise, Term | None] = {}
     for promise in Promise:
         state = form.text(f"{promise.value}_unit")
         if state == "none":
             promises[promise] = None
         elif state in _UNITS:
-            promises[promise] = _term(form, promise, state)
+            with suppress(InvalidError) if lenient else nullcontext():
+                promises[promise] = _term(form, promise, state)
+    shares: tuple[float, ...] = WARN_SHARES
+    with suppress(InvalidError) if lenient else nullcontext():
+        shares = _shares(form.text("warn_shares"))
     return Norm(
         code=code,
         name=form.text("name"),
@@ -52,7 +57,21 @@ def norm_of(form: Fields, code: str) -> Norm:
         platform=form.text("platform") or None,
         priority=form.text("priority") or None,
         promises=promises,
+        warn_shares=shares,
     )
+
+
+def _shares(words: str) -> tuple[float, ...]:
+    """Percents by comma or space, in any order; none at all is no warning."""
+    percents = [word.removesuffix("%") for word in words.replace(",", " ").replace(";", " ").split() if word != "%"]
+    if not all(word.isdecimal() and word.isascii() for word in percents):
+        raise InvalidError("norm.shares", "Write percents of the term.", field="warn_shares", most=MOST_WARNINGS)
+    return tuple(sorted({int(word) / 100 for word in percents}))
+
+
+def shares_text(shares: Iterable[float]) -> str:
+    """As a person writes them: 50, 80."""
+    return ", ".join(f"{share * 100:g}" for share in shares)
 
 
 def _term(form: Fields, promise: Promise, unit: str) -> Term:
@@ -68,7 +87,8 @@ def _term(form: Fields, promise: Promise, unit: str) -> Term:
 
 def digest(norm: Norm) -> str:
     """Names the very values of a norm: what is saved must be what was tried."""
-    told = repr((norm.code, norm.topic_id, norm.agency_id, norm.territory_id, norm.platform, norm.priority, sorted(norm.promises.items())))
+    where = (norm.code, norm.topic_id, norm.agency_id, norm.territory_id, norm.platform, norm.priority)
+    told = repr((*where, sorted(norm.promises.items()), norm.warn_shares))
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
@@ -105,4 +125,5 @@ def form_of(visit: Visit, norm: Norm, *, version: int = 0) -> NormForm:
         ),
         priorities=tuple(Choice(value=one, label=visit.words("priority", one), chosen=one == norm.priority) for one in PRIORITIES),
         version=version,
+        warn_shares=shares_text(norm.warn_shares),
     )

@@ -88,3 +88,4 @@ class NormForm:
     effect: EffectView | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
+    warn_shares: str = ""

@@ -82,7 +82,7 @@ async def save(visit: CurrentVisit, form: Form) -> Response:
             told = await _effect(visit, session, clean)
     except InvalidError as error:
         shown = replace(
-            form_of(visit, _as_far_as_readable(form, code)), errors={str(error.params.get("field", "name")): _sentence(visit, error)}
+            form_of(visit, norm_of(form, code, lenient=True)), errors={str(error.params.get("field", "name")): _sentence(visit, error)}
         )
         return await _shown(visit, shown, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return await _shown(visit, replace(form_of(visit, norm), effect=told, seen=mark))
@@ -180,11 +180,3 @@ def _line(visit: Visit, row: NormRow) -> NormLine:
 
 def _sentence(visit: Visit, error: InvalidError) -> str:
     return visit.words("fault", error.code, error.params, otherwise=error.detail)
-
-
-def _as_far_as_readable(form: Form, code: str) -> Norm:
-    """What was written, without the terms that cannot be read."""
-    try:
-        return norm_of(form, code)
-    except InvalidError:
-        return Norm(code=code, name=form.text("name"), territory_id=form.number("territory"), promises={})

@@ -46,6 +46,8 @@ class NoticeLine:
     agency: str
     due_at: datetime | None
     occurred_at: datetime
+    share: int | None = None
+    escalated_to: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

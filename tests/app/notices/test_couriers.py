@@ -1,0 +1,146 @@
+"""What is known after one attempt by each carrier: taken, not taken, or nobody knows. No secret is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.flows.couriers import MailCourier, MaxCourier, Parcel, TelegramCourier
+from app.kernel.mail import Mailer, mail_address, parse_mail_server
+from app.kernel.outgoing import Outgoing, parse_hosts
+from app.notices.letters import Known, Outcome
+from app.notices.wording import Wording
+from tests.connectors.raw_server import RawServer, http, raw_server
+from tests.factories import MORNING
+from tests.mail_server import mail_server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.flows.couriers import Courier
+
+WORDING = Wording(
+    subject="Обращение 481-937-512: срок близко", words="Первая строка.\n.точка в начале\n\nhttps://otklik.example/appeals/1\n"
+)
+PARCEL = Parcel(address="42", wording=WORDING, guid="a" * 32, at=MORNING)
+
+
+@pytest.mark.parametrize(
+    ("to_rcpt", "to_data", "outcome", "letters"),
+    [
+        ("250 OK", "250 OK", Outcome.DELIVERED, 1),
+        ("451 Later", "250 OK", Outcome.LATER, 0),
+        ("550 No such person", "250 OK", Outcome.REFUSED, 0),
+        ("250 OK", "452 Full", Outcome.LATER, 1),
+        ("250 OK", "554 No", Outcome.REFUSED, 1),
+        ("hang up", "250 OK", Outcome.LATER, 0),
+        ("250 OK", "hang up", Outcome.UNKNOWN, 1),
+        ("250 OK", "silence", Outcome.UNKNOWN, 1),
+    ],
+)
+async def test_mail(to_rcpt: str, to_data: str, outcome: Outcome, letters: int) -> None:
+    async with mail_server() as mail:
+        mail.to_rcpt, mail.to_data = [to_rcpt], [to_data]
+        mailer = Mailer(parse_mail_server(mail.url, "otklik@town.example"), seconds=0.3 if to_data == "silence" else 10)
+        parcel = Parcel(address="olga@town.example", wording=WORDING, guid="a" * 32, at=MORNING)
+        known = await MailCourier(mailer).carry(parcel)
+        assert known.outcome is outcome
+        assert len(mail.letters()) == letters
+        for letter in mail.letters():
+            assert letter["Message-ID"] == f"<{'a' * 32}@town.example>"
+            assert letter["Subject"] == WORDING.subject
+            assert letter.get_content().splitlines() == WORDING.words.splitlines()
+
+
+async def test_a_mail_server_that_is_away_is_asked_later() -> None:
+    async with mail_server() as mail:
+        server = parse_mail_server(mail.url, "otklik@town.example")
+    assert (
+        await MailCourier(Mailer(server)).carry(Parcel(address="a@b.ru", wording=WORDING, guid="1", at=MORNING))
+    ).outcome is Outcome.LATER
+
+
+async def test_a_password_goes_only_to_a_server_that_is_secure_and_is_never_told() -> None:
+    async with mail_server() as mail:
+        server = parse_mail_server(f"smtp://me:hidden@127.0.0.1:{mail.port}", "otklik@town.example")
+        known = await MailCourier(Mailer(server)).carry(PARCEL)
+        assert known.outcome is not Outcome.DELIVERED  # it does not let anybody sign in
+        assert "hidden" not in repr(server) + known.detail
+    assert parse_mail_server("smtp://me:p%40ss@mail.example", "a@b.ru").password == "p@ss"
+    assert [parse_mail_server(url, "a@b.ru").secure for url in ("smtp://mail.example", "smtps://mail.example", "smtp://localhost:25")] == [
+        "starttls", "tls", "plain",
+    ]  # fmt: skip
+    for wrong in ("http://mail.example", "mail.example", "smtp://", "smtp://mail.example/path", "smtp://mail.example:port"):
+        with pytest.raises(ValueError, match="smtp://user"):
+            parse_mail_server(wrong, "a@b.ru")
+    with pytest.raises(ValueError, match="sender"):
+        parse_mail_server("smtp://mail.example", "Отклик")
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        (" olga@town.example ", "olga@town.example"),
+        ("olga@почта.рф", "olga@xn--80a1acny.xn--p1ai"),
+        ("olga@town.example\r\nBcc: all@town.example", ""),
+        ("Ольга <olga@town.example>", ""),
+        ("olga@town.example, all@town.example", ""),
+        ("ольга@town.example", ""),
+        ("olga@localhost", ""),
+        ("olga", ""),
+        ("@town.example", ""),
+        ("a" * 250 + "@town.example", ""),
+    ],
+)
+def test_addresses_of_mail(words: str, address: str) -> None:
+    assert mail_address(words) == address
+
+
+BOTS: Mapping[str, type[TelegramCourier | MaxCourier]] = {"telegram": TelegramCourier, "max": MaxCourier}
+
+
+def bot(name: str, raw: RawServer, *, seconds: float = 10) -> Courier:
+    outgoing = Outgoing(parse_hosts(raw.url.removeprefix("http://")), seconds=seconds)
+    return BOTS[name](outgoing, url=raw.url, token="5001:hidden")
+
+
+@pytest.mark.parametrize("name", BOTS)
+@pytest.mark.parametrize(
+    ("status", "body", "known"),
+    [
+        ("200 OK", b'{"ok": true}', Known(outcome=Outcome.DELIVERED)),
+        ("400 Bad Request", b'{"ok": false, "description": "Bad Request: chat not found"}', Known(outcome=Outcome.REFUSED, detail="400")),
+        ("401 Unauthorized", b"", Known(outcome=Outcome.LATER, detail="401")),
+        ("403 Forbidden", b'{"ok": false, "description": "Forbidden: bot was blocked"}', Known(outcome=Outcome.REFUSED, detail="403")),
+        ("502 Bad Gateway", b"<html>", Known(outcome=Outcome.UNKNOWN, detail="502")),
+        ("302 Elsewhere", b"", Known(outcome=Outcome.REFUSED, detail="redirect")),
+    ],
+)
+async def test_bots(name: str, status: str, body: bytes, known: Known) -> None:
+    async with raw_server() as raw:
+        raw.plan(http(body, status=status))
+        assert await bot(name, raw).carry(PARCEL) == known
+        head, _, sent = raw.requests[0].partition(b"\r\n\r\n")
+        told = json.loads(sent)
+        assert told["text"] == WORDING.words
+        first = head.decode().splitlines()[0]
+        if name == "telegram":
+            assert first == "POST /bot5001:hidden/sendMessage HTTP/1.1"
+            assert told["chat_id"] == 42
+        else:
+            assert first == "POST /letters?user_id=42&disable_link_preview=true HTTP/1.1"
+            assert b"authorization: 5001:hidden" in head.lower()
+
+
+async def test_bots_wait_as_they_are_asked_and_do_not_know_what_a_silence_means() -> None:
+    async with raw_server() as raw:
+        raw.plan(http(b'{"ok": false, "error_code": 429, "parameters": {"retry_after": 17}}', status="429 Too Many Requests"))
+        known = await bot("telegram", raw).carry(PARCEL)
+        assert (known.outcome, known.after) == (Outcome.LATER, timedelta(seconds=17))
+        raw.drip = 5
+        assert (await bot("telegram", raw, seconds=0.3).carry(PARCEL)).outcome is Outcome.UNKNOWN
+    gone = await bot("telegram", raw).carry(PARCEL)
+    assert (gone.outcome, "hidden" in gone.detail) == (Outcome.LATER, False)
