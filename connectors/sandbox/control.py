@@ -236,10 +236,12 @@ def _fault(fields: Fields) -> Fault:
 
 def _page(page: Page) -> dict[str, Any]:
     telegram = page.platform == "telegram"
+    known_as = page.chat_id if telegram else page.id if page.platform == "ok" else -page.id
     return {
         "platform": page.platform,
         "page": page.name,
         "id": page.id,
+        "external_id": str(known_as),
         "title": page.title,
         "members": page.members,
         "posts": len(page.order),

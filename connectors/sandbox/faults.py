@@ -1,5 +1,6 @@
 """Faults on demand: the next calls of a method fail in the way that was asked for."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -7,22 +8,26 @@ from typing import Any, Literal, get_args
 from starlette.responses import Response
 
 from connectors.sandbox.model import Platform
-from connectors.sandbox.wire import Cut, Silence, json_response, server_error, truncated
+from connectors.sandbox.wire import Cut, Drip, Silence, ascii_json, json_response, server_error, truncated
 
-# Before the act: error, captcha, flood, http_500, timeout_before. After it: the others.
+# Before the act: error, captcha, flood, revoked, http_500, timeout_before. After it: the others.
 FaultKind = Literal[
     "error",
     "captcha",
     "flood",
+    "revoked",
     "http_500",
     "timeout_before",
     "timeout_after",
     "truncated",
     "disconnect",
+    "drip",
     "malformed",
+    "duplicated",
+    "reordered",
 ]
 KINDS: tuple[str, ...] = get_args(FaultKind)
-REFUSALS = frozenset({"error", "captcha", "flood"})
+REFUSALS = frozenset({"error", "captcha", "flood", "revoked"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +105,29 @@ def after_act(fault: Fault | None, body: bytes, silence: float) -> Response | No
         return truncated(body)
     if fault.kind == "disconnect":
         return Cut(body)
+    if fault.kind == "drip":
+        return Drip(body, silence)
     return Silence(silence) if fault.kind == "timeout_after" else None
+
+
+def _twice(rows: list[Any]) -> list[Any]:
+    return [row for row in rows for _ in range(2)]
+
+
+def _backwards(rows: list[Any]) -> list[Any]:
+    return rows[::-1]
+
+
+_ROWS: dict[str, Callable[[list[Any]], list[Any]]] = {"duplicated": _twice, "reordered": _backwards}
+
+
+def _shuffled(answer: Any, shuffle: Callable[[list[Any]], list[Any]]) -> Any:
+    """An answer whose rows - its lists of objects, but not what a row itself holds - come twice, or backwards."""
+    if isinstance(answer, list):
+        return shuffle(answer) if all(isinstance(row, dict) for row in answer) else answer
+    if isinstance(answer, dict):
+        return {name: _shuffled(value, shuffle) if isinstance(value, dict | list) else value for name, value in answer.items()}
+    return answer
 
 
 async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, bytes]]], *, wrong_shape: bytes, silence: float) -> Response:
@@ -110,4 +137,6 @@ async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, by
     status, body = await act()
     if fault is not None and fault.kind == "malformed":
         body = wrong_shape
+    if fault is not None and fault.kind in _ROWS:
+        body = ascii_json(_shuffled(json.loads(body), _ROWS[fault.kind]))
     return after_act(fault, body, silence) or json_response(body, status)

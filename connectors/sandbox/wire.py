@@ -7,6 +7,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+_DRIP_SECONDS = 0.1
+
 
 def utf8_json(value: Any) -> bytes:
     """JSON as raw UTF-8, escaped only where a lone surrogate leaves no other way."""
@@ -55,6 +57,38 @@ class Silence(Response):
         except TimeoutError:
             # An announced body that never comes makes the server drop the connection: the nearest to silence HTTP has.
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+
+
+class Drip(Response):
+    """The answer comes, a byte at a time and too slowly for anybody's patience; after `seconds` the rest is not sent."""
+
+    def __init__(self, body: bytes, seconds: float) -> None:
+        """Spread `body` over more time than there is."""
+        super().__init__()
+        self._bytes = body
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """A byte every tenth of a second, until the client gives up."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(self._bytes)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        gone = asyncio.create_task(self._gone(receive))
+        try:
+            async with asyncio.timeout(self._seconds):
+                for number in range(len(self._bytes) - 1):
+                    if gone.done():
+                        return
+                    await send({"type": "http.response.body", "body": self._bytes[number : number + 1], "more_body": True})
+                    await asyncio.sleep(_DRIP_SECONDS)
+        except TimeoutError:
+            return
+        finally:
+            gone.cancel()
+
+    @staticmethod
+    async def _gone(receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 class Cut(Response):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.register_assert_rewrite("connectors.conformance", "tests.connectors.staging")
+pytest.register_assert_rewrite("connectors.conformance", "tests.connectors.spoiling", "tests.connectors.staging")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -52,7 +52,7 @@ async def test_all_that_was_written_is_stored_once_and_has_a_fate(system: System
     ):
         summary = await replay(rows, options)
         assert summary.skipped == {}
-        assert set(summary.sent) == {"vk", "telegram"}
+        assert {"vk", "telegram"} <= set(summary.sent)  # the stream goes to one page of each of these two
         placed += len(summary.placed)
     wrote = time.monotonic() - began
     assert placed == APPEALS + COMMENTS

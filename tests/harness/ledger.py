@@ -110,11 +110,8 @@ def _comment(one: dict[str, Any], row: Any) -> list[str]:
     }
     if not one["by_page"] and one["author"] is not None:
         expected |= {"author": one["author"], "author_id": one["author_id"]}
-    wrong = [
-        f"{_name(one)}: {name} is {getattr(row, name)!r}, written {value!r}"
-        for name, value in expected.items()
-        if getattr(row, name) != value
-    ]
+    told = {name: getattr(row, name) for name in expected} | {"written_at": row.written_at.replace(microsecond=0)}  # MAX tells milliseconds
+    wrong = [f"{_name(one)}: {name} is {told[name]!r}, written {value!r}" for name, value in expected.items() if told[name] != value]
     if row.revisions != row.revision:
         wrong.append(f"{_name(one)}: revision {row.revision}, {row.revisions} kept")
     if (row.deleted_at is not None) != (one["deleted_at"] is not None):

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from app import bootstrap
+from app.cli.plan import Plan
 from app.cli.sample import WORLD, SignIn, seed_sample, sign_ins
 from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
@@ -114,7 +115,7 @@ class System:
     async def page_ids(self) -> dict[tuple[str, str], str]:
         """(platform, the sandbox's name of the page) → the platform's id of it."""
         pages = (await self.ask("GET", "/world/pages"))["pages"]
-        return {(one["platform"], one["page"]): str(one["chat_id"] or -one["id"]) for one in pages}
+        return {(one["platform"], one["page"]): one["external_id"] for one in pages}
 
     # --- the database
 
@@ -178,18 +179,18 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
         data_dir=home / "data",
         database_url=SecretStr(bootstrap.plain(url)),
         port=web_port,
-        vk_api_url=sandbox_url,
-        telegram_api_url=sandbox_url,
+        sandbox_port=sandbox_port,
         time_scale=time_scale,
     )
+    plan = Plan(settings=settings, sample=True)
+    settings = plan.with_platforms(settings)
     environment = {
         "OTKLIK_DATA_DIR": str(settings.data_dir),
         "OTKLIK_DATABASE_URL": bootstrap.plain(url),
         "OTKLIK_PORT": str(web_port),
-        "OTKLIK_VK_API_URL": sandbox_url,
-        "OTKLIK_TELEGRAM_API_URL": sandbox_url,
+        **{f"OTKLIK_{name.upper()}": address for name, address in plan.platform_urls().items()},
         "OTKLIK_TIME_SCALE": str(time_scale),
-        "OTKLIK_MEDIA_HOSTS": f"vk: {sandbox_url.removeprefix('http://')}",
+        "OTKLIK_MEDIA_HOSTS": plan.media_hosts(),
         "OTKLIK_AUTHOR_ANSWER_LIMITS": "1000/minute",  # one token speaks for a whole office of operators
         "OTKLIK_PAGE_ANSWER_LIMITS": "1000/minute",
         "OTKLIK_WORKER_POOL": "4",

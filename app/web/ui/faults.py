@@ -30,7 +30,7 @@ REPLY_PROBLEM = {
         "More answers of one person than allowed were on their way. A coordinator looks at it and decides; nothing is lost."
     ),
     "limit_page": N_("More answers on this page than allowed were on their way. A coordinator looks at it and decides; nothing is lost."),
-    "unsupported": N_("The platform lets no program answer there. Answer by hand: open the comment below."),
+    "unsupported": N_("The platform lets no program answer there."),
     "server": N_("The platform itself failed. Look at the post before you decide."),
     "sought": N_("We read the comments there again and look for your answer. This takes a minute at most."),
     "not_seen": N_(

@@ -86,5 +86,7 @@ class MaxApi:
 def _refusal(fault: Fault) -> MaxError:
     if fault.kind == "flood":
         return MaxError(_TOO_MANY, "too.many.requests")
+    if fault.kind == "revoked":
+        return MaxError(401, "verify.token", "Invalid access_token")
     status = fault.code or (_REFUSED if fault.kind == "captcha" else 400)
     return MaxError(status, fault.text or "injected.fault")

@@ -12,7 +12,7 @@ from connectors.sandbox.pacing import Pacing
 from connectors.sandbox.world import World
 
 _UNSIGNED = frozenset({"access_token", "session_key", "sig"})
-_FLOOD, _CAPTCHA = 8, 403
+_CODES = {"flood": 8, "captcha": 403, "revoked": 102}
 
 
 class OkApi:
@@ -60,8 +60,7 @@ class OkApi:
 
 
 def _refusal(fault: Fault) -> OkError:
-    code = {"flood": _FLOOD, "captcha": _CAPTCHA}.get(fault.kind, fault.code or 2)
-    return OkError(code, fault.text or "")
+    return OkError(_CODES.get(fault.kind, fault.code or 2), fault.text or "")
 
 
 def _signature(values: dict[str, str], secret: str) -> str:

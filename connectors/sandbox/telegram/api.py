@@ -135,6 +135,8 @@ class TelegramApi:
     def _refusal(self, fault: Fault) -> TelegramError:
         if fault.kind == "flood":
             return too_many(fault.retry_after or self._world.limits.telegram_flood_wait)
+        if fault.kind == "revoked":
+            return unauthorized()
         code = fault.code or 400
         if code == 429:  # noqa: PLR2004 - HTTP's own number
             return too_many(fault.retry_after or self._world.limits.telegram_flood_wait)

@@ -10,6 +10,7 @@ from connectors.conformance import ConnectorConformance, ErrorCase
 from connectors.contract import Credential, Options, Rejected
 from connectors.max import plugin
 from connectors.max.errors import BY_STATUS
+from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage, cases_of
 
 if TYPE_CHECKING:
@@ -48,5 +49,5 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
 
 
-class TestMax(ConnectorConformance):
-    """The whole suite."""
+class TestMax(SpoiledAnswers, ConnectorConformance):
+    """The whole suite, and what only HTTP can do to an answer."""

@@ -10,6 +10,7 @@ from connectors.conformance import ConnectorConformance
 from connectors.contract import Credential, Options
 from connectors.ok import plugin
 from connectors.ok.errors import MEANINGS
+from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage, cases_of
 
 if TYPE_CHECKING:
@@ -40,5 +41,5 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
 
 
-class TestOk(ConnectorConformance):
-    """The whole suite."""
+class TestOk(SpoiledAnswers, ConnectorConformance):
+    """The whole suite, and what only HTTP can do to an answer."""

@@ -10,6 +10,7 @@ from connectors.conformance import ConnectorConformance, ErrorCase
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.telegram import connector, plugin
 from connectors.telegram.errors import BAD_REQUEST
+from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage
 
 if TYPE_CHECKING:
@@ -86,5 +87,5 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
 
 
-class TestTelegram(ConnectorConformance):
-    """The whole suite."""
+class TestTelegram(SpoiledAnswers, ConnectorConformance):
+    """The whole suite, and what only HTTP can do to an answer."""

@@ -10,6 +10,7 @@ from connectors.conformance import ConnectorConformance, ErrorCase, Verb
 from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.vk import plugin
 from connectors.vk.errors import BY_WORDS, MEANINGS
+from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage
 
 if TYPE_CHECKING:
@@ -81,5 +82,5 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
 
 
-class TestVk(ConnectorConformance):
-    """The whole suite."""
+class TestVk(SpoiledAnswers, ConnectorConformance):
+    """The whole suite, and what only HTTP can do to an answer."""
