@@ -332,6 +332,7 @@ def build_notices(settings: Settings) -> NoticeParts:
         catalogue=cache(catalogue),
         address=own_address(settings),
         timezone=settings.timezone,
+        locale=settings.locale,
         mail=None if mail is None else parse_mail_server(mail.get_secret_value(), settings.mail_from or ""),
         telegram_url=settings.telegram_api_url or "",
         telegram_token="" if telegram is None else telegram.get_secret_value(),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from app.appeals.filters import format_number
 from app.flows.couriers import MAX_URL, TELEGRAM_URL, HookCourier, MailCourier, MaxCourier, Parcel, TelegramCourier
+from app.flows.greeting import SEND_SECONDS, calls_to
 from app.kernel import metrics
 from app.kernel.log import logger
 from app.kernel.mail import Mailer
-from app.kernel.outgoing import Outgoing, parse_hosts, target
+from app.kernel.outgoing import Outgoing, parse_hosts
 from app.notices import letters, outside
 from app.notices.digest import Storm
 from app.notices.letters import Known, Outcome
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from app.notices.wording import Wording
 
 AT_ONCE = 8
-SEND_SECONDS = 15.0
 MOST_ANSWER_BYTES = 100_000
 
 
@@ -42,20 +42,13 @@ def build_couriers(parts: NoticeParts) -> dict[Carrier, Courier]:
         couriers[Carrier.EMAIL] = MailCourier(Mailer(parts.mail, seconds=SEND_SECONDS))
     if parts.telegram_token:
         url = parts.telegram_url or TELEGRAM_URL
-        couriers[Carrier.TELEGRAM] = TelegramCourier(_calls_to(url), url=url, token=parts.telegram_token)
+        couriers[Carrier.TELEGRAM] = TelegramCourier(calls_to(url, most_bytes=MOST_ANSWER_BYTES), url=url, token=parts.telegram_token)
     if parts.max_token:
         url = parts.max_url or MAX_URL
-        couriers[Carrier.MAX] = MaxCourier(_calls_to(url), url=url, token=parts.max_token)
+        couriers[Carrier.MAX] = MaxCourier(calls_to(url, most_bytes=MOST_ANSWER_BYTES), url=url, token=parts.max_token)
     if (hosts := parse_hosts(parts.webhook_hosts)).names:
         couriers[Carrier.WEBHOOK] = HookCourier(Outgoing(hosts, seconds=SEND_SECONDS, most_bytes=MOST_ANSWER_BYTES))
     return couriers
-
-
-def _calls_to(url: str) -> Outgoing:
-    """Calls this one host: a public one by https, or this machine. RefusedError for an address that is none."""
-    hosts = parse_hosts(url.partition("://")[2].partition("/")[0])
-    target(url, hosts)
-    return Outgoing(hosts, seconds=SEND_SECONDS, most_bytes=MOST_ANSWER_BYTES)
 
 
 class Notifier:

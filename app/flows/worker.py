@@ -14,6 +14,7 @@ from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, inbound, pushing
+from app.flows.greeting import Greeter, build_bots
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.flows.seeking import Seeker
@@ -38,6 +39,7 @@ SEAL_SECONDS = 30.0
 KEEPING_SECONDS = 15.0
 WEBHOOKS_SECONDS = 2.0
 NOTICES_SECONDS = 2.0
+GREETING_SECONDS = 5.0
 TIDY_SECONDS = 600.0
 SWITCH_SECONDS = 0.0001
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
@@ -114,8 +116,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("seal", partial(_seal, parts), stop, idle=SEAL_SECONDS))
         if (teller := _teller(parts)) is not None:
             group.create_task(_forever("webhooks", teller.round, stop, idle=WEBHOOKS_SECONDS))
-        if (notifier := _notifier(parts, keeper)) is not None:
-            group.create_task(_forever("notices", notifier.round, stop, idle=NOTICES_SECONDS))
+        for name, act, idle in _outside(parts, keeper):
+            group.create_task(_forever(name, act, stop, idle=idle))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
@@ -130,13 +132,17 @@ def _teller(parts: WorkerParts) -> Teller | None:
     return Teller(parts.database, parts.webhook_vault, outgoing, parts.clock, worker=parts.name, time_scale=parts.time_scale)
 
 
-def _notifier(parts: WorkerParts, keeper: OfficeKeeper) -> Notifier | None:
-    """Who tells people outside the screen; nobody where no channel is open."""
-    if parts.notices is None or parts.webhook_vault is None or not parts.notices.open_carriers:
-        return None
-    return Notifier(
-        parts.database, keeper, parts.clock, parts.webhook_vault, parts=parts.notices, worker=parts.name, time_scale=parts.time_scale
-    )
+def _outside(parts: WorkerParts, keeper: OfficeKeeper) -> list[tuple[str, Callable[[], Awaitable[bool]], float]]:
+    """Who tells people outside the screen and the bots that answer them, with their pauses; nobody where no channel is open."""
+    notices, vault = parts.notices, parts.webhook_vault
+    if notices is None or vault is None or not notices.open_carriers:
+        return []
+    notifier = Notifier(parts.database, keeper, parts.clock, vault, parts=notices, worker=parts.name, time_scale=parts.time_scale)
+    greeters = [(bot.name, Greeter(bot, outgoing, parts.clock, parts=notices)) for bot, outgoing in build_bots(notices)]
+    return [
+        ("notices", notifier.round, NOTICES_SECONDS),
+        *((f"greeting.{name}", greeter.round, GREETING_SECONDS) for name, greeter in greeters),
+    ]
 
 
 async def _tidy(parts: WorkerParts) -> bool:

@@ -56,6 +56,8 @@ class NoticeParts:
     address: str
     """What people open, without a slash at its end."""
     timezone: str
+    locale: str = "ru"
+    """Of whoever is not known yet."""
     mail: MailServer | None = None
     telegram_url: str = ""
     """Another origin than the platform's own; as `max_url`."""

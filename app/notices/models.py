@@ -32,7 +32,7 @@ class Notice(Base):
     `territory_id` say who holds it and follow the appeal when it is handed on. `settled_at`: the timer stopped, the
     comment was decided, or a later notice of the same deadline stands in its place. `share`: of the term, in percent.
     `stage_at`: when somebody is next to be told of it outside; `stage`: the seconds after it that were seen to last
-    (-1: none); `escalated_to`: the role that was told last when nobody had answered.
+    (-1: none); `escalated_to`: the role that was given a notice last since nobody had answered.
     """
 
     __tablename__ = "notice"

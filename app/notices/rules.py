@@ -120,7 +120,10 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What follows from one notice now: who is told, up to which stage that is, to which roles it went up, and when to look again."""
+    """What follows from one notice now: who is told, up to which stage that is, to which role it went up, and when to look again.
+
+    It goes up to a role only where somebody of it is told.
+    """
 
     told: frozenset[Told]
     upto: timedelta | None
@@ -138,16 +141,18 @@ def plan(what: Happening, rules: Iterable[Rule], listeners: Iterable[Listener], 
     due = [(stage, rule) for stage, rule in fresh if what.at + stage <= now]
     near = [one for one in listeners if one.holds(what)]
     told: set[Told] = set()
+    raised: list[tuple[timedelta, int]] = []
     for stage, rule in due:
         heard = [one for one in near if one.role is rule.role and one.carrier in rule.carriers]
         if rule.role is Role.OPERATOR and any(one.operator_id == what.holder for one in heard):
             heard = [one for one in heard if one.operator_id == what.holder]
+        if heard and stage:
+            raised.append((stage, TOLD_ROLES.index(rule.role)))
         told |= {Told(notice_id=what.id, stage=stage, operator_id=one.operator_id, address_id=one.address_id) for one in heard}
     later = [what.at + stage for stage, _ in fresh if what.at + stage > now]
-    raised = max(((stage, TOLD_ROLES.index(rule.role)) for stage, rule in due if stage), default=None)
     return Plan(
         told=frozenset(told),
         upto=max((stage for stage, _ in due), default=what.told_upto),
-        escalated_to=None if raised is None else TOLD_ROLES[raised[1]],
+        escalated_to=TOLD_ROLES[max(raised)[1]] if raised else None,
         again_at=min(later, default=None),
     )

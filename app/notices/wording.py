@@ -81,6 +81,13 @@ class Writer:
         words = _("The code is %(code)s. Type it in your preferences within 15 minutes. If you did not ask for it, do nothing.")
         return Wording(subject=_("Code for notices of Otklik"), words=words % {"code": code} + "\n", items=({"code": code},))
 
+    def chat(self, number: str) -> Wording:
+        """What a bot answers: the number that a person needs."""
+        _ = self._gettext
+        words = _("The number of this chat is %(number)s. To get notices of deadlines here, put it into your preferences: %(link)s")
+        values = {"number": number, "link": f"{self._address}/account/notices"}
+        return Wording(subject="", words=words % values)
+
     def _sentence(self, item: Item) -> tuple[str, str]:
         """A subject and a sentence."""
         _ = self._gettext

@@ -64,6 +64,7 @@ def test_who_is_told_when(what: Happening, hours: int, who: set[int]) -> None:
 def test_the_next_look_is_at_the_next_stage() -> None:
     first = plan(happening(Kind.SLA_BREACH), RULES, EVERYBODY, now=NOW)
     assert (first.upto, first.escalated_to, first.again_at) == (timedelta(0), None, NOW + timedelta(hours=2))
+    assert plan(happening(Kind.SLA_BREACH), RULES, (OPERATOR,), now=NOW + timedelta(days=2)).escalated_to is None  # nobody there is told
     last = plan(happening(Kind.SLA_BREACH, told_upto=timedelta(0)), RULES, EVERYBODY, now=NOW + timedelta(days=2))
     assert (last.upto, last.escalated_to, last.again_at) == (timedelta(days=1), Role.SUPERVISOR, None)
 

@@ -27,8 +27,8 @@ CARRIER_ADDRESS = {
 
 CARRIER_HINT = {
     "email": N_("A code comes there, to make sure that the address is yours."),
-    "telegram": N_("First write anything to the bot of notices, else it may not write to you. The code comes to the chat."),
-    "max": N_("First write anything to the bot of notices, else it may not write to you. The number of a chat begins with a minus."),
+    "telegram": N_("Write anything to the bot of notices: it answers with the number of the chat. The code comes there."),
+    "max": N_("Write anything to the bot of notices: it answers with the number. The code comes there."),
     "webhook": N_("The code comes there together with a secret that checks signatures (Standard Webhooks)."),
 }
 
@@ -54,9 +54,9 @@ TOLD_ROLE = {
 }
 
 ESCALATED = {
-    "operator": N_("operators were told again"),
-    "coordinator": N_("the coordinator was told"),
-    "supervisor": N_("the supervisor was told"),
+    "operator": N_("one more notice to operators"),
+    "coordinator": N_("a notice to the coordinator"),
+    "supervisor": N_("a notice to the supervisor"),
 }
 
 NOTICE_UNIT = {

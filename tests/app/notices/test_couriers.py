@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.flows.couriers import MailCourier, MaxCourier, Parcel, TelegramCourier
+from app.flows.greeting import Greeter, build_bots
+from app.kernel.clock import FixedClock
 from app.kernel.mail import Mailer, mail_address, parse_mail_server
 from app.kernel.outgoing import Outgoing, parse_hosts
+from app.kernel.parts import NoticeParts
 from app.notices.letters import Known, Outcome
 from app.notices.wording import Wording
+from app.web.ui.render import catalogue
 from tests.connectors.raw_server import RawServer, http, raw_server
 from tests.factories import MORNING
 from tests.mail_server import mail_server
@@ -144,3 +148,32 @@ async def test_bots_wait_as_they_are_asked_and_do_not_know_what_a_silence_means(
         assert (await bot("telegram", raw, seconds=0.3).carry(PARCEL)).outcome is Outcome.UNKNOWN
     gone = await bot("telegram", raw).carry(PARCEL)
     assert (gone.outcome, "hidden" in gone.detail) == (Outcome.LATER, False)
+
+
+async def test_bots_tell_the_number_of_a_private_chat_once_and_go_on() -> None:
+    """Telegram by its offset, MAX by its marker; nonsense and refusals pass."""
+    news = {
+        "telegram": {"ok": True, "result": [
+            {"update_id": 7, "message": {"chat": {"id": 42, "type": "private"}, "text": "Привет", "from": {"language_code": "en-GB"}}},
+            {"update_id": 8, "message": {"chat": {"id": -5, "type": "group"}, "text": "о погоде"}},
+            {"update_id": 9},
+        ]},
+        "max": {"marker": 9, "updates": [
+            {"update_type": "bot_started", "chat_id": 1, "user": {"user_id": 42}, "user_locale": "en"},
+            {"update_type": "message_created", "message": {"recipient": {"chat_id": -5, "chat_type": "chat"}, "body": {"text": "погода"}}},
+        ]},
+    }  # fmt: skip
+    for name, first in news.items():
+        async with raw_server() as raw:
+            given: dict[str, Any] = {f"{name}_token": "5001:hidden", f"{name}_url": raw.url}
+            parts = NoticeParts(catalogue=catalogue, address="https://otklik.example", timezone="Europe/Moscow", **given)
+            ((own, outgoing),) = build_bots(parts)
+            greeter = Greeter(own, outgoing, FixedClock(MORNING), parts=parts)
+            raw.plan(http(json.dumps(first).encode()), http(b'{"ok": true}'), http(b"[]"), http(b"", status="409 Conflict"))
+            for _ in range(3):
+                assert not await greeter.round()
+            asked = [one.decode().splitlines()[0] for one in raw.requests]
+            assert ("offset=10" if name == "telegram" else "marker=9") in asked[2]
+            answers = [one for one in raw.requests if one.startswith(b"POST")]
+            assert len(answers) == 1
+            assert "The number of this chat is 42." in json.loads(answers[0].partition(b"\r\n\r\n")[2])["text"]
