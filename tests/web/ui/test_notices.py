@@ -79,7 +79,7 @@ async def test_addresses_that_cannot_be(operator: Browser, owner_db: Database) -
     assert await rows(owner_db, "SELECT 1 FROM notice_address") == []
 
 
-async def test_nobody_s_mailbox_is_filled_with_codes(operator: Browser, town: Town, owner_db: Database, clock: FixedClock) -> None:
+async def test_nobody_s_mailbox_is_filled_with_codes(operator: Browser, owner_db: Database, clock: FixedClock) -> None:
     assert (await operator.post(f"{OWN}/address", at=OWN, carrier="email", address="olga@town.example")).status_code == 303
     again = (
         "INSERT INTO notice_letter (operator_id, address_id, carrier, kind, created_at) "
