@@ -52,6 +52,10 @@ class AppealRow:
     close_reason: str | None
     text: str | None
     link: str | None
+    merged_into: int | None = None
+    """The number of the older appeal that answers for it."""
+    merged_count: int = 0
+    """How many were merged into it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,6 +260,26 @@ class EarlierRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MergedRow:
+    """A comment in the thread of an appeal (`number`) that was merged into this one; `answered`: an answer of ours stands under it.
+
+    Of an appeal that no comment brought, its own words.
+    """
+
+    number: int
+    platform: str
+    page_title: str | None
+    of_appeal: bool
+    by_page: bool
+    author_name: str | None
+    text: str
+    link: str | None
+    written_at: datetime
+    deleted_at: datetime | None
+    answered: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
     """One appeal, whole. `earlier_comments` of the thread are older than those shown.
 
@@ -275,6 +299,7 @@ class Card:
     extensions: tuple[ExtensionRow, ...]
     assignments: tuple[AssignmentRow, ...]
     earlier_appeals: tuple[EarlierRow, ...]
+    merged: tuple[MergedRow, ...] = ()
     held_until: datetime | None = None
 
     @property

@@ -16,6 +16,7 @@ from app.appeals.card_rows import (
     EarlierRow,
     EventRow,
     ExtensionRow,
+    MergedRow,
     NoteRow,
     PauseRow,
     PostRow,
@@ -51,7 +52,9 @@ SELECT CASE WHEN {visible} THEN NULL ELSE former.until END AS held_until,
   a.post_id, a.root_external_id, a.comment_id, a.author_id, coalesce(u.name, w.author_name) AS author_name, u.link AS author_link,
   a.topic_id, t.code AS topic_code, t.name AS topic_name, a.agency_id, y.code AS agency_code, y.name AS agency_name,
   a.territory_id, z.code AS territory_code, z.name AS territory_name, a.operator_id, o.name AS operator_name,
-  a.written_at, a.opened_at, a.due_at, a.touched_at, a.answered_at, a.closed_at, a.close_reason, left(w.text, {shown}) AS text, w.link
+  a.written_at, a.opened_at, a.due_at, a.touched_at, a.answered_at, a.closed_at, a.close_reason, left(w.text, {shown}) AS text, w.link,
+  (SELECT o.number FROM appeal o WHERE o.id = a.merged_into) AS merged_into,
+  (SELECT count(*) FROM appeal m WHERE m.merged_into = a.id) AS merged_count
 FROM appeal a
 JOIN agency y ON y.id = a.agency_id
 JOIN territory z ON z.id = a.territory_id
@@ -192,6 +195,7 @@ async def card(session: ReadSession, access: Access, number: int) -> Card | None
         extensions=tuple(_extension(row) for row in held if row["part"] == "extension"),
         assignments=tuple(_assignment(row) for row in held if row["part"] == "assignment"),
         earlier_appeals=await _earlier(session, access, appeal),
+        merged=await _merged(session, appeal) if until is None else (),
         held_until=until,
     )
 
@@ -260,6 +264,29 @@ async def _earlier(session: ReadSession, access: Access, appeal: AppealRow) -> t
         session, text(_EARLIER.format(visible=visible, most=SHOWN_EARLIER)), author=appeal.author_id, appeal=appeal.id, **scope
     )
     return tuple(EarlierRow(**row | {"status": Status(row["status"])}) for row in rows)
+
+
+# Their threads, as far as the reader sees them: row-level security is asked of each comment.
+_MERGED = text(
+    f"""
+    SELECT m.number, m.platform, g.title AS page_title, coalesce(c.appeal_id = m.id, true) AS of_appeal,
+      coalesce(c.by_page, false) AS by_page, coalesce(u.name, w.author_name) AS author_name,
+      coalesce(left(c.text, {SHOWN_TEXT}), left(w.text, {SHOWN_TEXT}), '') AS text,
+      coalesce(c.link, w.link) AS link, coalesce(c.written_at, m.written_at) AS written_at, c.deleted_at,
+      EXISTS (SELECT FROM reply r WHERE r.comment_id = c.id AND r.state = 'sent') AS answered
+    FROM appeal m
+    LEFT JOIN page g ON g.id = m.page_id LEFT JOIN appeal_text w ON w.appeal_id = m.id
+    LEFT JOIN comment c ON c.post_id = m.post_id AND c.root_external_id = m.root_external_id
+    LEFT JOIN author u ON u.id = c.author_id
+    WHERE m.merged_into = :appeal ORDER BY m.written_at, m.id, c.written_at, c.id LIMIT {SHOWN_COMMENTS}
+    """  # noqa: S608 - constants of this file
+)
+
+
+async def _merged(session: ReadSession, appeal: AppealRow) -> tuple[MergedRow, ...]:
+    if not appeal.merged_count:
+        return ()
+    return tuple(MergedRow(**row) for row in await _rows(session, _MERGED, appeal=appeal.id))
 
 
 async def _rows(session: ReadSession, statement: Any, **params: object) -> list[dict[str, Any]]:  # noqa: ANN401 - TextClause

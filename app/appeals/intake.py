@@ -62,6 +62,8 @@ class Known:
     status: Status
     cycle: int
     closed_at: datetime | None
+    answered_with_another: bool = False
+    """It was merged into another appeal, which still waits: what its citizen writes is of that matter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +133,7 @@ def _alone(looked: Looked) -> tuple[Fate, str]:
 
 def _continues(appeal: Known, written_at: datetime) -> bool:
     """Whether what the citizen wrote then belongs to the appeal; when we noticed it does not matter."""
-    if appeal.status in OPEN:
+    if appeal.status in OPEN or appeal.answered_with_another:
         return True
     return appeal.status is Status.CLOSED and appeal.closed_at is not None and written_at - appeal.closed_at <= REOPEN_WITHIN
 
@@ -157,7 +159,11 @@ _WITH_KEY = Bulk(
 )  # fmt: skip
 # All at once and in order: two batches that took theirs in parts could wait for each other in a circle.
 _LOCK_APPEALS = text(
-    "SELECT id, post_id, root_external_id, author_id, status, cycle, closed_at FROM appeal WHERE id = ANY (:ids) ORDER BY id FOR UPDATE"
+    """
+    SELECT a.id, a.post_id, a.root_external_id, a.author_id, a.status, a.cycle, a.closed_at,
+      coalesce((SELECT o.status IN ('new', 'in_work') FROM appeal o WHERE o.id = a.merged_into), false) AS answered_with_another
+    FROM appeal a WHERE a.id = ANY (:ids) ORDER BY a.id FOR UPDATE OF a
+    """
 )
 
 _OPEN = Bulk(
@@ -253,7 +259,13 @@ async def _known(session: WriteSession, batch: Sequence[Looked]) -> dict[Key, Kn
         key = (row.post_id, row.root_external_id, row.author_id)
         before = found.get(key)
         if before is None or before.status not in OPEN:
-            found[key] = Known(id=row.id, status=Status(row.status), cycle=row.cycle, closed_at=row.closed_at)
+            found[key] = Known(
+                id=row.id,
+                status=Status(row.status),
+                cycle=row.cycle,
+                closed_at=row.closed_at,
+                answered_with_another=row.answered_with_another,
+            )
     return found
 
 

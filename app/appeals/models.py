@@ -39,6 +39,7 @@ class Appeal(Base):
         Index("ix_appeal_territory_id_id", "territory_id", "id"),
         Index("ix_appeal_author_id", "author_id"),
         Index("ix_appeal_written_at", "written_at"),
+        Index("ix_appeal_merged_into", "merged_into", postgresql_where=sql("merged_into IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[int] = row_id()
@@ -65,6 +66,7 @@ class Appeal(Base):
     answered_at: Mapped[datetime | None] = moment(nullable=True)
     closed_at: Mapped[datetime | None] = moment(nullable=True)
     close_reason: Mapped[str | None]
+    merged_into: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))
 
 
 class AppealText(Base):

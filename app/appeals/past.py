@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.appeals.rules import Act, Status, after
+from app.appeals.rules import MERGED_REASON, Act, Status, after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,14 +64,17 @@ def _next(past: Past, event: Told) -> Past:
     match event.act:
         case Act.TAKEN:
             changed = {"operator_id": event.operator_id}
-        case Act.REPLY_QUEUED | Act.REPLY_SUBMITTED if past.operator_id is None:  # who answers it holds it
+        case Act.REPLY_QUEUED | Act.REPLY_SUBMITTED if past.operator_id is None and not data.get("again"):
+            # Who answers it holds it; who sends an answer again does not.
             changed = {"operator_id": event.operator_id}
-        case Act.ROUTED:
+        case Act.ROUTED | Act.FOLLOWED:
             changed = {"agency_id": data["agency"], "territory_id": data.get("territory", past.territory_id), "operator_id": None}
         case Act.TOPIC_SET:
             changed = {"topic_id": data["topic"]}
         case Act.CLOSED | Act.DISMISSED:
             changed = {"close_reason": data.get("reason")}
-        case Act.REOPENED:
+        case Act.MERGED:
+            changed = {"close_reason": MERGED_REASON}
+        case Act.REOPENED | Act.UNMERGED:
             changed = {"close_reason": None}
     return replace(past, status=after(event.act, past.status), cycle=event.cycle, **changed)

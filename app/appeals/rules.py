@@ -54,6 +54,13 @@ class Act(StrEnum):
     RESUMED = "resumed"
     EXTENDED = "extended"
     POLICY_APPLIED = "policy_applied"
+    MERGED = "merged"
+    """Into an older appeal of the same matter, which has a JOINED of its own."""
+    UNMERGED = "unmerged"
+    JOINED = "joined"
+    PARTED = "parted"
+    FOLLOWED = "followed"
+    """The appeal that it was merged into was handed on."""
 
 
 _SAME = {status: status for status in Status}
@@ -93,6 +100,12 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.RESUMED: _WAITS,
     Act.EXTENDED: _WAITS,
     Act.POLICY_APPLIED: _WAITS,
+    # What was merged is finished by another appeal; only that can be taken back, and only it knows whether it was merged.
+    Act.MERGED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},
+    Act.UNMERGED: {Status.DISMISSED: Status.NEW},
+    Act.JOINED: _WAITS,
+    Act.PARTED: _SAME,
+    Act.FOLLOWED: {Status.DISMISSED: Status.DISMISSED},
 }
 
 
@@ -105,6 +118,10 @@ class DismissReason(StrEnum):
     NOT_A_QUESTION = "not_a_question"
     DUPLICATE = "duplicate"
     NOT_OURS = "not_ours"
+
+
+MERGED_REASON = "merged"
+"""The reason of an appeal that was merged: nobody chooses it from a list."""
 
 
 class CloseReason(StrEnum):

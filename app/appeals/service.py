@@ -56,11 +56,12 @@ class Held:
     platform: str
     priority: str
     written_at: datetime
+    merged_into: int | None
 
 
 _HOLD = """
 SELECT a.id, a.number, a.status, a.cycle, a.version, a.agency_id, a.territory_id, a.topic_id, a.operator_id, a.comment_id, a.page_id,
-  a.platform, a.priority, a.written_at
+  a.platform, a.priority, a.written_at, a.merged_into
 FROM appeal a WHERE a.number = :number AND {visible} FOR UPDATE
 """
 
@@ -138,13 +139,15 @@ async def route(
     if not known:
         raise InvalidError("appeal.agency", "There is no such agency: choose one from the list.", field="agency")
     # History first: afterwards the appeal may be out of our sight, and so out of our pen.
-    await record_act(
+    data = {"from": held.agency_id, "agency": agency_id, "territory": territory_id or held.territory_id}
+    await record_act(session, held, access, Act.ROUTED, now, data)
+    merged = await session.execute(text("SELECT id, cycle FROM appeal WHERE merged_into = :id ORDER BY id"), {"id": held.id})
+    await history.record(
         session,
-        held,
-        access,
-        Act.ROUTED,
-        now,
-        {"from": held.agency_id, "agency": agency_id, "territory": territory_id or held.territory_id},
+        [
+            history.Event(appeal_id=row.id, act=Act.FOLLOWED, cycle=row.cycle, operator_id=access.operator_id, occurred_at=now, data=data)
+            for row in merged
+        ],
     )
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=agency_id)
     version = await session.scalar(
@@ -192,9 +195,9 @@ async def dismiss(
 ) -> None:
     """It was nothing to answer: it leaves the SLA population."""
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
-    await _no_answer_under_way(session, held)
+    await no_answer_under_way(session, held)
     await advance(session, held, Act.DISMISSED, now, closed_at=now, close_reason=reason.value, due_at=None)
-    await _stop(session, held, now, StopCause.DISMISSED)
+    await stop_clocks(session, held, now, StopCause.DISMISSED)
     await _correct(session, held, access, topic_id=held.topic_id, agency_id=held.agency_id, is_appeal=False)
     await record_act(session, held, access, Act.DISMISSED, now, {"reason": reason.value})
 
@@ -208,13 +211,14 @@ async def close(
         raise InvalidError(
             "appeal.unanswered", "Answer the citizen first, or say that no answer is possible on the platform.", field="reason"
         )
-    await _no_answer_under_way(session, held)
+    await no_answer_under_way(session, held)
     await advance(session, held, Act.CLOSED, now, closed_at=now, close_reason=reason.value, due_at=None)
-    await _stop(session, held, now, StopCause.CLOSED)
+    await stop_clocks(session, held, now, StopCause.CLOSED)
     await record_act(session, held, access, Act.CLOSED, now, {"reason": reason.value})
 
 
-async def _no_answer_under_way(session: WriteSession, held: Held) -> None:
+async def no_answer_under_way(session: WriteSession, held: Held) -> None:
+    """ConflictError when one is on its way to the platform."""
     busy = await session.scalar(
         text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('awaiting', 'queued', 'sending', 'uncertain', 'held') LIMIT 1"),
         {"id": held.id},
@@ -223,7 +227,8 @@ async def _no_answer_under_way(session: WriteSession, held: Held) -> None:
         raise ConflictError("appeal.answer_under_way", "An answer is on its way to the platform: wait for it, or settle it first.")
 
 
-async def _stop(session: WriteSession, held: Held, now: datetime, cause: StopCause) -> None:
+async def stop_clocks(session: WriteSession, held: Held, now: datetime, cause: StopCause) -> None:
+    """Its clocks end, and a pause of theirs."""
     await sla.stop_timers(
         session, [sla.Stop(appeal_id=held.id, cycle=held.cycle, promises=None, at=now, cause=cause, agency_id=held.agency_id)]
     )
@@ -274,7 +279,7 @@ async def _another_open(session: WriteSession, held: Held) -> None:
 async def note(session: WriteSession, access: Access, *, number: int, words: str, now: datetime) -> None:
     """Tell colleagues something."""
     held = await hold(session, access, number=number, permission=Permission.APPEAL_NOTE)
-    clean = _words(words, NOTE_LIMIT, "text")
+    clean = checked_words(words, NOTE_LIMIT, "text")
     row = await session.execute(
         text("INSERT INTO appeal_note (appeal_id, operator_id, text, recorded_at) VALUES (:id, :operator, :words, :now) RETURNING id"),
         {"id": held.id, "operator": access.operator_id, "words": clean, "now": now},
@@ -304,7 +309,7 @@ async def answer(
     """
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
     await answers.require_final_promise(session, held, kind, promises, now)
-    clean = _words(words, text_limits.get(held.platform, 4_000), "text")
+    clean = checked_words(words, text_limits.get(held.platform, 4_000), "text")
     target = await _target(session, held, comment_id)
     awaits = await replies.needs_approval(session, agency_id=held.agency_id)
     reply_id = await replies.queue(
@@ -354,7 +359,8 @@ async def _target(session: WriteSession, held: Held, comment_id: int | None) -> 
     return target
 
 
-def _words(words: str, limit: int, field: str) -> str:
+def checked_words(words: str, limit: int, field: str) -> str:
+    """What somebody wrote, as it can be stored. InvalidError when it is empty or too long."""
     clean = storable(words)[0].strip()
     if not clean:
         raise InvalidError("text.empty", "Write something first.", field=field)

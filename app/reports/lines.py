@@ -143,7 +143,7 @@ LEFT JOIN LATERAL (
 _HOLDER_THEN = f"""(
   SELECT e.operator_id FROM appeal_event e
   WHERE e.appeal_id = a.id AND e.recorded_at <= :as_of
-    AND e.act IN ('{Act.TAKEN.value}', {_acts(HANDED_IN)})
+    AND e.act IN ('{Act.TAKEN.value}', {_acts(HANDED_IN)}) AND NOT e.data ? 'again'
     AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
       WHERE o.appeal_id = a.id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
   ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
@@ -179,7 +179,8 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
     joins += _THEN if as_of else ""
     joins += _WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
-    return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins}"  # noqa: S608 - fragments of this file
+    own = _OWN_THEN if as_of else _OWN
+    return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins} WHERE {own}"  # noqa: S608 - fragments of this file
 
 
 def _stands(due: str, *, as_of: bool) -> str:
@@ -232,6 +233,13 @@ def _first(*, as_of: bool) -> dict[str, str]:
         "dismissed": f"{outcome} IS NOT DISTINCT FROM {_CANCELLED}",
     }
 
+
+# What was merged into an older appeal is counted there, once; the cycles before were matters of their own.
+_OWN = "(a.merged_into IS NULL OR c.cycle < a.cycle)"
+_OWN_THEN = f"""coalesce((
+  SELECT e.act <> '{Act.MERGED.value}' FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ('{Act.MERGED.value}', '{Act.UNMERGED.value}') AND e.recorded_at <= :as_of
+  ORDER BY e.id DESC LIMIT 1), true)"""  # noqa: S608 - constants
 
 _RAN = "handed.until > handed.since"
 _OWN_TIMES = {

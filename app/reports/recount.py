@@ -26,6 +26,7 @@ _CAUSES = {
     Act.ANSWERED_BY_HAND: StopCause.FULFILLED,
     Act.CLOSED: StopCause.CLOSED,
     Act.DISMISSED: StopCause.DISMISSED,
+    Act.MERGED: StopCause.MERGED,
 }
 _ANSWERED = frozenset({TimerOutcome.MET, TimerOutcome.LATE})
 _MAX_SECONDS = 2**31 - 1  # what the columns hold
@@ -136,7 +137,9 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
     started_at = _start(stored, history)
     found.compare("started_at", stored.started_at, started_at)
     started_at = started_at or stored.started_at
-    stop = next((one for one in history.events if one.cycle == stored.cycle and one.act in _CAUSES), None)
+    parted = max((one.id for one in history.events if one.act is Act.UNMERGED), default=0)
+    ending = (one for one in history.events if one.cycle == stored.cycle and one.act in _CAUSES)
+    stop = next((one for one in ending if one.act is not Act.MERGED or one.id > parted), None)
     answer, stopped_at = _stop(stop, history, found)
     found.compare("stopped_at", stored.stopped_at, stopped_at)
     due_at = _due(stored, history, started_at, stop, stopped_at or now)

@@ -45,6 +45,8 @@ _ACTS = [
         Act.EXTENDED,
         Act.POLICY_APPLIED,
         Act.RESUMED,
+        Act.MERGED,
+        Act.UNMERGED,
         Act.ANSWERED_BY_HAND,
         Act.CLOSED,
         Act.DISMISSED,

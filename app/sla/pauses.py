@@ -111,6 +111,22 @@ def _resumed(timer: Any, pause: Pause, calendar: WorkingCalendar | None) -> Move
         return resumed(timer.due_at, warnings, started_at=timer.started_at, pause=pause, calendar=None)
 
 
+_RESTART = text(
+    """
+    UPDATE sla_timer t SET stopped_at = NULL, outcome = NULL, agency_id = NULL, elapsed_seconds = NULL, working_seconds = NULL,
+      warn_at = CASE WHEN t.breached_at IS NULL THEN (
+        SELECT min(m) FROM (SELECT CAST(word AS timestamptz) AS m FROM jsonb_array_elements_text(t.warnings) AS given(word)) AS moments
+        WHERE m > :now AND m < t.due_at) END
+    WHERE t.appeal_id = :appeal AND t.cycle = :cycle AND t.outcome = 'cancelled'
+    """
+)
+
+
+async def restart_timers(session: WriteSession, *, appeal_id: int, cycle: int, now: datetime) -> None:
+    """Clocks that left the population go on as if nothing had happened. The appeal is locked."""
+    await session.execute(_RESTART, {"appeal": appeal_id, "cycle": cycle, "now": now})
+
+
 # --- extensions -------------------------------------------------------------------------------------------------
 
 

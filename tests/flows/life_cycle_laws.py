@@ -214,7 +214,7 @@ def _key(appeal: Any) -> tuple[Any, ...]:
 
 _CODES = {
     "comment", "agency", "territory", "rule", "topic", "from", "reason", "reply", "revision", "note", "code", "again", "timer", "promise",
-    "warning", "due_before", "due_after", "sender", "approved_by",
+    "warning", "due_before", "due_after", "sender", "approved_by", "into", "appeal", "number",
 }  # fmt: skip
 
 _UNANSWERED_AFTER_AN_ANSWER = """

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.appeals import approval, clock as clocks, outcomes, service as appeals
+from app.appeals import approval, clock as clocks, merging, outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
@@ -56,7 +56,7 @@ DEEDS = (
     *["work all"] * 4, "work read", "work triage", "work send", "work look_up", "work deadlines",
     "wait 1", "wait 30", "wait 264", "decide comment", *["decide answer"] * 2,
     *["act answer"] * 5, "act take", "act note", "act route", "act set_topic", "act dismiss", "act close", "act reopen",
-    "rule approval", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend",
+    "rule approval", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend", *["act merge"] * 2, "act unmerge",
 )  # fmt: skip
 REFUSALS = (ConflictError, ForbiddenError, InvalidError, NotFoundError)
 FAULTS: tuple[tuple[str, BaseException, str], ...] = (
@@ -263,6 +263,7 @@ class Life(RuleBasedStateMachine):
             return
         access, now, number = self._who(who), self.town.clock.now() + timedelta(seconds=1), appeal["number"]
         other = self.town.other_agency_id if appeal["agency_id"] == self.town.agency_id else self.town.agency_id
+        twin = self._one("SELECT number FROM appeal ORDER BY id DESC", who) or appeal
         self.answers += 1
         words = f"Засыпем завтра, {self.answers}."
         acts: dict[str, Callable[[WriteSession], Awaitable[Any]]] = {
@@ -287,6 +288,8 @@ class Life(RuleBasedStateMachine):
                 session, access, number=number, reason=tuple(PauseReason)[who % 2], seen_version=None, now=now
             ),
             "resume": lambda session: clocks.resume(session, access, number=number, seen_version=None, now=now),
+            "merge": lambda session: merging.merge(session, access, number=number, other=twin["number"], seen_version=None, now=now),
+            "unmerge": lambda session: merging.unmerge(session, access, number=number, seen_version=None, now=now),
             "extend": lambda session: clocks.extend(
                 session,
                 access,

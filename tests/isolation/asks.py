@@ -71,6 +71,7 @@ DIALOGS = {
     "reopen": ("reopen", Permission.APPEAL_WORK),
     "pause": ("pause", Permission.APPEAL_WORK),
     "extend": ("extend", Permission.APPEAL_EXTEND),
+    "merge": ("merge", Permission.APPEAL_WORK),
 }
 
 
@@ -148,6 +149,8 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield act("pause", reason="other", text="ждём.")
     yield act("resume")
     yield act("extend", promise="first_answer", amount="2", unit="hours", text="ждём.")
+    yield act("merge", other=town.number("merge_with"))
+    yield act("unmerge")
     setters = frozenset({Role.COORDINATOR, Role.ADMINISTRATOR})  # each of their own territories
     yield Ask(method="POST", route="/administration/norms/apply", form={}, shared=setters)
     norm = {"name": "Быстро", "act": "try", "first_answer_amount": "1", "first_answer_unit": "hours"}

@@ -128,6 +128,7 @@ NAMES_SECRETS = {
     "comment_id": "test_an_answer_goes_to_no_foreign_comment",
     "agency": "test_nothing_is_opened_or_found_in_a_foreign_agency",
     "operator": "test_a_report_of_a_foreign_operator_is_empty",
+    "other": "test_a_merge_reaches_no_foreign_appeal",
     "page": "test_nobody_stops_what_is_not_theirs",
     "subject": "test_nobody_stops_what_is_not_theirs",
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
@@ -135,8 +136,8 @@ NAMES_SECRETS = {
 NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "code",
     "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link",
-    "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute", "seen",
-    "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
+    "also", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason", "reroute",
+    "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
     "year",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
@@ -206,6 +207,23 @@ async def test_an_answer_goes_to_no_foreign_comment(town: Town, asker: Callable[
         assert SECRET not in answer.text
     async with owner_db.read() as session:
         assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
+
+
+async def test_a_merge_reaches_no_foreign_appeal(town: Town, asker: Callable[[str], Asker], owner_db: Database) -> None:
+    """Their own appeal with another's, by its number: the same answer as for a number that nobody has (GHSA-v8vc-cmf9-gg2c)."""
+    async with owner_db.write() as session:
+        own = await their_own(session, town, MOMENT)
+    told = []
+    for other in (town.number("merge"), NOWHERE["number"]):
+        form = {"other": other, "version": "1"}
+        ask = Ask(method="POST", route="/appeals/{number}/merge", path={"number": f"{own.number:09d}"}, form=form, part=True)
+        told.append(await asker("operator elsewhere")(ask))
+        assert told[-1].status == 404
+        assert SECRET not in told[-1].text
+        assert '"code":"appeal.unknown"' in told[-1].text, "whether it exists is not told"
+    async with owner_db.read() as session:
+        merged = "SELECT count(*) FROM appeal_event WHERE act IN ('merged', 'joined')"
+        assert await session.scalar(text(merged)) == 0
 
 
 async def test_a_report_of_a_foreign_operator_is_empty(town: Town, asker: Callable[[str], Asker]) -> None:

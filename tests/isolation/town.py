@@ -37,10 +37,14 @@ AUTHOR = "770077"
 """The platform's number of the citizen whose appeal is read."""
 
 # One appeal for each act that changes it, so that each finds the state it needs.
-USES = ("read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer", "pause", "resume", "extend")
+USES = (
+    "read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer", "pause", "resume", "extend",
+    "merge", "merge_with", "unmerge",
+)  # fmt: skip
 AHEAD = frozenset({"pause", "resume", "extend"})
 """Their deadline has not passed: what is late cannot be put off."""
 STATUS = {"close": Status.ANSWERED, "reopen": Status.CLOSED, "answer": Status.IN_WORK, "dismiss": Status.IN_WORK}
+STATUS |= {"unmerge": Status.DISMISSED}
 TRIAGE_USES = ("read", "open", "dismiss")
 
 
@@ -139,6 +143,8 @@ async def _appeal(session: WriteSession, town: Town, use: str, now: datetime) ->
         opened_at=now - timedelta(hours=3), due_at=due, written_at=comment.written_at,
     )  # fmt: skip
     timer = await make.make_timer(session, appeal=appeal, policy=town.policy, due_at=due, warnings=[due - timedelta(hours=1)])
+    if use == "unmerge":
+        appeal.merged_into = town.appeals["read"].id
     if use == "resume":
         await make.make_pause(session, appeal=appeal, since=now - timedelta(hours=1))
     if use == "extend":

@@ -11,7 +11,8 @@ FINAL = {Status.DISMISSED}
 
 
 def _next(status: Status) -> set[Status]:
-    return {table[status] for table in TRANSITIONS.values() if status in table}
+    """Taking a merge back is no exit: it undoes what a person did."""
+    return {table[status] for act, table in TRANSITIONS.items() if status in table and act is not Act.UNMERGED}
 
 
 def test_every_act_but_the_first_has_its_line() -> None:

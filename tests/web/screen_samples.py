@@ -38,7 +38,9 @@ from app.web.ui.views import (
 from tests.web import report_samples
 from tests.web.screen_bits import HOSTILE, NOW, ZONE, ago
 
-EVERYTHING = ("take", "route", "topic", "dismiss", "close", "reopen", "pause", "resume", "extend", "answer", "interim", "note")
+EVERYTHING = (
+    "take", "route", "topic", "dismiss", "close", "reopen", "pause", "resume", "extend", "answer", "interim", "note", "merge", "unmerge",
+)  # fmt: skip
 
 
 def due(hours: float) -> Due:
@@ -323,6 +325,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "reopen": ("action.html", lambda: {"form": form("reopen")}),
     "pause": ("action.html", lambda: {"form": form("pause")}),
     "extend": ("action.html", lambda: {"form": form("extend")}),
+    "merge": ("action.html", lambda: {"form": form("merge")}),
     "decide": ("action.html", lambda: {"form": form("triage")}),
     "triage": ("triage.html", lambda: {"page": triage()}),
     "triage, nothing": ("triage.html", lambda: {"page": triage(empty=True)}),

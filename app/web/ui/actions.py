@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import approval, clock, outcomes, service
+from app.appeals import approval, clock, merging, outcomes, service
 from app.appeals.correction import correct_topic
+from app.appeals.filters import parse_number
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.appeals.queries import card
 from app.appeals.rules import CloseReason, DismissReason
@@ -173,6 +174,8 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
             seen_version=version,
             now=visit.now,
         )
+        if form.text("also") == "1":
+            await merging.answer_merged(session, visit.access, number=asked, words=words, kind=kind, text_limits=limits, now=visit.now)
         if key:
             await settle_reply(session, visit.access, key=checked_key(key), reply_id=reply_id)
         return asked
@@ -227,6 +230,33 @@ async def extend(visit: CurrentVisit, number: str, form: Form) -> Response:
         return asked
 
     return await _done(visit, work, refused=_dialog_again(visit, asked, "extend", form))
+
+
+@router.post("/appeals/{number}/merge", dependencies=_demands(Permission.APPEAL_WORK))
+async def merge(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """This appeal and another one are one matter: the younger is merged into the older."""
+    asked = number_in_path(number)
+
+    async def work(session: WriteSession) -> int:
+        other = parse_number(form.text("other"))
+        if other is None:
+            raise InvalidError("merge.number", "Give the number of the other appeal.", field="other")
+        await merging.merge(session, visit.access, number=asked, other=other, seen_version=form.version(), now=visit.now)
+        return asked
+
+    return await _done(visit, work, refused=_dialog_again(visit, asked, "merge", form))
+
+
+@router.post("/appeals/{number}/unmerge", dependencies=_demands(Permission.APPEAL_WORK))
+async def unmerge(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """It is a matter of its own after all."""
+    asked = number_in_path(number)
+
+    async def work(session: WriteSession) -> int:
+        await merging.unmerge(session, visit.access, number=asked, seen_version=form.version(), now=visit.now)
+        return asked
+
+    return await _done(visit, work)
 
 
 @router.post("/replies/{reply_id}/resolve", dependencies=_demands(Permission.APPEAL_WORK))

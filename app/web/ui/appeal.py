@@ -92,7 +92,7 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         "close": ("close_reason", CloseReason),
         "pause": ("pause_reason", PauseReason),
     }
-    if action not in {"route", "topic", "reopen", "extend", *reasons}:
+    if action not in {"route", "topic", "reopen", "extend", "merge", *reasons}:
         raise NotFoundError("http.404", "There is nothing at this address.")
     visit.access.require(_DEMANDS.get(action, Permission.APPEAL_WORK))
     if action not in view.actions:
@@ -123,6 +123,7 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         agencies=agency_choices(directory, chosen.get("agency", "")) if action == "route" else (),
         amount=chosen.get("amount", ""),
         unit=chosen.get("unit", "days"),
+        other=chosen.get("other", ""),
     )
 
 

@@ -18,7 +18,7 @@ from app.web.ui.clock_parts import clock_parts
 from app.web.ui.clock_views import DeadlineLine, DeadlineView
 from app.web.ui.queue_view import number_text
 from app.web.ui.reasons import policy_reasons, route_reasons, triage_reasons
-from app.web.ui.thread_view import May, answerable, post_view, thread_view
+from app.web.ui.thread_view import May, answerable, merged_view, post_view, thread_view
 from app.web.ui.views import (
     AppealCard,
     Draft,
@@ -47,6 +47,8 @@ _ACTS = {
     "note": (Act.NOTED, Permission.APPEAL_NOTE),
     "pause": (Act.PAUSED, Permission.APPEAL_WORK),
     "extend": (Act.EXTENDED, Permission.APPEAL_EXTEND),
+    "merge": (Act.MERGED, Permission.APPEAL_WORK),
+    "unmerge": (Act.UNMERGED, Permission.APPEAL_WORK),
 }
 
 
@@ -87,6 +89,8 @@ async def card_view(
         draft=draft,
         error=error,
         approved_first=visit.office.desk.directory.approves_first(appeal.agency_id),
+        merged_into="" if appeal.merged_into is None else number_text(appeal.merged_into),
+        merged=merged_view(found),
     )
 
 
@@ -131,6 +135,10 @@ def actions(access: Access, found: Card) -> frozenset[str]:
         return frozenset()
     can = possible(found.appeal.status)
     names = {name for name, (act, permission) in _ACTS.items() if act in can and access.may(permission)}
+    if found.appeal.merged_into is None:
+        names -= {"unmerge"}
+    if found.appeal.merged_count:
+        names -= {"merge"}
     if "pause" in names:
         if any(pause.until is None for pause in found.pauses):
             names = names - {"pause"} | {"resume"}
@@ -239,6 +247,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "topic": topic.name if topic else "–",
             "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
             "promise": visit.words("promise", str(data.get("promise", ""))),
+            "number": number_text(number) if isinstance(number := data.get("number"), int) else "–",
         },
         approver=event.approver_name or "",
         brought="system" in data,

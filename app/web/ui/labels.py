@@ -157,6 +157,11 @@ EVENT = {
     "resumed": N_("The clock goes on"),
     "extended": N_("Deadline put off: %(promise)s"),
     "policy_applied": N_("Counted by a new norm: %(promise)s"),
+    "merged": N_("Merged into the older appeal %(number)s"),
+    "unmerged": N_("A matter of its own again, apart from %(number)s"),
+    "joined": N_("Appeal %(number)s was merged into this one"),
+    "parted": N_("Appeal %(number)s is a matter of its own again"),
+    "followed": N_("Handed on to %(agency)s with the appeal that it was merged into"),
 }
 
 PAUSE_REASON = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
-from app.web.ui.views import Attachment, PostView, ReplyView, Revision, ThreadComment
+from app.web.ui.queue_view import number_text
+from app.web.ui.views import Attachment, MergedAppeal, MergedComment, PostView, ReplyView, Revision, ThreadComment
 
 if TYPE_CHECKING:
     from app.appeals.card_rows import Card, CommentRow, ReplyRow
@@ -59,6 +61,30 @@ def thread_view(found: Card, media: MediaHosts, may: May) -> tuple[ThreadComment
     }
     told_here = tuple(_comment(comment, files[comment.id], under.get(comment.id, ())) for comment in shown)
     return told_here if _stands_among(found.appeal.text, shown) else (*_alone(found, ()), *told_here)
+
+
+def merged_view(found: Card) -> tuple[MergedAppeal, ...]:
+    """The threads of what was merged into the appeal, one after the other."""
+    return tuple(
+        MergedAppeal(
+            number=number_text(number),
+            platform=rows[0].platform,
+            page=rows[0].page_title or "",
+            comments=tuple(
+                MergedComment(
+                    author=row.author_name or "",
+                    voice="page" if row.by_page else "citizen" if row.of_appeal else "other",
+                    text=row.text,
+                    written_at=row.written_at,
+                    url=web_address(row.link),
+                    deleted=row.deleted_at is not None,
+                    answered=row.answered,
+                )
+                for row in rows
+            ),
+        )
+        for number, rows in ((number, list(group)) for number, group in groupby(found.merged, key=lambda row: row.number))
+    )
 
 
 def _stands_among(words: str | None, shown: Sequence[CommentRow]) -> bool:

@@ -10,7 +10,7 @@ from app.web.ui.views import Attachment, Choice, Due, Reason
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionForm:
-    """A small dialog. `action` is "route", "topic", "dismiss", "close", "reopen", "pause", "extend", or "triage" for a waiting comment."""
+    """A small dialog. `action` is the last word of the act's address, or "triage" for a waiting comment."""
 
     action: str
     post_to: str
@@ -23,6 +23,8 @@ class ActionForm:
     text: str = ""
     amount: str = ""
     unit: str = "days"
+    other: str = ""
+    """The number of the appeal to merge with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

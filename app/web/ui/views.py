@@ -315,6 +315,29 @@ class Draft:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MergedComment:
+    """A comment in the thread of a merged appeal; `answered`: an answer of ours stands under it."""
+
+    author: str
+    voice: str
+    text: str
+    written_at: datetime
+    url: str
+    deleted: bool
+    answered: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergedAppeal:
+    """An appeal that was merged into the one shown, with its thread."""
+
+    number: str
+    platform: str
+    page: str
+    comments: tuple[MergedComment, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AppealCard:
     """One appeal, whole. `actions` are those that its state and the viewer's role allow, by their address's last word.
 
@@ -354,6 +377,8 @@ class AppealCard:
     error: str = ""
     approved_first: bool = False
     """What is written now goes to whoever approves it, not to the platform."""
+    merged_into: str = ""
+    merged: tuple[MergedAppeal, ...] = ()
 
     @property
     def paused(self) -> bool:

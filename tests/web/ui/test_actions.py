@@ -285,6 +285,8 @@ REFUSED: tuple[tuple[str, dict[str, Any], int, str], ...] = (
     ("pause", {"reason": "lunch"}, 422, "Выберите причину из списка."),
     ("resume", {}, 409, "Отсчёт уже идёт."),
     ("answer", {"text": "Передали.", "interim": "1"}, 422, "Ни один норматив не говорит"),
+    ("merge", {"other": "тот же"}, 422, "Укажите номер другого обращения"),
+    ("unmerge", {}, 409, "ни с чем не объединено"),
 )
 
 
@@ -308,7 +310,7 @@ async def test_a_same_agency_is_no_other(operator: Browser, town: Town) -> None:
 
 # --- who may -----------------------------------------------------------------------------------------------------
 
-ACTS = ("take", "route", "topic", "dismiss", "note", "answer", "pause", "resume", "extend", "close", "reopen")
+ACTS = ("take", "route", "topic", "dismiss", "note", "answer", "pause", "resume", "extend", "close", "reopen", "merge", "unmerge")
 
 
 @pytest.mark.parametrize("who", ["operator", "coordinator", "supervisor", "administrator"])
@@ -316,7 +318,7 @@ async def test_buttons_and_routes_agree_about_roles(enter: Enter, town: Town, ow
     browser = await enter(who)
     shown = (await browser.get(f"/appeals/{town.number}")).text
     offered = {act for act in ACTS if re.search(rf'(action|href)="/appeals/{town.number}/{act}"', shown)}
-    working = {"take", "route", "topic", "dismiss", "note", "answer", "pause", "close"}
+    working = {"take", "route", "topic", "dismiss", "note", "answer", "pause", "close", "merge"}
     assert offered == {"operator": working, "coordinator": working | {"extend"}, "supervisor": {"note"}, "administrator": set()}[who]
     before = await appeal(owner_db, town.number)
     for act in ACTS:
@@ -348,6 +350,7 @@ async def test_a_foreign_appeal_is_not_there(enter: Enter, town: Town, owner_db:
         "topic": town.roads.id,
         "reason": "solved",
         "key": "k" * 20,
+        "other": town.hostile_number if who == "operator" else town.foreign_number,
     }
     reasons = {"dismiss": "spam", "pause": "other"}
     for act in ACTS:
