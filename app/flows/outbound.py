@@ -32,6 +32,7 @@ from connectors.contract import (
     Rejected,
     Sent,
     TryLater,
+    UnknownPayload,
 )
 
 if TYPE_CHECKING:
@@ -143,14 +144,7 @@ class Outbound:
             async with self._database.write() as session:
                 await replies.unclaim(session, claimed=claimed)
             return
-        connector = self._connectors[claimed.platform]
-        try:
-            with calling(claimed.platform, "find_sent"):
-                found = await connector.find_sent(_outgoing(claimed))
-        except TryLater as error:
-            found = await self._look_up_again(claimed, connector, error)
-        except ConnectorError as error:
-            found = CannotTell(reason=f"{error.code}: {error.detail}")
+        found = await self._asked(claimed, self._connectors[claimed.platform])
         match found:
             case Found(sent=sent):
                 await self._sent(claimed, sent)
@@ -159,19 +153,21 @@ class Outbound:
             case CannotTell(reason=reason):
                 await self._trouble(claimed, ReplyState.UNCERTAIN, code, reason or detail)
 
-    async def _look_up_again(self, claimed: Claimed, connector: Connector, error: TryLater) -> Found | Absent | CannotTell:
-        """The platform is busy: ask some more times within the lease, then let a person look."""
-        for _ in range(MOST_LOOK_UPS):
-            pause = min(error.after.total_seconds(), SETTLING.total_seconds() / self._time_scale)
-            await asyncio.sleep(max(pause, 0.01))
+    async def _asked(self, claimed: Claimed, connector: Connector) -> Found | Absent | CannotTell:
+        """Whether it stands there. A platform that is busy, or says what nobody can read, is asked some more times within the lease."""
+        longest, reason = SETTLING.total_seconds() / self._time_scale, ""
+        for attempt in range(MOST_LOOK_UPS + 1):
             try:
                 with calling(claimed.platform, "find_sent"):
                     return await connector.find_sent(_outgoing(claimed))
-            except TryLater as again:
-                error = again
-            except ConnectorError as other:
-                return CannotTell(reason=f"{other.code}: {other.detail}")
-        return CannotTell(reason=f"{error.code}: {error.detail}")
+            except (TryLater, UnknownPayload) as error:
+                reason = f"{error.code}: {error.detail}"
+                pause = min(error.after.total_seconds(), longest) if isinstance(error, TryLater) else longest
+            except ConnectorError as error:
+                return CannotTell(reason=f"{error.code}: {error.detail}")
+            if attempt < MOST_LOOK_UPS:
+                await asyncio.sleep(max(pause, 0.01))
+        return CannotTell(reason=reason)
 
     async def _sent(self, claimed: Claimed, sent: Sent) -> None:
         """Write down that it stands. On some platforms nobody could find that out again, so a short loss is outlasted."""
