@@ -31,6 +31,7 @@ from app.kernel.parts import Entrance, NoticeParts, OidcClient, WebParts, Worker
 from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, WEBHOOKS, Vault, open_vault
 from app.privacy.rules import KINDS
 from app.settings import Settings
+from app.sources.budget import SharedBudget
 from app.web.ui.render import catalogue
 from connectors.contract import Connector, Options, Plugin
 from connectors.registry import BrokenConnectorError, load
@@ -289,7 +290,9 @@ def build_entrance(settings: Settings) -> Entrance:
     )
 
 
-async def build_connectors(settings: Settings, database: Database, plugins: Mapping[str, Plugin]) -> dict[str, Connector]:
+async def build_connectors(
+    settings: Settings, database: Database, plugins: Mapping[str, Plugin], budget: Budget | None = None
+) -> dict[str, Connector]:
     """A connector for each platform that has a credential. Raises SetupError when the tokens cannot be opened."""
     async with database.read() as session:
         credentials = await open_credentials(session, settings_vault(settings))
@@ -297,7 +300,9 @@ async def build_connectors(settings: Settings, database: Database, plugins: Mapp
     for platform, plugin in plugins.items():
         if platform not in credentials:
             continue
-        options = Options(api_url=settings.api_url(platform), credentials=credentials[platform], time_scale=settings.time_scale)
+        options = Options(
+            api_url=settings.api_url(platform), credentials=credentials[platform], time_scale=settings.time_scale, budget=budget
+        )
         try:
             connectors[platform] = plugin.build(options)
         except Exception as error:
@@ -374,15 +379,18 @@ async def build_worker(settings: Settings) -> WorkerParts:
         settings, settings.worker_database_url, DatabaseRole.WORKER, pool_size=settings.worker_pool
     )
     plugins = load_plugins(settings)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    budget = SharedBudget(database, worker=name)
     return WorkerParts(
         clock=SystemClock(),
         database=database,
         jobs_url=url,
         jobs_role=role,
         heartbeat=timedelta(seconds=settings.job_heartbeat_seconds),
-        connectors=await build_connectors(settings, database, plugins),
+        connectors=await build_connectors(settings, database, plugins, budget),
+        shared_calls=budget,
         plugins=plugins,
-        name=f"{socket.gethostname()}:{os.getpid()}",
+        name=name,
         timezone=settings.timezone,
         time_scale=settings.time_scale,
         author_answer_limits=settings.author_answer_limits,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +29,16 @@ class Paced(Protocol):
 
     def calls_per_second(self, verb: str) -> float:
         """Calls for this verb in a second of the platform's own time, by all its tokens together; 0 without a fitting token."""
+
+
+class Budget(Protocol):
+    """What a token allows, when several processes use it: each keeps to its part. Otklik's worker hands one in."""
+
+    def places(self, credential_key: str, limit: int, held: int) -> int:
+        """How many of the `limit` calls of one window this process may make now; `held` are under way or too fresh."""
+
+    async def take(self, credential_key: str, method: str, *, limit: int, seconds: float) -> timedelta | None:
+        """Count one of at most `limit` calls in any `seconds`. None, or after how long there will be one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from connectors.abilities import (
+    Budget as Budget,
     Capability as Capability,
     Paced as Paced,
     Pushed as Pushed,
@@ -93,9 +94,6 @@ class Feed:
     key: str
     credential_key: str
     pages: tuple[PageRef, ...]
-
-
-# --- what a platform tells ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -375,6 +373,8 @@ class Options:
     """Seconds until a call without an answer is given up, already scaled."""
     limits: Mapping[str, float] = field(default_factory=dict)
     now: Callable[[], datetime] = utc_now
+    budget: Budget | None = None
+    """None: no other process uses these tokens."""
 
 
 class Builder(Protocol):

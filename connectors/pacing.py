@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.contract import TryLater
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+ASK_SECONDS = 0.1
+"""So often is it asked whether other processes have left us a place."""
 
 
 class Window:
@@ -22,19 +25,25 @@ class Window:
     and its answer, so spacing the starts would still let it see one too many; this never does, whatever the latency.
     """
 
-    def __init__(self, limit: int, seconds: float) -> None:
+    def __init__(self, limit: int, seconds: float, places: Callable[[int], int] | None = None) -> None:
+        """`places`: given how many are held, how many of the `limit` are ours now, when other processes have the rest."""
         self.limit = limit
         self.seconds = seconds
         self.load = 0
         """Calls that hold a place or wait for one."""
-        self._places = asyncio.Semaphore(limit)
+        self._held = 0
+        self._ours = places or (lambda _held: limit)
+        self._turn = asyncio.Lock()
+        self._left = asyncio.Event()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Wait for a place, then hold it through the call and one window more."""
         self.load += 1
         try:
-            await self._places.acquire()
+            async with self._turn:
+                await self._free()
+                self._held += 1
         except BaseException:
             self.load -= 1
             raise
@@ -43,9 +52,19 @@ class Window:
         finally:
             asyncio.get_running_loop().call_later(self.seconds, self._leave)
 
+    async def _free(self) -> None:
+        """Until there is a place: one of ours was left, or others left us more."""
+        while self._held >= min(self.limit, self._ours(self._held)):
+            self._left.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_SECONDS):
+                    await self._left.wait()
+
     def _leave(self) -> None:
         self.load -= 1
-        self._places.release()
+        self._held -= 1
+        self._ours(self._held)
+        self._left.set()
 
 
 @asynccontextmanager

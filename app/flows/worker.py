@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from app.kernel.parts import WorkerParts
 
 AGAIN_SECONDS = 1.0
+CALLS_SECONDS = 0.5
+"""So soon does a worker that has just begun get its part of what the tokens allow."""
 GAUGES_SECONDS = 15.0
 SEAL_SECONDS = 30.0
 KEEPING_SECONDS = 15.0
@@ -108,6 +111,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale
             )
             group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
+        if parts.shared_calls is not None:
+            group.create_task(_forever("calls", parts.shared_calls.beat, stop, idle=CALLS_SECONDS))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
@@ -121,6 +126,14 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
+    await _leave_calls(parts)
+
+
+async def _leave_calls(parts: WorkerParts) -> None:
+    """Others need not wait until our part's time is over; without a database it ends by itself."""
+    if parts.shared_calls is not None:
+        with suppress(OSError, DBAPIError):
+            await parts.shared_calls.leave()
 
 
 def _teller(parts: WorkerParts) -> Teller | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +103,16 @@ class WebParts:
     """Which channels a person may choose; None: the screen alone."""
 
 
+class SharedCalls(Protocol):
+    """A part of something that all workers share: renewed while they live, given back at the end."""
+
+    async def beat(self) -> bool:
+        """Renew it."""
+
+    async def leave(self) -> None:
+        """Give it back."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerParts:
     """What the worker stands on. `database` acts as otklik_worker; jobs run on connections of their own."""
@@ -114,6 +124,8 @@ class WorkerParts:
     heartbeat: timedelta
     connectors: Mapping[str, Connector]
     """By platform; a platform without a usable credential is absent."""
+    shared_calls: SharedCalls | None = None
+    """This worker's part of what the tokens allow; None: it is alone."""
     plugins: Mapping[str, Plugin]
     name: str
     """Of this process: leases are held in it."""

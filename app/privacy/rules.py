@@ -60,6 +60,8 @@ NOT_PERSONAL = {
     "erasure": "by number; the reason names a request, not a person",
     "erasure_key": "a random key",
     "feed": "how pages are read",
+    "call_share": "who may make how many calls with a token",
+    "call_quota": "calls made with a token",
     "idempotency_key": "a system's own keys and digests",
     "notice": "deadlines of appeals, by number; settled ones end after a term of their own",
     "notice_delivery": "who is told of which notice, by number; ends with the notice",

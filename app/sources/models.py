@@ -206,6 +206,30 @@ class SetAside(Base):
     resolved_at: Mapped[datetime | None] = moment(nullable=True)
 
 
+class CallShare(Base):
+    """How many of a token's places (calls within its window) a worker holds, and until when."""
+
+    __tablename__ = "call_share"
+
+    credential_key: Mapped[str] = mapped_column(primary_key=True)
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    places: Mapped[int] = mapped_column(Integer)
+    leased_until: Mapped[datetime] = moment()
+
+
+class CallQuota(Base):
+    """Calls of a method with a daily quota that a worker took, at once as a block."""
+
+    __tablename__ = "call_quota"
+    __table_args__ = (Index("ix_call_quota_credential_key", "credential_key", "method", "taken_at"),)
+
+    id: Mapped[int] = row_id()
+    credential_key: Mapped[str] = word()
+    method: Mapped[str] = word()
+    calls: Mapped[int] = mapped_column(Integer)
+    taken_at: Mapped[datetime] = moment(default_now=True)
+
+
 class PageHook(Base):
     """A platform may push for a page. Its secret is never stored, only its SHA-256; `confirmation` is what VK wants to hear first."""
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -128,6 +129,7 @@ class VkClient:
         self._options = options
         self._scale = options.time_scale
         self._limits = {**DEFAULT_LIMITS, **options.limits}
+        self._a_day = int(self._limits["wall_get_per_day"])
         self._adapter = OriginAdapter(base_url, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -138,9 +140,25 @@ class VkClient:
         # Apart, so that an answer never queues behind readings of a platform that has become slow.
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
-        self._windows = {c.key: Window(self.per_second(c.kind), 1 / self._scale) for c in options.credentials}
-        self._quotas = {c.key: Quota(int(self._limits["wall_get_per_day"]), DAY / self._scale) for c in options.credentials}
+        self._windows = {c.key: self._window(c) for c in options.credentials}
+        self._quotas = {c.key: Quota(self._a_day, DAY / self._scale) for c in options.credentials}
         self._resting: dict[tuple[str, str], float] = {}
+
+    def _window(self, credential: Credential) -> Window:
+        """A page's own token is used for its answers alone, and sends far fewer than it may: it is not shared out."""
+        limit, budget = self.per_second(credential.kind), self._options.budget
+        if budget is None or credential.page_external_id is not None:
+            return Window(limit, 1 / self._scale)
+        return Window(limit, 1 / self._scale, partial(budget.places, credential.key, limit))
+
+    async def _count(self, credential: Credential, method: str) -> None:
+        """One call of the day. Raises TryLater `quota` when there is none left."""
+        budget, seconds = self._options.budget, DAY / self._scale
+        if budget is None:
+            self._quotas[credential.key].take()
+        elif (after := await budget.take(credential.key, method, limit=self._a_day, seconds=seconds)) is not None:
+            code, detail = "quota", f"{self._a_day} calls are used up"
+            raise TryLater(code, detail, after=after)
 
     def per_second(self, kind: str) -> int:
         """Calls a second that one token of this kind allows, in VK's own time."""
@@ -185,7 +203,7 @@ class VkClient:
     async def _call_with(self, credential: Credential, call: Call) -> Answer:
         scene = meanings.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
         if call.method == "wall.get":
-            self._quotas[credential.key].take()
+            await self._count(credential, call.method)
         async with paced(self._windows[credential.key], patience=self._options.timeout):
             pool = self._senders if call.sending else self._readers
             return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)

@@ -37,6 +37,8 @@ GRANTS = {
     "approved_report": ("SI", ""),
     "author": ("S", "SIU"),
     "calendar_version": ("S", "S"),
+    "call_quota": ("", "SID"),
+    "call_share": ("", "SID"),
     "comment": ("Su", "SIU"),
     "comment_revision": ("S", "SI"),
     "credential": ("", "S"),
