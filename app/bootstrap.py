@@ -33,7 +33,7 @@ from app.privacy.rules import KINDS
 from app.settings import Settings
 from app.sources.budget import SharedBudget
 from app.web.ui.render import catalogue
-from connectors.contract import Connector, Options, Plugin
+from connectors.contract import Budget, Connector, Options, Plugin
 from connectors.registry import BrokenConnectorError, load
 
 if TYPE_CHECKING:
