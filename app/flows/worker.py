@@ -111,8 +111,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale
             )
             group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
-        if parts.shared_calls is not None:
-            group.create_task(_forever("calls", parts.shared_calls.beat, stop, idle=CALLS_SECONDS))
+        group.create_task(_forever("calls", partial(_share_calls, parts), stop, idle=CALLS_SECONDS))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
@@ -127,6 +126,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
     await _leave_calls(parts)
+
+
+async def _share_calls(parts: WorkerParts) -> bool:
+    return parts.shared_calls is not None and await parts.shared_calls.beat()
 
 
 async def _leave_calls(parts: WorkerParts) -> None:
