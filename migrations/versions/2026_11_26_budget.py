@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "budget"
-down_revision = "notices"
+down_revision = "merges"
 branch_labels = None
 depends_on = None
 
