@@ -18,10 +18,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from app.sla.batch import TermTable, lay_out
 from app.sla.calendar import WorkingCalendar, add_working, working_time
 from app.sla.production_calendar import russian_calendar
-from app.sla.table import to_micros
 
 TERMS = (
     ("4 working hours", timedelta(hours=4)),
@@ -71,18 +69,6 @@ def naive_time(calendar: WorkingCalendar, start: datetime, end: datetime) -> tim
 def deadlines(add: Callable[[WorkingCalendar, datetime, timedelta], datetime], items: Sequence[Item], term: timedelta) -> list[datetime]:
     """Return the deadline of every item."""
     return [add(calendar, start, term) for calendar, start in items]
-
-
-def laid_out(tables: dict[WorkingCalendar, TermTable], items: Sequence[Item]) -> list[datetime]:
-    """Return the deadline of every item by its calendar's laid-out term."""
-    by_calendar: dict[WorkingCalendar, list[int]] = {calendar: [] for calendar in tables}
-    for place, (calendar, _) in enumerate(items):
-        by_calendar[calendar].append(place)
-    found = [items[0][1]] * len(items)
-    for calendar, places in by_calendar.items():
-        for place, due in zip(places, tables[calendar].deadlines([items[place][1] for place in places]), strict=True):
-            found[place] = due
-    return found
 
 
 def spans(measure: Callable[[WorkingCalendar, datetime, datetime], timedelta], items: Sequence[Item], gap: timedelta) -> list[timedelta]:
@@ -137,12 +123,6 @@ def main() -> None:
             partial(deadlines, naive_deadline, items[::share], term),
         )
         compare(f"deadline, {name}", fast, naive, share)
-        tables, table_s = timed(lambda: [lay_out(one, term, first=first, last=first + timedelta(microseconds=span)) for one in calendars])  # noqa: B023 - called at once
-        by_calendar = {table.calendar: table for table in tables}
-        compare(f"  many at once (laid out in {table_s * 1000:.0f} ms)", partial(laid_out, by_calendar, items), naive, share)
-        micros = {one: [to_micros(start) for calendar, start in items if calendar is one] for one in calendars}
-        _, micros_s = timed(lambda: [by_calendar[one].deadlines_of_micros(micros[one]) for one in calendars])  # noqa: B023 - called at once
-        say(f"{'  many at once, in microseconds':<40} {len(items) / micros_s:>12,.0f}/s")
     for name, gap in GAPS:
         share = max(1, gap.days)
         quick, slow = partial(spans, working_time, items, gap), partial(spans, naive_time, items[::share], gap)

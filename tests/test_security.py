@@ -25,7 +25,7 @@ def _rows() -> list[list[str]]:
 
 
 @cache
-def _tests_of(path: str) -> frozenset[str]:
+def known_tests(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -40,7 +40,7 @@ def test_every_class_of_holes_has_its_tests(name: str) -> None:
     assert named, "name the tests that cover it"
     for path, test in named:
         assert (ROOT / path).is_file(), path
-        assert test in _tests_of(path), f"{path} has no {test}"
+        assert test in known_tests(path), f"{path} has no {test}"
 
 
 def test_the_table_has_no_other_rows() -> None:
