@@ -51,6 +51,7 @@ _MIGRATED = text(
 CREATED_MARK = "otklik: created by the program, empty"
 SEEDING_MARK = "otklik: the sample region is on its way in"
 SAMPLE_MARK = "otklik: holds the sample region"
+_MARK_OF = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,9 +155,7 @@ async def mark_of(url: URL) -> str | None:
     """What the program wrote on the database."""
     connection = await asyncpg.connect(plain(url))
     try:
-        mark: str | None = await connection.fetchval(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
-        )
+        mark: str | None = await connection.fetchval(_MARK_OF)
         return mark
     finally:
         await connection.close()
@@ -399,6 +398,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
         webhook_hosts=settings.webhook_hosts or "",
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
         notices=build_notices(settings),
+        media_cache_mb=settings.media_cache_mb,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import app.appeals.models
 import app.audit.models
 import app.directory.models
+import app.media.models
 import app.notices.models
 import app.people.models
 import app.privacy.models

@@ -63,6 +63,14 @@ class Pushed:
     happened_at: datetime | None = None
 
 
+@runtime_checkable
+class FetchesMedia(Protocol):
+    """A platform whose pictures have no address that others may see: it would hold our token (Telegram)."""
+
+    async def fetch_media(self, external_id: str, *, page_external_id: str, page_options: Mapping[str, str], most_bytes: int) -> bytes:
+        """The bytes behind an `Attachment.external_id` of this page. Rejected `gone` when there are none, `too_large` past `most_bytes`."""
+
+
 class PushReader(Protocol):
     """Reads what a platform pushes, and answers as it expects."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 from connectors.abilities import (
     Budget as Budget,
     Capability as Capability,
+    FetchesMedia as FetchesMedia,
     Paced as Paced,
     Pushed as Pushed,
     PushReader as PushReader,
@@ -50,8 +51,7 @@ class _Timed:
         for name in self.__slots__:
             moment = getattr(self, name) if name.endswith("_at") else None
             if moment is not None and moment.utcoffset() is None:
-                msg = f"A moment without a time zone: {name} {moment!r}"
-                raise ValueError(msg)
+                raise ValueError(f"A moment without a time zone: {name} {moment!r}")
 
 
 AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link", "other"]

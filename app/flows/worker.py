@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import deadlines, inbound, pushing
+from app.flows import deadlines, inbound, pictures, pushing
 from app.flows.greeting import Greeter, build_bots
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
@@ -24,6 +24,7 @@ from app.flows.webhooks import Teller
 from app.kernel import jobs, metrics
 from app.kernel.log import logger
 from app.kernel.outgoing import Outgoing, parse_hosts
+from app.media import shelf
 from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
@@ -84,6 +85,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 jobs.INBOUND_PUSH: push,
                 jobs.OUTBOUND_SEND: send,
                 jobs.NORMS_APPLY: partial(_apply_norms, parts),
+                jobs.MEDIA_FETCH: partial(_fetch_picture, parts),
             },
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
@@ -161,10 +163,15 @@ def _outside(parts: WorkerParts, keeper: OfficeKeeper) -> list[tuple[str, Callab
     ]
 
 
+async def _fetch_picture(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
+    await pictures.fetch(parts.database, parts.connectors, picture_id=int(payload["picture"]))
+
+
 async def _tidy(parts: WorkerParts) -> bool:
     async with parts.database.write() as session:
         forgotten = await forget_events(session, now=parts.clock.now())
-        return bool(await jobs.forget(session) + forgotten)
+        dropped = await shelf.tidy(session, now=parts.clock.now(), most_bytes=parts.media_cache_mb * 1_000_000)
+        return bool(await jobs.forget(session) + forgotten + dropped)
 
 
 async def _seal(parts: WorkerParts) -> bool:

@@ -54,7 +54,9 @@ INBOUND_PUSH = JobKind(name="inbound.push", at_once=2)
 OUTBOUND_SEND = JobKind(name="outbound.send", at_once=8)
 NORMS_APPLY = JobKind(name="norms.apply", at_once=1)
 
-KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY)
+MEDIA_FETCH = JobKind(name="media.fetch", at_once=4)
+
+KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY, MEDIA_FETCH)
 
 
 async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, Any], *, after: timedelta | None = None) -> None:

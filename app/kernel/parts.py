@@ -137,6 +137,7 @@ class WorkerParts:
     page_answer_limits: str = ""
     """How many answers of one person, and on one page, go out by themselves; as the settings write them."""
     webhook_hosts: str = ""
+    media_cache_mb: int = 256
     webhook_vault: Vault | None = None
     """Opens the secrets of webhooks; without it nobody is told."""
     notices: NoticeParts | None = None

@@ -28,13 +28,17 @@ class MediaHosts:
     """From where pictures of each platform may come."""
 
     by_platform: Mapping[str, Hosts] = field(default_factory=dict)
+    by_worker: frozenset[str] = frozenset()
+    """Platforms whose pictures have no address that we may call here: the worker fetches them."""
 
     def of(self, platform: str) -> Hosts:
         """The hosts of a platform; none for one that is not named."""
         return self.by_platform.get(platform, Hosts())
 
     def shows(self, platform: str, kind: str, url: object) -> bool:
-        """Whether the proxy would fetch this attachment."""
+        """Whether this attachment would be fetched, here or by the worker."""
+        if url is None and platform in self.by_worker:
+            return kind in SHOWN
         if kind not in SHOWN or not isinstance(url, str):
             return False
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -68,11 +69,15 @@ _API = (appeals.router, replies.router, pages.router, reports.router, health.rou
 
 def create_app(parts: WebParts) -> FastAPI:
     """The application over these parts."""
+    by_worker = frozenset(
+        platform for platform, plugin in parts.plugins.items() if any(one.verb == "fetch_media" for one in plugin.capabilities)
+    )
+    hosts = replace(parse_media_hosts(parts.media_hosts), by_worker=by_worker)
     web = Web(
         parts=parts,
         office=OfficeKeeper(parts.database, parts.clock),
         tokens=TokenCache(parts.database, parts.clock),
-        media=MediaProxy(parse_media_hosts(parts.media_hosts), parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000),
+        media=MediaProxy(hosts, parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000),
         reads=ReadTrail(parts.database),
     )
 

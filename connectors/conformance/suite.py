@@ -13,6 +13,7 @@ from connectors.contract import (
     CommentSnapshot,
     Connector,
     Discovers,
+    FetchesMedia,
     Found,
     OutcomeUnknown,
     PostSnapshot,
@@ -24,7 +25,13 @@ from connectors.contract import (
     UnknownPayload,
 )
 
-OPTIONAL_VERBS: dict[str, type] = {"poll": Streams, "discover": Discovers, "probe": Probes, "read_thread": ReadsThreads}
+OPTIONAL_VERBS: dict[str, type] = {
+    "poll": Streams,
+    "discover": Discovers,
+    "probe": Probes,
+    "read_thread": ReadsThreads,
+    "fetch_media": FetchesMedia,
+}
 TEXTS = (
     "Почему на Садовой третий день нет воды?",
     "  пробелы в начале и в конце  ",

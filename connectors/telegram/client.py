@@ -7,20 +7,21 @@ whole answer for one update of a shape that they do not know.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiogram import Bot, exceptions
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import GetChat, GetChatMember, GetChatMemberCount, GetMe, GetUpdates, SendMessage, TelegramMethod
+from aiogram.methods import GetChat, GetChatMember, GetChatMemberCount, GetFile, GetMe, GetUpdates, SendMessage, TelegramMethod
 from aiogram.types import ReplyParameters
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
 
-from connectors.contract import AccessLost
+from connectors.contract import AccessLost, Rejected, UnknownPayload
 from connectors.pacing import Window, paced
-from connectors.payload import readable_json
+from connectors.payload import is_object, maybe_int, maybe_text, readable_json
 from connectors.telegram import errors
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ DEFAULT_LIMITS: Final = {
     "poll_seconds": 20.0,  # how long an empty getUpdates waits; 0 asks and goes
 }
 MINUTE: Final = 60.0
+OK: Final = 200
+PLAIN_PATH: Final = re.compile(r"[\w-][\w./-]{0,500}", re.ASCII)
 
 
 class Plain(TelegramMethod[Any]):
@@ -49,6 +52,14 @@ class Plain(TelegramMethod[Any]):
 
 class NeverLeftError(exceptions.TelegramNetworkError):
     """The connection was never made: nothing can have been done."""
+
+
+class NotThereError(Exception):
+    """There is no such file any more."""
+
+
+class TooLargeError(Exception):
+    """The file has more bytes than are wanted."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,14 +105,32 @@ class PlainSession(AiohttpSession):
             raise
         return Answer(value=told.result, raw=body)
 
+    async def download(self, bot: Bot, path: str, *, most_bytes: int, timeout: float) -> bytes:  # noqa: ASYNC109 - as above
+        """A file by its path. Its address holds the token: it stays in here. Raises aiogram's errors, NotThereError, TooLargeError."""
+        method = GetFile(file_id=path)
+        session = await self.create_session()
+        url = self.api.file_url(bot.token, path)
+        try:
+            async with session.get(url, timeout=ClientTimeout(total=timeout), allow_redirects=False) as response:
+                body = await _read(response, most_bytes)
+        except (TimeoutError, ClientError) as error:
+            raise exceptions.TelegramNetworkError(method=method, message=type(error).__name__) from None
+        if response.status >= errors.FIRST_SERVER_ERROR:
+            raise exceptions.TelegramServerError(method=method, message=f"HTTP {response.status}")
+        if response.status != OK:
+            raise NotThereError
+        return body
 
-async def _read(response: ClientResponse) -> bytes:
-    """The whole body, or a ClientError past LARGEST_ANSWER."""
+
+async def _read(response: ClientResponse, most_bytes: int | None = None) -> bytes:
+    """The whole body; past `most_bytes` a TooLargeError, past LARGEST_ANSWER a ClientError."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_chunked(65536):
         parts.append(part)
         size += len(part)
+        if most_bytes is not None and size > most_bytes:
+            raise TooLargeError
         if size > LARGEST_ANSWER:
             raise ClientError
     return b"".join(parts)
@@ -136,6 +165,25 @@ class TelegramClient:
     async def chat(self, credential: Credential, chat: str) -> Answer:
         """A chat as the bot sees it."""
         return await self._call(credential, GetChat(chat_id=chat), patience=self._options.timeout)
+
+    async def file(self, credential: Credential, file_id: str, *, most_bytes: int) -> bytes:
+        """A file's bytes. Rejected `too_large` past `most_bytes`, UnknownPayload for a path that leads elsewhere."""
+        answer = await self._call(credential, GetFile(file_id=file_id), patience=self._options.timeout)
+        told = answer.value if is_object(answer.value) else {}
+        path, size = maybe_text(told.get("file_path")) or "", maybe_int(told.get("file_size")) or 0
+        if size > most_bytes:
+            raise Rejected("too_large", f"the file has {size} bytes", credential_key=credential.key)
+        if not PLAIN_PATH.fullmatch(path) or ".." in path:
+            raise UnknownPayload("malformed", "getFile names no plain path", raw=answer.raw, credential_key=credential.key)
+        scene = errors.Scene(sending=False, credential_key=credential.key, time_scale=self._scale)
+        try:
+            return await self._session.download(self._bot(credential), path, most_bytes=most_bytes, timeout=self._options.timeout)
+        except TooLargeError:
+            raise Rejected("too_large", f"the file has more than {most_bytes} bytes", credential_key=credential.key) from None
+        except NotThereError:
+            raise Rejected("gone", "the file is not there any more", credential_key=credential.key) from None
+        except Exception as error:  # noqa: BLE001 - as of any call
+            raise _translated(error, scene) from None
 
     async def me(self, credential: Credential) -> Answer:
         """The bot itself."""

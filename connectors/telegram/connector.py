@@ -12,6 +12,7 @@ from connectors.contract import (
     ConnectorError,
     Feed,
     OutcomeUnknown,
+    PageRef,
     Rejected,
     Sent,
     UnknownPayload,
@@ -22,10 +23,10 @@ from connectors.telegram.capabilities import TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from connectors.contract import Credential, Options, Outgoing, PageRef, PageSnapshot, SentLookup
+    from connectors.contract import Credential, Options, Outgoing, PageSnapshot, SentLookup
 
 MOST_UPDATES = 100
 SEES_EVERYTHING = ("administrator", "creator")
@@ -110,6 +111,13 @@ class TelegramConnector:
             if owner is not None:
                 shares[owner.key].append(page)
         return [Feed(key=key, credential_key=key, pages=tuple(share)) for key, share in shares.items() if share]
+
+    async def fetch_media(self, external_id: str, *, page_external_id: str, page_options: Mapping[str, str], most_bytes: int) -> bytes:
+        """The file behind a `file_id`, by the bot that carries the page: another bot's means nothing to Telegram."""
+        owner = self._owner(PageRef(external_id=page_external_id, options=page_options))
+        if owner is None:
+            raise AccessLost("token_kind", "no bot is configured")
+        return await self._client.file(owner, external_id, most_bytes=most_bytes)
 
     def _owner(self, page: PageRef) -> Credential | None:
         bots = self._options.credentials

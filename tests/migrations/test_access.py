@@ -63,6 +63,7 @@ GRANTS = {
     "pgqueuer_log": ("I", "SIUD"),
     "pgqueuer_schedules": ("", "SIUD"),
     "pgqueuer_statistics": ("", "SIUD"),
+    "picture": ("Si", "SuD"),
     "post": ("S", "SIU"),
     "pushed_event": ("I", "SuD"),
     "publishing_stop": ("SIu", "S"),

@@ -132,6 +132,7 @@ FAULT = {
     "subject.unknown": N_("Nothing is stored of such a person."),
     "comment.unknown": N_("There is no such comment, or it belongs to another agency."),
     "invitation.gone": N_("This invitation was used or has expired. Ask the administrator for a new one."),
+    "picture.fetching": N_("The picture is on its way: look again in a few seconds."),
     "picture.gone": N_("There is no such picture, or it cannot be shown."),
     "webhook.host": N_("Only hosts that the settings allow are told. Whoever runs the server adds this one to OTKLIK_WEBHOOK_HOSTS."),
     "webhook.kinds": N_("Choose what is to be told."),

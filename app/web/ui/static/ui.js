@@ -159,7 +159,17 @@
 
   // --- a picture that cannot be had leaves its line, not a broken frame ---
   document.addEventListener("error", (event) => {
-    if (event.target.matches?.("img[data-picture]")) event.target.closest("li").classList.add("no-picture");
+    const picture = event.target;
+    if (!picture.matches?.("img[data-picture]")) return;
+    const line = picture.closest("li"), asked = Number(picture.dataset.asked || 0);
+    if (asked < 3) {  // the worker may be fetching it: ask again, then give up
+      picture.dataset.asked = String(asked + 1);
+      line.classList.add("picture-comes");
+      setTimeout(() => { picture.src = picture.src.split("?")[0] + "?again=" + (asked + 1); }, 2000 * (asked + 1));
+      return;
+    }
+    line.classList.remove("picture-comes");
+    line.classList.add("no-picture");
   }, true);
 
   // --- characters that are left in an answer ---
