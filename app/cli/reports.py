@@ -61,7 +61,7 @@ def times(
 
 @reports.command("verify")
 def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
-    """Recompute every clock and figure of a period from raw history; ends with 1 when anything comes out otherwise."""
+    """Recompute every clock, kept line and figure of every measure from raw history; ends with 1 when anything comes out otherwise."""
 
     async def work() -> Verification:
         async with owner() as administrator:

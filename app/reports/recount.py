@@ -1,24 +1,22 @@
-"""The measures once more, from raw history in plain Python: what the rows of the clock and the SQL are held against.
+"""Each clock once more, from raw history in plain Python: what the rows of the clocks are held against.
 
-Pure, and shares nothing with `queries.py` but the definition: what happened comes from events, answers and the
-citizen's own time, working time from the stored calendar, percentiles from `statistics`.
+Pure, and shares nothing with the SQL but the definition: what happened comes from events, answers and the citizen's own time,
+working time from the stored calendar. `relines.py` goes on from here to lines and figures.
 """
 
 from __future__ import annotations
 
-import statistics
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.appeals.rules import Act
-from app.reports.figures import Figures
 from app.sla.calendar import CalendarError, WorkingCalendar, measure, round_the_clock
 from app.sla.policy import PolicyError, deadline, promises_from_json
 from app.sla.rules import Pause, Promise, StopCause, TimerOutcome, effective_due, outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _CAUSES = {
     Act.REPLY_SENT: StopCause.FULFILLED,
@@ -28,6 +26,8 @@ _CAUSES = {
     Act.DISMISSED: StopCause.DISMISSED,
     Act.MERGED: StopCause.MERGED,
 }
+_GOES_ON = {Promise.FINAL_ANSWER: frozenset({Act.INTERIM_SENT})}
+"""Acts that stop other clocks of the cycle, but not these."""
 _ANSWERED = frozenset({TimerOutcome.MET, TimerOutcome.LATE})
 _MAX_SECONDS = 2**31 - 1  # what the columns hold
 
@@ -54,10 +54,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """What the row of a first-answer clock says."""
+    """What the row of a clock says."""
 
     number: int
     cycle: int
+    promise: Promise
     term: Mapping[str, Any]
     started_at: datetime
     due_at: datetime
@@ -66,13 +67,6 @@ class Stored:
     agency_id: int | None
     elapsed_seconds: int | None
     working_seconds: int | None
-    operator_id: int | None
-    territory_id: int
-    topic_id: int | None
-    page_id: int | None
-    platform: str
-    repeated: bool
-    """Whether the same author wrote on the same topic in the 30 days before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +75,7 @@ class History:
 
     written_at: datetime
     agency_id: int
+    operator_id: int | None
     """Who holds it today."""
     events: Sequence[Event]
     answers: Mapping[int, Answer]
@@ -103,19 +98,16 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """One clock of the population, as its history says."""
+    """One clock, as its history says; None of what has not been yet."""
 
     started_at: datetime
     due_at: datetime
+    stopped_at: datetime | None
     outcome: TimerOutcome | None
     elapsed_seconds: int | None
     working_seconds: int | None
-    reopened: bool
-    repeated: bool
-    keys: Mapping[str, int | str | None] = field(hash=False)
-    """By grouping: the agency, the topic and so on to which it belongs."""
-    stands: bool = False
-    """Whether its clock stands still, and had not run out before."""
+    agency_id: int | None
+    """Who held the appeal when it stopped, else who holds it."""
 
 
 class _Findings(list[Difference]):
@@ -137,119 +129,77 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
     started_at = _start(stored, history)
     found.compare("started_at", stored.started_at, started_at)
     started_at = started_at or stored.started_at
-    parted = max((one.id for one in history.events if one.act is Act.UNMERGED), default=0)
-    ending = (one for one in history.events if one.cycle == stored.cycle and one.act in _CAUSES)
-    stop = next((one for one in ending if one.act is not Act.MERGED or one.id > parted), None)
-    answer, stopped_at = _stop(stop, history, found)
+    stop = stop_of(history.events, stored.cycle, stored.promise)
+    stopped_at = _stop(stop, history, found)
     found.compare("stopped_at", stored.stopped_at, stopped_at)
     due_at = _due(stored, history, started_at, stop, stopped_at or now)
     found.compare("due_at", stored.due_at, due_at)
     result = elapsed_s = working_s = None
     if stop is not None and stopped_at is not None:
         result = outcome(_CAUSES[stop.act], stopped_at=stopped_at, due_at=due_at)
-        elapsed_s = _seconds(None, started_at, stopped_at, history.pauses)
+        elapsed_s = spent(None, started_at, stopped_at, history.pauses)
         if history.calendar is not None:
-            working_s = _seconds(history.calendar, started_at, stopped_at, history.pauses)
+            working_s = spent(history.calendar, started_at, stopped_at, history.pauses)
     found.compare("outcome", stored.outcome, None if result is None else result.value)
     found.compare("elapsed_seconds", stored.elapsed_seconds, elapsed_s)
     found.compare("working_seconds", stored.working_seconds, working_s)
-    operator_id = stored.operator_id
-    if result in _ANSWERED:  # by hand on the platform: nobody of ours
-        operator_id = None if answer is None else answer.operator_id
+    agency_id = _holder(history, stop)
+    found.compare("agency_id", history.agency_id if stop is None else stored.agency_id, agency_id)
     fact = Fact(
         started_at=started_at,
         due_at=due_at,
+        stopped_at=stopped_at,
         outcome=result,
         elapsed_seconds=elapsed_s,
         working_seconds=working_s,
-        reopened=any(one.act is Act.REOPENED and one.cycle == stored.cycle + 1 for one in history.events),
-        repeated=stored.repeated,
-        keys=_keys(stored, history, stop, found) | {"operator": operator_id},
-        stands=any(one.until is None and one.since < due_at for one in history.pauses),
+        agency_id=agency_id,
     )
     return fact, found
 
 
-def _keys(stored: Stored, history: History, stop: Event | None, found: _Findings) -> dict[str, int | str | None]:
-    """Where the clock belongs, by grouping."""
-    agency_id = _holder(history, stop)
-    found.compare("agency_id", history.agency_id if stop is None else stored.agency_id, agency_id)
-    topic_id = _last(history.events, (Act.OPENED, Act.TOPIC_SET), "topic", stored.topic_id)
-    found.compare("topic_id", stored.topic_id, topic_id)
-    return {
-        "agency": agency_id,
-        "territory": stored.territory_id,
-        "topic": topic_id,
-        "page": stored.page_id,
-        "platform": stored.platform,
-    }
+def stop_of(events: Sequence[Event], cycle: int, promise: Promise) -> Event | None:
+    """The act that ended what was promised in a cycle; being merged, unless that was taken back."""
+    passed = _GOES_ON.get(promise, frozenset())
+    parted = max((one.id for one in events if one.act is Act.UNMERGED), default=0)
+    ending = (one for one in events if one.cycle == cycle and one.act in _CAUSES and one.act not in passed)
+    return next((one for one in ending if one.act is not Act.MERGED or one.id > parted), None)
 
 
-def summarise(facts: Iterable[Fact], *, now: datetime) -> Figures:
-    """The figures of these clocks; dismissed ones do not count."""
-    counted = [one for one in facts if one.outcome is not TimerOutcome.CANCELLED]
-    answered = [one for one in counted if one.outcome in _ANSWERED]
-    waiting = [one for one in counted if one.outcome is None]
-    calendar = [one.elapsed_seconds for one in answered if one.elapsed_seconds is not None]
-    working = [one.working_seconds for one in answered if one.working_seconds is not None]
-    average, median, p90, p99 = _shape(calendar)
-    working_average, working_median, working_p90, working_p99 = _shape(working)
-    return Figures(
-        opened=len(counted),
-        answered=len(answered),
-        in_time=sum(one.outcome is TimerOutcome.MET for one in answered),
-        late=sum(one.outcome is TimerOutcome.LATE for one in answered),
-        waiting=len(waiting),
-        overdue=sum(one.due_at < now and not one.stands for one in waiting),
-        closed_unanswered=sum(one.outcome is TimerOutcome.UNANSWERED for one in counted),
-        reopened=sum(one.reopened for one in answered),
-        repeated=sum(one.repeated for one in counted),
-        oldest_unanswered_age_s=max((max((now - one.started_at).total_seconds(), 0.0) for one in waiting), default=None),
-        average_s=average,
-        median_s=median,
-        p90_s=p90,
-        p99_s=p99,
-        working_average_s=working_average,
-        working_median_s=working_median,
-        working_p90_s=working_p90,
-        working_p99_s=working_p99,
-    )
-
-
-def _shape(seconds: Sequence[int]) -> tuple[float | None, float | None, float | None, float | None]:
-    """Average, median, 90th and 99th percentile (linear between neighbours)."""
-    if not seconds:
-        return None, None, None, None
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [float(seconds[0])] * 99
-    return statistics.fmean(seconds), float(statistics.median(seconds)), float(cuts[89]), float(cuts[98])
-
-
-def _start(stored: Stored, history: History) -> datetime | None:
+def begun(history: History, cycle: int) -> datetime | None:
     """The citizen's own time; of a later cycle, when it was reopened. None when the history knows no such cycle."""
-    if stored.cycle == 1:
+    if cycle == 1:
         return history.written_at
-    reopened = (one.occurred_at for one in history.events if one.act is Act.REOPENED and one.cycle == stored.cycle)
+    reopened = (one.occurred_at for one in history.events if one.act is Act.REOPENED and one.cycle == cycle)
     return next(reopened, None)
 
 
-def _stop(stop: Event | None, history: History, found: _Findings) -> tuple[Answer | None, datetime | None]:
+def _start(stored: Stored, history: History) -> datetime | None:
+    """When the cycle began; a final answer may be promised by an interim one only, and then from there."""
+    if stored.promise is Promise.FINAL_ANSWER:
+        interim = [one.occurred_at for one in history.events if one.act is Act.INTERIM_SENT and one.cycle == stored.cycle]
+        if stored.started_at in interim:
+            return stored.started_at
+    return begun(history, stored.cycle)
+
+
+def _stop(stop: Event | None, history: History, found: _Findings) -> datetime | None:
     """When the clock stopped: at the platform's publish time of the answer, else at the act that ended the matter."""
     if stop is None:
-        return None, None
+        return None
     if _CAUSES[stop.act] is not StopCause.FULFILLED:
-        return None, stop.occurred_at
+        return stop.occurred_at
     answer = history.answers.get(int(stop.data.get("reply") or 0))
     if answer is None or answer.published_at is None:
         found.compare("answer", None, f"reply {stop.data.get('reply')} on the platform")
-        return answer, stop.occurred_at
+        return stop.occurred_at
     found.compare("event.occurred_at", stop.occurred_at, answer.published_at)
-    return answer, answer.published_at
+    return answer.published_at
 
 
 def _due(stored: Stored, history: History, started_at: datetime, stop: Event | None, until: datetime) -> datetime:
     """The deadline by term and calendar, moved by pauses; the stored one where it cannot be computed anew."""
     try:
-        term = promises_from_json({Promise.FIRST_ANSWER.value: dict(stored.term)})[Promise.FIRST_ANSWER]
+        term = promises_from_json({stored.promise.value: dict(stored.term)})[stored.promise]
         if term is None or (history.calendar is None and term.days):
             return stored.due_at
         # Without a usable calendar working time meant plain time.
@@ -279,10 +229,10 @@ def _put_off(stored: Stored, history: History) -> Event | None:
     """The last time that a person moved this clock's deadline: put it off, or applied another norm to it."""
     moved = {Act.EXTENDED, Act.POLICY_APPLIED}
     found = [one for one in history.events if one.act in moved and one.cycle == stored.cycle]
-    return next((one for one in reversed(found) if one.data.get("promise") == Promise.FIRST_ANSWER.value), None)
+    return next((one for one in reversed(found) if one.data.get("promise") == stored.promise.value), None)
 
 
-def _seconds(calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause]) -> int | None:
+def spent(calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause]) -> int | None:
     """Whole seconds that a clock ran, without its pauses; None when the calendar does not reach so far."""
     if end <= start:
         return 0
@@ -301,10 +251,10 @@ def _seconds(calendar: WorkingCalendar | None, start: datetime, end: datetime, p
 def _holder(history: History, stop: Event | None) -> int | None:
     """The agency that held the appeal when the clock stopped, else the one that holds it."""
     before = [one for one in history.events if stop is None or one.id < stop.id]
-    return _last(before, (Act.OPENED, Act.ROUTED), "agency", history.agency_id)
+    return last_said(before, (Act.OPENED, Act.ROUTED), "agency", history.agency_id)
 
 
-def _last(events: Sequence[Event], acts: tuple[Act, ...], name: str, otherwise: int | None) -> int | None:
+def last_said(events: Sequence[Event], acts: tuple[Act, ...], name: str, otherwise: int | None) -> int | None:
     """What the last of these acts said; `otherwise` when none said anything."""
     said = [one.data[name] for one in events if one.act in acts and name in one.data]
     if not said:
