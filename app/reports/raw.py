@@ -54,18 +54,30 @@ _EVENTS = text(
 )
 _ANSWERS = text("SELECT id, appeal_id, operator_id, published_at FROM reply WHERE appeal_id = ANY (:ids) AND state = 'sent'")
 _PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids)")
-_CALENDARS = text("SELECT id, version, definition FROM calendar_version WHERE id = ANY (:ids)")
+_CALENDARS = text(
+    "SELECT id, version, definition, EXISTS (SELECT FROM working_span s WHERE s.calendar_version_id = v.id) AS spread"
+    " FROM calendar_version v WHERE id = ANY (:ids)"
+)
 PROMISED = (Promise.FIRST_ANSWER, Promise.INTERIM_ANSWER, Promise.FINAL_ANSWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """A clock as it is stored, and the calendar it ran by. `spread`: SQL can measure by it, a worker has seen it since it came."""
+
+    stored: Stored
+    calendar: WorkingCalendar | None
+    spread: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Raw:
-    """An appeal with all that happened to it, and its clocks as they are stored, each with the calendar it ran by."""
+    """An appeal with all that happened to it, and its clocks."""
 
     id: int
     matter: Matter
     history: History
-    stored: tuple[tuple[Stored, WorkingCalendar | None], ...]
+    clocks: tuple[Clocked, ...]
 
 
 async def read(session: ReadSession, appeal_ids: Sequence[int]) -> list[Raw]:
@@ -76,9 +88,9 @@ async def read(session: ReadSession, appeal_ids: Sequence[int]) -> list[Raw]:
     pauses = await _by_appeal(session, _PAUSES, ids, lambda row: Pause(row.since, row.until, row.reason))
     timers = (await session.execute(_TIMERS, ids | {"promises": [one.value for one in PROMISED]})).all()
     calendars = await _calendars(session, sorted({row.calendar_version_id for row in timers if row.calendar_version_id is not None}))
-    stored: dict[int, list[tuple[Stored, WorkingCalendar | None]]] = defaultdict(list)
+    clocks: dict[int, list[Clocked]] = defaultdict(list)
     for row in timers:
-        stored[row.appeal_id].append((_stored(row), calendars.get(row.calendar_version_id)))
+        clocks[row.appeal_id].append(Clocked(_stored(row), *calendars.get(row.calendar_version_id, (None, False))))
     return [
         Raw(
             id=row.id,
@@ -92,7 +104,7 @@ async def read(session: ReadSession, appeal_ids: Sequence[int]) -> list[Raw]:
                 pauses=pauses.get(row.id, ()),
                 calendar=None,
             ),
-            stored=tuple(stored.get(row.id, ())),
+            clocks=tuple(clocks.get(row.id, ())),
         )
         for row in await session.execute(_APPEALS, ids)
     ]
@@ -120,12 +132,12 @@ def _stored(row: Any) -> Stored:  # noqa: ANN401 - a typed row
     return Stored(**values | {"promise": Promise(row.promise)})
 
 
-async def _calendars(session: ReadSession, ids: Sequence[int]) -> dict[int, WorkingCalendar]:
-    calendars: dict[int, WorkingCalendar] = {}
+async def _calendars(session: ReadSession, ids: Sequence[int]) -> dict[int, tuple[WorkingCalendar, bool]]:
+    calendars: dict[int, tuple[WorkingCalendar, bool]] = {}
     if ids:
         for row in await session.execute(_CALENDARS, {"ids": list(ids)}):
             try:
-                calendars[row.id] = from_json(row.definition, id=str(row.id), version=row.version)
+                calendars[row.id] = from_json(row.definition, id=str(row.id), version=row.version), row.spread
             except CalendarError:  # as when the clock stopped: no working time
                 continue
     return calendars

@@ -88,7 +88,7 @@ async def verify(
             differences += [one for _, (_, found) in recounted for one in found]
             differences += await _kept(session, {appeal.id: told for appeal, (told, _) in recounted})
             lines += [one for _, (told, _) in recounted for one in told if period.since <= one.started_at < period.until]
-            timers += sum(len(appeal.stored) for appeal in raw)
+            timers += sum(len(appeal.clocks) for appeal in raw)
             if progress is not None:
                 progress(timers)
         figures, wrong = await _compare(
@@ -125,13 +125,14 @@ def recounted_of(appeal: Raw, *, now: datetime) -> tuple[list[Line], list[Differ
     found: list[Difference] = []
     facts: dict[int, dict[Promise, Fact]] = {}
     calendars: dict[int, WorkingCalendar | None] = {}
-    for stored, calendar in appeal.stored:
-        fact, wrong = recount(stored, replace(appeal.history, calendar=calendar), now=now)
+    for one in appeal.clocks:
+        stored = one.stored
+        fact, wrong = recount(stored, replace(appeal.history, calendar=one.calendar), now=now)
         found += wrong
         facts.setdefault(stored.cycle, {})[stored.promise] = fact
         if stored.promise is Promise.FIRST_ANSWER:
-            calendars[stored.cycle] = calendar
-    begun = {one.cycle for one in appeal.history.events if one.act in {Act.OPENED, Act.REOPENED}}
+            calendars[stored.cycle] = one.calendar if one.spread else None
+    begun = {event.cycle for event in appeal.history.events if event.act in {Act.OPENED, Act.REOPENED}}
     clocked = {cycle for cycle, promised in facts.items() if Promise.FIRST_ANSWER in promised}
     lines = [line(cycle, appeal.matter, appeal.history, facts.get(cycle, {}), calendars.get(cycle)) for cycle in sorted(begun | clocked)]
     said = lines[-1].keys["topic"] if lines else appeal.matter.topic_id

@@ -159,6 +159,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.timeout(60)
 async def test_a_line_broken_by_hand_is_told(owner_db: Database) -> None:
     await a_month(owner_db)
     by = "(appeal_id, cycle) = (SELECT appeal_id, cycle FROM report_line WHERE first_outcome = '{}' ORDER BY first_seconds DESC LIMIT 1)"
@@ -171,9 +172,10 @@ async def test_a_line_broken_by_hand_is_told(owner_db: Database) -> None:
         async with owner_db.write() as session:
             await session.execute(text("INSERT INTO report_queue (appeal_id) VALUES (:id)"), {"id": appeal})
         await rollup.refresh(owner_db, tz=MONTH.tz)
-        assert (await verify(owner_db, period=MONTH, now=NOW, measures=())).differences == (), "computing it anew mends it"
+    assert (await verify(owner_db, period=MONTH, now=NOW, measures=())).differences == (), "computing them anew mends them"
 
 
+@pytest.mark.timeout(60)
 async def test_a_sum_broken_by_hand_is_told(owner_db: Database) -> None:
     """Cells are read instead of lines when there are many: what they say is held against the history as well."""
     await a_month(owner_db)
