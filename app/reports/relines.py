@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.appeals.rules import Act
 from app.reports.figures import Figures
-from app.reports.lines import PROMISE_OF, UNPROMISED
+from app.reports.lines import HANDED_IN, PROMISE_OF, UNPROMISED
 from app.reports.queries import Clock
 from app.reports.recount import begun, last_said, spent, stop_of
 from app.sla.rules import Promise, TimerOutcome
@@ -81,6 +81,7 @@ def line(cycle: int, matter: Matter, history: History, facts: Mapping[Promise, F
     if Promise.FIRST_ANSWER not in facts:
         times[Clock.FIRST] = _plain(stop, since)
     times[Clock.AGENCY] = _agency(cycle, matter, history, since, stop, calendar)
+    times[Clock.APPROVAL] = _approval(cycle, history, calendar)
     times[Clock.TRIAGE] = times[Clock.DETECTION] = NEVER
     if cycle == 1 and matter.noticed_at is not None:
         times[Clock.TRIAGE] = _between(matter.noticed_at, matter.opened_at, calendar)
@@ -126,7 +127,7 @@ def _agency(cycle: int, matter: Matter, history: History, since: datetime, stop:
     """From the last time that it was given to the agency before the answer to the first draft after that, without pauses."""
     own = [one for one in history.events if one.cycle == cycle]
     given = next((one for one in reversed(own) if one.act is Act.ROUTED and (stop is None or one.id < stop.id)), None)
-    handed = next((one for one in own if one.act is Act.REPLY_QUEUED and one.id > (given.id if given else 0)), None)
+    handed = next((one for one in own if one.act in HANDED_IN and one.id > (given.id if given else 0)), None)
     if handed is None:
         return NEVER
     start = given.occurred_at if given else matter.opened_at if cycle == 1 else since
@@ -136,6 +137,21 @@ def _agency(cycle: int, matter: Matter, history: History, since: datetime, stop:
         seconds=spent(None, start, handed.occurred_at, history.pauses),
         working=None if calendar is None else spent(calendar, start, handed.occurred_at, history.pauses),
     )
+
+
+def _approval(cycle: int, history: History, calendar: WorkingCalendar | None) -> Time:
+    """Of the first answer that was approved: from its being handed in."""
+    approved = next((one for one in history.events if one.act is Act.REPLY_APPROVED and one.cycle == cycle), None)
+    if approved is None:
+        return NEVER
+    handed = [one for one in history.events if one.act is Act.REPLY_SUBMITTED and one.data.get("reply") == approved.data.get("reply")]
+    return _between(handed[-1].occurred_at, approved.occurred_at, calendar) if handed else NEVER
+
+
+def merged(cycle: int, history: History) -> bool:
+    """Whether a cycle is counted with the older appeal that it was merged into."""
+    said = [one.act for one in history.events if one.cycle == cycle and one.act in {Act.MERGED, Act.UNMERGED}]
+    return bool(said) and said[-1] is Act.MERGED
 
 
 def _between(start: datetime, end: datetime, calendar: WorkingCalendar | None) -> Time:

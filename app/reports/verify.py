@@ -19,7 +19,7 @@ from app.reports.measures import BACKLOG, MEASURES
 from app.reports.models import PROMISES
 from app.reports.raw import read
 from app.reports.recount import Difference, recount
-from app.reports.relines import counts, line, summarise
+from app.reports.relines import counts, line, merged, summarise
 from app.reports.rules import TREES, Grouping, Period
 from app.reports.service import Asked, measured
 from app.sla.rules import Promise
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 BATCH = 2_000
 """Appeals recomputed at a time."""
 # Measures of the same clock count the same lines: one of each kind is asked for.
-KINDS = tuple({(one.clocked, one.dismissed): one for one in reversed(MEASURES.values()) if one.available and one is not BACKLOG}.values())
+KINDS = tuple({(one.clocked, one.dismissed): one for one in reversed(MEASURES.values()) if one is not BACKLOG}.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +134,11 @@ def recounted_of(appeal: Raw, *, now: datetime) -> tuple[list[Line], list[Differ
             calendars[stored.cycle] = one.calendar if one.spread else None
     begun = {event.cycle for event in appeal.history.events if event.act in {Act.OPENED, Act.REOPENED}}
     clocked = {cycle for cycle, promised in facts.items() if Promise.FIRST_ANSWER in promised}
-    lines = [line(cycle, appeal.matter, appeal.history, facts.get(cycle, {}), calendars.get(cycle)) for cycle in sorted(begun | clocked)]
+    lines = [
+        line(cycle, appeal.matter, appeal.history, facts.get(cycle, {}), calendars.get(cycle))
+        for cycle in sorted(begun | clocked)
+        if not merged(cycle, appeal.history)
+    ]
     said = lines[-1].keys["topic"] if lines else appeal.matter.topic_id
     if said != appeal.matter.topic_id:
         found.append(Difference(what="topic_id", stored=appeal.matter.topic_id, expected=said, number=appeal.matter.number))
