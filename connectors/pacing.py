@@ -7,12 +7,15 @@ import time
 from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from connectors.contract import TryLater
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from connectors.contract import Budget
 
 ASK_SECONDS = 0.1
 """So often is it asked whether other processes have left us a place."""
@@ -65,6 +68,11 @@ class Window:
         self._held -= 1
         self._ours(self._held)
         self._left.set()
+
+
+def shared(limit: int, seconds: float, credential_key: str, budget: Budget | None) -> Window:
+    """The window of a token that other processes may use as well: theirs is what `budget` leaves them."""
+    return Window(limit, seconds, None if budget is None else partial(budget.places, credential_key, limit))
 
 
 @asynccontextmanager

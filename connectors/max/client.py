@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from connectors import meanings
 from connectors.contract import AccessLost
 from connectors.max.errors import from_answer
-from connectors.pacing import Window, paced
+from connectors.pacing import paced, shared
 from connectors.payload import is_object, maybe_text, readable_json
 from connectors.wire import FIRST_REFUSAL, Wire
 
@@ -37,7 +37,7 @@ class MaxClient:
         self._wire = Wire(base_url, options.timeout)
         self.per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
         """Of one bot, in MAX's own time."""
-        self._windows = {bot.key: Window(self.per_second, 1 / options.time_scale) for bot in options.credentials}
+        self._windows = {bot.key: shared(self.per_second, 1 / options.time_scale, bot.key, options.budget) for bot in options.credentials}
 
     async def close(self) -> None:
         """Release the sockets."""

@@ -10,7 +10,7 @@ from connectors import meanings
 from connectors.contract import AccessLost
 from connectors.ok import signing
 from connectors.ok.errors import from_number
-from connectors.pacing import Window, paced
+from connectors.pacing import paced, shared
 from connectors.payload import is_object, maybe_int, readable_json
 from connectors.wire import FIRST_REFUSAL, Wire
 
@@ -44,7 +44,7 @@ class OkClient:
         self._wire = Wire(base_url, options.timeout)
         self.per_second = max(1, int({**DEFAULT_LIMITS, **options.limits}["calls_per_second"]))
         """Of one token, in OK's own time."""
-        self._windows = {c.key: Window(self.per_second, 1 / options.time_scale) for c in options.credentials}
+        self._windows = {c.key: shared(self.per_second, 1 / options.time_scale, c.key, options.budget) for c in options.credentials}
 
     async def close(self) -> None:
         """Release the sockets."""

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
@@ -22,7 +21,7 @@ from requests.adapters import HTTPAdapter
 
 from connectors import meanings
 from connectors.contract import AccessLost, ConnectorError, TryLater
-from connectors.pacing import Quota, Window, paced
+from connectors.pacing import Quota, Window, paced, shared
 from connectors.payload import readable_json
 from connectors.vk.errors import from_number
 
@@ -146,10 +145,8 @@ class VkClient:
 
     def _window(self, credential: Credential) -> Window:
         """A page's own token is used for its answers alone, and sends far fewer than it may: it is not shared out."""
-        limit, budget = self.per_second(credential.kind), self._options.budget
-        if budget is None or credential.page_external_id is not None:
-            return Window(limit, 1 / self._scale)
-        return Window(limit, 1 / self._scale, partial(budget.places, credential.key, limit))
+        budget = self._options.budget if credential.page_external_id is None else None
+        return shared(self.per_second(credential.kind), 1 / self._scale, credential.key, budget)
 
     async def _count(self, credential: Credential, method: str) -> None:
         """One call of the day. Raises TryLater `quota` when there is none left."""
