@@ -38,6 +38,7 @@ _OURS = {
     "publishing": "app.cli.publishing:publishing",
     "audit": "app.cli.audit:audit",
     "subject": "app.cli.subject:subject",
+    "appeals": "app.cli.appeals:appeals",
     "norms": "app.cli.norms:norms",
     "calendars": "app.cli.calendars:calendars",
     "hooks": "app.cli.hooks:hooks",

@@ -9,12 +9,14 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
+from app.appeals.rules import Act
 from app.bootstrap import CREATED_MARK, mark_of, plain, set_mark
 from app.cli.program import main
 from app.kernel.clock import SystemClock
@@ -22,6 +24,7 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.people.queries import token_of
 from app.people.rules import Role
 from app.people.service import accept, authenticate
+from tests import factories as make
 from tests.app.exchange.incident.sheets import row, workbook
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ COMMANDS = (
     "operators reset", "operators reset-second-factor", "operators end-sessions", "operators deactivate", "operators activate",
     "operators link", "operators unlink", "token list", "token create", "token rotate", "token revoke", "pages list", "pages add",
     "credentials add", "credentials list", "credentials revoke", "reports response-times", "reports verify",
+    "norms list", "norms set", "norms apply", "calendars list", "calendars show", "calendars import", "appeals at",
     "publishing stop", "publishing resume", "publishing status", "hooks add", "hooks list", "hooks remove",
     "webhooks add", "webhooks list", "webhooks log", "webhooks remove", "sandbox", "sandbox replay",
     *(f"import {kind}" for kind in ("territories", "spheres", "agencies", "calendar", "topics", "pages", "rules")),
@@ -337,6 +341,33 @@ def test_the_first_administrator_and_a_service_come_in(otklik: Run, database_url
     assert otklik("operators", "invite", "boris", "--role", "operator", "--name", "Б", "--agency", "nobody").code == 1
     assert otklik("operators", "invite", "boris", "--role", "operator", "--name", "Б", "--agency", "a", "--territory", "b").code == 1
     assert [one["login"] for one in otklik("operators", "list", "--json").json if not one["is_service"]] == ["vera"]
+
+
+def test_the_past_and_the_hours_of_a_place_are_told(otklik: Run, database_url: URL, tmp_path: Path) -> None:
+    async def arrange() -> tuple[str, str, str]:
+        database = Database(make_engine(database_url, pool_size=0, application="tests"))
+        async with database.write() as session:
+            person, place = await make.make_operator(session, role=Role.COORDINATOR), await make.make_territory(session)
+            await make.make_calendar(session, territory=place)
+            appeal = await make.make_appeal(session, territory=place)
+            await make.make_event(session, appeal=appeal, act=Act.TAKEN, occurred_at=make.MORNING + timedelta(hours=1))
+        await database.dispose()
+        return f"{appeal.number:09d}", person.login, place.code
+
+    number, login, code = asyncio.run(arrange())
+    before = otklik("appeals", "at", number, (make.MORNING + timedelta(minutes=30)).isoformat(), "--json").json
+    assert (before["status"], before["last"], before["territory"]) == ("new", "opened", None)
+    assert "time zone" in otklik("appeals", "at", number, "2026-01-01").err
+    file = tmp_path / "days.ics"
+    entries = ("DTSTART;VALUE=DATE:20261208\r\nSUMMARY:Праздник", "DTSTART:20261209T100000\r\nSUMMARY:Концерт")
+    body = "".join(f"BEGIN:VEVENT\r\n{entry}\r\nEND:VEVENT\r\n" for entry in entries)
+    file.write_text(f"BEGIN:VCALENDAR\r\n{body}END:VCALENDAR\r\n", encoding="utf-8")
+    told = otklik("calendars", "import", file, "--by", login, "--territory", code, "--json").json
+    assert ([one["first"] for one in told["taken"]], told["versions"]) == (["2026-12-08"], 1)
+    assert [(one["name"], one["why"]) for one in told["left_out"]] == [("Концерт", "hours")]
+    shown = otklik("calendars", "show", "--territory", code, "--year", "2026", "--json").json
+    assert [one["name"] for one in shown["days"]] == ["Праздник"]
+    assert [one["version"] for one in shown["versions"]] == [2, 1]
 
 
 def test_an_empty_region_has_a_report_of_nothing(otklik: Run) -> None:
