@@ -10,7 +10,6 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,16 +18,17 @@ from alembic.config import Config
 from hypothesis import settings
 
 from app.kernel.clock import FixedClock
-from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.db import DatabaseRole, make_engine
 from app.kernel.embedded import CREATE_DATABASE, prepare, start_embedded
+from tests.databases import Databases, copy_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sqlalchemy.engine import URL, Connection
 
-COPY_DATABASE = 'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
-"""Files are copied as files: twice as fast as through the log, and the checkpoints that it needs cost nothing in memory."""
+    from app.kernel.db import Database
+
 _ROOM_BYTES = 4_000_000_000
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -56,10 +56,6 @@ settings.register_profile("long", max_examples=5_000)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long made-up requests are sent to the running service."""
     parser.addoption("--fuzz-seconds", type=int, default=30, help="seconds of made-up requests in tests/fuzz")
-
-
-def plain(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 async def _build_template(admin: URL, name: str) -> None:
@@ -119,7 +115,7 @@ def _fast_place() -> Path:
 
 async def _unsafe_but_fast(admin: URL) -> None:
     connection = await asyncpg.connect(plain(admin))
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+    for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):  # the last: plans change only when a test says so
         await connection.execute(f"ALTER SYSTEM SET {setting} = off")
     await connection.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # memory is not for history that nobody reads
     await connection.execute("SELECT pg_reload_conf()")
@@ -134,41 +130,48 @@ def template(cluster: URL) -> str:
     return name
 
 
-@pytest.fixture
-async def database_url(cluster: URL, template: str) -> AsyncIterator[URL]:
-    """The owner's URL of a migrated database that only this test uses."""
-    name = f"t_{uuid4().hex[:16]}"
-    connection = await asyncpg.connect(plain(cluster))
-    await connection.execute(COPY_DATABASE.format(name=name, template=template))
-    try:
-        yield cluster.set(database=name)
-    finally:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await connection.close()
+@pytest.fixture(scope="session")
+async def databases(cluster: URL, template: str) -> AsyncIterator[Databases]:
+    """Where the tests of this process get their databases."""
+    found = Databases(cluster, template)
+    yield found
+    await found.close()
 
 
 @pytest.fixture
-async def owner_db(database_url: URL) -> AsyncIterator[Database]:
+async def database_url(request: pytest.FixtureRequest, databases: Databases, cluster: URL, template: str) -> AsyncIterator[URL]:
+    """The owner's URL of a migrated database without rows; with the marker `own_database` nobody has used it before."""
+    if request.node.get_closest_marker("own_database"):
+        async with copy_of(cluster, template) as url:
+            yield url
+        return
+    before = asyncio.all_tasks()
+    yield await databases.shared()
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+@pytest.fixture
+async def owner_db(databases: Databases, database_url: URL) -> AsyncIterator[Database]:
     """Acts as the owner: for arranging, never for what is tested."""
-    database = Database(make_engine(database_url, pool_size=0, application="tests owner"))
-    yield database
-    await database.dispose()
+    async with databases.acting(database_url, None, application="tests owner") as database:
+        yield database
 
 
 @pytest.fixture
-async def web_db(database_url: URL) -> AsyncIterator[Database]:
+async def web_db(databases: Databases, database_url: URL) -> AsyncIterator[Database]:
     """Acts as the web process does: row-level security binds it."""
-    database = Database(make_engine(database_url, role=DatabaseRole.WEB, pool_size=4, application="tests web"))
-    yield database
-    await database.dispose()
+    async with databases.acting(database_url, DatabaseRole.WEB, application="tests web") as database:
+        yield database
 
 
 @pytest.fixture
-async def worker_db(database_url: URL) -> AsyncIterator[Database]:
+async def worker_db(databases: Databases, database_url: URL) -> AsyncIterator[Database]:
     """Acts as the worker does."""
-    database = Database(make_engine(database_url, role=DatabaseRole.WORKER, pool_size=4, application="tests worker"))
-    yield database
-    await database.dispose()
+    async with databases.acting(database_url, DatabaseRole.WORKER, application="tests worker") as database:
+        yield database
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from app import bootstrap
 from app.kernel.embedded import CREATE_DATABASE, start_embedded
 from app.settings import Settings
-from tests.conftest import ROOT, plain
+from tests.conftest import ROOT
+from tests.databases import plain
 
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

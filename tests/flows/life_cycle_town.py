@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 
 from app.appeals.office import OfficeKeeper
-from app.kernel.db import Database, DatabaseRole, make_engine
 from app.people.queries import access_of_operator
 from app.people.rules import Role
 from app.sla.service import ensure_default_calendar, ensure_default_policy
@@ -21,10 +20,9 @@ from tests.factories import make_agency, make_operator, make_territory, make_top
 from tests.flows.conftest import Town
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
-
     from app.appeals.office import Office
     from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
 
 
 class Crash(Exception):  # noqa: N818 - not an error: the end of a process
@@ -57,11 +55,8 @@ class LivingTown(Town):
     office: Office
 
 
-async def found_town(url: URL, world: FakeWorld, clock: FixedClock, fuse: Fuse) -> LivingTown:
+async def found_town(owner: Database, worker: Database, web: Database, world: FakeWorld, clock: FixedClock, fuse: Fuse) -> LivingTown:
     """One page of one agency, a rule for roads, default promises, an operator of both agencies and a coordinator."""
-    owner = Database(make_engine(url, pool_size=0, application="tests owner"))
-    worker = Database(make_engine(url, role=DatabaseRole.WORKER, pool_size=4, application="tests worker"))
-    web = Database(make_engine(url, role=DatabaseRole.WEB, pool_size=2, application="tests web"))
     page = world.add_page("Садовый. Официально")
     async with owner.write() as session:
         territory = await make_territory(session, timezone="Europe/Moscow")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,6 +19,7 @@ from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
 from app.flows import deadlines, inbound
 from app.kernel.clock import FixedClock
+from app.kernel.db import DatabaseRole
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.replies.rules import AnswerKind
 from app.reports.rules import Period
@@ -27,7 +28,7 @@ from app.sla.rules import PauseReason, Promise
 from app.triage.rules import Kind
 from connectors.contract import AccessLost, Attachment, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.fake import FakeWorld
-from tests.conftest import COPY_DATABASE, plain
+from tests.databases import Databases, plain
 from tests.factories import MORNING
 from tests.flows.life_cycle_laws import Laws
 from tests.flows.life_cycle_town import Crash, Fuse, found_town
@@ -81,14 +82,14 @@ fuse = st.one_of(st.none(), st.none(), st.none(), st.integers(1, 40))
 
 
 class Life(RuleBasedStateMachine):
-    """`cluster` and `template` are set by the test."""
+    """`runner` and `databases` are set by the test: lives use them in turn."""
 
-    cluster: URL
-    template: str
+    runner: asyncio.Runner
+    databases: Databases
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
+        self.handles = AsyncExitStack()
         self.fuse = Fuse()
         self.town: LivingTown
         self.laws: Laws
@@ -117,29 +118,28 @@ class Life(RuleBasedStateMachine):
         """A town on an empty platform, with a first question that has been read."""
         clock = FixedClock(MORNING)
         self.world = FakeWorld(style=style, now=clock.now, poll_wait=0.0, honours_guid=honours_guid, can_look_up=can_look_up)
-        self.name = f"t_{uuid4().hex[:16]}"
         self.run(self._found(clock))
         self.write(author="Олег", words=WORDS[0], where=0, thread=None)
         self.work(part="all", blow=None)
 
     async def _found(self, clock: FixedClock) -> None:
-        self.admin = await asyncpg.connect(plain(self.cluster))
-        await self.admin.execute(COPY_DATABASE.format(name=self.name, template=self.template))
-        url = self.cluster.set(database=self.name)
-        self.town = await found_town(url, self.world, clock, self.fuse)
+        url = await self.databases.shared()
+        owner, worker, web = [
+            await self.handles.enter_async_context(self.databases.acting(url, role, application="tests"))
+            for role in (None, DatabaseRole.WORKER, DatabaseRole.WEB)
+        ]
+        self.town = await found_town(owner, worker, web, self.world, clock, self.fuse)
         self.laws = Laws(connection=await asyncpg.connect(plain(url)), world=self.world)
         self.post = self.world.write_post(self.town.page, "Ремонт улиц")
 
     def teardown(self) -> None:
         if not hasattr(self, "laws"):
-            self.runner.close()
             return
         try:
             self.world.faults.clear()
             self.run(self._rest())
         finally:
             self.run(self._leave())
-            self.runner.close()
 
     async def _rest(self) -> None:
         """All machines work until there is nothing left to do; then everything must be in its place."""
@@ -158,10 +158,7 @@ class Life(RuleBasedStateMachine):
 
     async def _leave(self) -> None:
         await self.laws.connection.close()
-        for database in (self.town.owner, self.town.worker, self.town.web):
-            await database.dispose()
-        await self.admin.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)')
-        await self.admin.close()
+        await self.handles.aclose()
 
     @invariant()
     def laws_hold(self) -> None:
@@ -363,12 +360,16 @@ def test_any_life_keeps_the_laws(cluster: URL, template: str) -> None:
 
     The same lives each time, so that a change is judged by itself; OTKLIK_TEST_LIVES=200 lives as many new ones.
     """
-    machine = type("LifeHere", (Life,), {"cluster": cluster, "template": template})
     new_lives = int(os.environ.get("OTKLIK_TEST_LIVES", "0"))  # noqa: TID251 - of the tests, no setting of the program
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=new_lives or 12, derandomize=not new_lives, stateful_step_count=35, deadline=None,
-            phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
-        ),
-    )  # fmt: skip
+    databases = Databases(cluster, template)
+    with asyncio.Runner() as runner:
+        try:
+            run_state_machine_as_test(
+                type("LifeHere", (Life,), {"runner": runner, "databases": databases}),
+                settings=settings(
+                    max_examples=new_lives or 12, derandomize=not new_lives, stateful_step_count=35, deadline=None,
+                    phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
+                ),
+            )  # fmt: skip
+        finally:
+            runner.run(databases.close())

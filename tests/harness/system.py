@@ -7,9 +7,7 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import asyncpg
 import httpx
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -20,7 +18,7 @@ from app.cli.sample import WORLD, SignIn, seed_sample, sign_ins
 from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
 from app.settings import Settings
-from tests.conftest import COPY_DATABASE
+from tests.databases import copy_of
 from tests.harness.program import Program, free_port
 
 if TYPE_CHECKING:
@@ -159,16 +157,9 @@ class System:
 @asynccontextmanager
 async def seeded_database(cluster: URL, template: str) -> AsyncIterator[URL]:
     """A migrated database that is marked as the program's own, so that the sample region may go in."""
-    name = f"t_{uuid4().hex[:16]}"
-    connection = await asyncpg.connect(bootstrap.plain(cluster))
-    await connection.execute(COPY_DATABASE.format(name=name, template=template))
-    url = cluster.set(database=name)
-    try:
+    async with copy_of(cluster, template) as url:
         await bootstrap.set_mark(url, bootstrap.CREATED_MARK)
         yield url
-    finally:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await connection.close()
 
 
 @asynccontextmanager

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
 
 from app.kernel import log
-from app.kernel.db import Database, make_engine
 from app.media.rules import Size, parse_media_hosts
 from app.media.service import Cache, MediaProxy, cache_key
 from app.web.app import create_app
 from app.web.deps import csrf_of, session_cookie
-from tests.conftest import plain
+from tests.databases import copy_of
 from tests.isolation.town import PICTURE, SECRET, Town, build
 from tests.web.api.conftest import make_parts
 
@@ -32,6 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
+    from tests.databases import Databases
     from tests.isolation.asks import Ask
 
 
@@ -53,43 +51,18 @@ class Grown:
 
 
 @pytest.fixture(scope="session")
-def grown(cluster: URL, template: str) -> Iterator[Grown]:
+async def grown(databases: Databases, cluster: URL, template: str) -> AsyncIterator[Grown]:
     """Built once: each test has a copy of its own."""
-    name = f"t_region_{uuid4().hex[:12]}"
-
-    async def grow() -> Town:
-        await _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        database = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests owner"))
-        async with database.write() as session:
+    async with copy_of(cluster, template) as url:
+        async with databases.acting(url, None, application="tests owner") as database, database.write() as session:
             town = await build(session, MOMENT)
-        await database.dispose()
-        return town
-
-    yield Grown(name=name, town=asyncio.run(grow()))
-    asyncio.run(_execute(cluster, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-
-
-async def _execute(cluster: URL, statement: str) -> None:
-    connection = await asyncpg.connect(plain(cluster))
-    await connection.execute(statement)
-    await connection.close()
-
-
-@asynccontextmanager
-async def copy_of(cluster: URL, grown: Grown) -> AsyncIterator[URL]:
-    """A database of one's own with the region in it."""
-    name = f"t_{uuid4().hex[:16]}"
-    await _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{grown.name}"')
-    try:
-        yield cluster.set(database=name)
-    finally:
-        await _execute(cluster, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        yield Grown(name=str(url.database), town=town)
 
 
 @pytest.fixture
 async def database_url(cluster: URL, grown: Grown) -> AsyncIterator[URL]:
-    """The owner's URL of such a copy."""
-    async with copy_of(cluster, grown) as url:
+    """The owner's URL of a copy with the region in it."""
+    async with copy_of(cluster, grown.name) as url:
         yield url
 
 

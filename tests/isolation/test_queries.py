@@ -21,9 +21,9 @@ import pytest
 from sqlalchemy import event
 
 from app.kernel.db import DatabaseRole
-from tests.conftest import plain
+from tests.databases import copy_of, plain
 from tests.isolation.asks import demanded, operations, whole_walk
-from tests.isolation.conftest import Asker, Grown, copy_of
+from tests.isolation.conftest import Asker, Grown
 from tests.isolation.town import OUTSIDERS, Town
 from tests.migrations.test_catalogue import OPEN, READ_BY_ALL
 
@@ -103,7 +103,7 @@ async def recorded(web: FastAPI, web_db: Database, town: Town) -> list[Statement
 @pytest.fixture
 async def emptied(cluster: URL, grown: Grown) -> AsyncIterator[URL]:
     """The region's database without anything secret: only what stands on the list of open tables is left."""
-    async with copy_of(cluster, grown) as url:
+    async with copy_of(cluster, grown.name) as url:
         owner = await asyncpg.connect(plain(url))
         await owner.execute("SET session_replication_role = replica")  # histories refuse to be deleted
         for (table,) in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
@@ -158,7 +158,7 @@ async def test_no_query_tells_or_changes_anything_for_a_stranger(
     recorded: list[Statement], cluster: URL, grown: Grown, emptied: URL, town: Town
 ) -> None:
     concerned = 0
-    async with copy_of(cluster, grown) as whole, as_web(whole) as with_secrets, as_web(emptied) as without:
+    async with copy_of(cluster, grown.name) as whole, as_web(whole) as with_secrets, as_web(emptied) as without:
         for statement in recorded:
             nothing = await outcome(without, statement, None)
             administered = OF_ADMINISTRATORS.search(statement.sql)

@@ -12,7 +12,7 @@ import pytest
 from app.kernel.db import DatabaseRole
 from app.kernel.embedded import prepare
 from app.kernel.errors import SetupError
-from tests.conftest import plain
+from tests.databases import plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

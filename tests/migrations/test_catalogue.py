@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from app.kernel.db import DatabaseRole
-from tests.conftest import plain
+from tests.databases import plain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

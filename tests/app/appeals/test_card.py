@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
 
 from app.appeals import cards
 from app.appeals.queries import card
@@ -19,6 +18,7 @@ from app.replies.rules import ReplyState
 from app.sources.models import CommentRevision
 from tests import factories
 from tests.app.appeals.reading import reading_as
+from tests.databases import hearing
 
 if TYPE_CHECKING:
     from app.kernel.clock import FixedClock
@@ -36,11 +36,8 @@ def counted(database: Database) -> Iterator[list[str]]:
     def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
         sent.append(statement)
 
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    try:
+    with hearing(database, "before_cursor_execute", note):
         yield sent
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_everything_is_there(owner_db: Database, web_db: Database, clock: FixedClock) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.appeals.rules import Status
 from app.directory.models import Territory
@@ -19,6 +19,7 @@ from app.sla.policy import Matter, Term
 from app.sla.queries import timers_of
 from app.sla.rules import Promise, StopCause
 from tests import factories as make
+from tests.databases import hearing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,11 +207,11 @@ async def test_many_stop_in_as_many_statements_as_one(owner_db: Database, worker
         for appeal in appeals:
             await make.make_timer(session, appeal=appeal, policy=policy, calendar=hours)
     counted: list[str] = []
-    event.listen(worker_db.engine.sync_engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
     for batch in (appeals[:1], appeals[1:]):
         counted.clear()
-        async with worker_db.write() as session:
-            await sla.stop_timers(session, [stop(appeal, MORNING + timedelta(hours=1)) for appeal in batch])
+        with hearing(worker_db, "before_cursor_execute", lambda *given: counted.append(given[2])):
+            async with worker_db.write() as session:
+                await sla.stop_timers(session, [stop(appeal, MORNING + timedelta(hours=1)) for appeal in batch])
         assert len(counted) == 1 + 4  # the transaction's own, then timers, calendars, pauses, the update
     assert {row.working_seconds for row in await timers(owner_db)} == {3600}
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from sqlalchemy import text
 
-from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.db import Database, DatabaseRole
 from app.sources.store import Stored, store_batch
 from connectors.contract import AuthorSnapshot, Batch, CommentSnapshot, Deletion, PostSnapshot, Unreadable, WholeThread
-from tests.conftest import COPY_DATABASE, plain
 from tests.factories import make_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.engine import URL
+    from tests.databases import Databases
 
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 POST = PostSnapshot(
@@ -213,7 +209,7 @@ def _batch(rows: Sequence[Observation]) -> Batch:
 @given(streams())
 @settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 @pytest.mark.timeout(120)
-def test_any_stream_is_stored_once(cluster: URL, template: str, stream: tuple[list[Observation], list[list[Observation]]]) -> None:
+async def test_any_stream_is_stored_once(databases: Databases, stream: tuple[list[Observation], list[list[Observation]]]) -> None:
     """The newest observation of each comment stands, whatever came when, how often and in which cut.
 
     A comment that is only ever told as deleted was never seen; whether one that was deleted *before* it was first
@@ -226,32 +222,19 @@ def test_any_stream_is_stored_once(cluster: URL, template: str, stream: tuple[li
         for number in sorted(numbers)
     ]
     parts.insert(random.Random(len(told)).randrange(len(parts) + 1), list(told[-len(numbers) :]) if numbers else [])
-    asyncio.run(_compare(cluster, template, told, parts))
+    assert await _stored(databases, [told]) == await _stored(databases, parts)
 
 
-async def _compare(cluster: URL, template: str, told: Sequence[Observation], parts: Sequence[Sequence[Observation]]) -> None:
-    seen = []
-    for stream in ([told], parts):
-        name = f"t_{uuid4().hex[:16]}"
-        admin = await asyncpg.connect(plain(cluster))
-        await admin.execute(COPY_DATABASE.format(name=name, template=template))
-        owner = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests"))
-        worker = Database(make_engine(cluster.set(database=name), role=DatabaseRole.WORKER, pool_size=0, application="tests"))
-        try:
-            async with owner.write() as session:
-                await make_page(session, external_id="-1")
-            await put(worker, *(_batch(rows) for rows in stream))
-            seen.append(
-                await read(
-                    worker,
-                    "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment "
-                    "ORDER BY external_id",
-                )
-            )
-            assert len(await read(worker, "SELECT comment_id, revision FROM comment_revision GROUP BY 1, 2 HAVING count(*) > 1")) == 0
-        finally:
-            await owner.dispose()
-            await worker.dispose()
-            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-            await admin.close()
-    assert seen[0] == seen[1]
+async def _stored(databases: Databases, stream: Sequence[Sequence[Observation]]) -> list[Any]:
+    """What an empty database holds after this stream."""
+    url = await databases.shared()
+    acting = databases.acting
+    async with acting(url, None, application="tests") as owner, acting(url, DatabaseRole.WORKER, application="tests") as worker:
+        async with owner.write() as session:
+            await make_page(session, external_id="-1")
+        await put(worker, *(_batch(rows) for rows in stream))
+        assert len(await read(worker, "SELECT comment_id, revision FROM comment_revision GROUP BY 1, 2 HAVING count(*) > 1")) == 0
+        return await read(
+            worker,
+            "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment ORDER BY external_id",
+        )

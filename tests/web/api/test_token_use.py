@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.people import api_tokens
 from app.people.rules import Grant, Permission, Role
+from tests.databases import hearing
 
 if TYPE_CHECKING:
     import httpx
@@ -61,12 +62,12 @@ async def test_last_use_is_written_at_most_once_a_minute(
         if "last_used_at = " in sql:
             writes.append(sql)
 
-    event.listen(web_db.engine.sync_engine, "before_cursor_execute", note)
     headers = {"Authorization": f"Bearer {region.tokens['ours']}"}
     began = clock.now()
-    for _ in range(20):
-        assert (await client.get("/api/v1/pages", headers=headers)).status_code == 200
-        clock.moment += timedelta(seconds=5)
+    with hearing(web_db, "before_cursor_execute", note):
+        for _ in range(20):
+            assert (await client.get("/api/v1/pages", headers=headers)).status_code == 200
+            clock.moment += timedelta(seconds=5)
     assert len(writes) == 2
     async with owner_db.read() as session:
         used = await session.scalar(text("SELECT max(last_used_at) FROM api_token"))

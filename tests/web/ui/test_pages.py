@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
+from tests.databases import hearing
 from tests.web.test_screens import Page
 from tests.web.ui.conftest import PART
 
@@ -186,9 +187,8 @@ def statements(web_db: Database) -> Iterator[list[str]]:
         if "set_config" not in statement and "operator_session" not in statement:
             asked.append(" ".join(statement.split()))
 
-    event.listen(web_db.engine.sync_engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(web_db.engine.sync_engine, "before_cursor_execute", note)
+    with hearing(web_db, "before_cursor_execute", note):
+        yield asked
 
 
 async def test_statements_do_not_grow(coordinator: Browser, town: Town, statements: list[str]) -> None:

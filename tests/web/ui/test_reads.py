@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from app.audit.reads import MOST_NOTES, ReadTrail, TrailFullError
 from app.kernel.db import Database, DatabaseRole, make_engine
+from tests.databases import hearing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -85,10 +86,10 @@ async def test_a_thousand_looks_are_one_transaction(web_db: Database, owner_db: 
         nonlocal commits
         commits += 1
 
-    event.listen(web_db.engine.sync_engine, "commit", count)
     for number in range(1, 1001):
         reads.look(operator_id=town.people["operator"].id, subject="appeal", subject_id=number, at=clock.now())
-    assert await reads.flush() == 1000
+    with hearing(web_db, "commit", count):
+        assert await reads.flush() == 1000
     assert commits == 1
     assert len(await trail(owner_db, "appeal.read")) == 1000
 

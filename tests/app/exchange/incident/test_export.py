@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import openpyxl
 import pytest
 from sqlalchemy import text
@@ -20,7 +19,6 @@ from app.exchange.incident.mapping import Mapping
 from app.exchange.incident.reading import REASONS, STEPS
 from app.exchange.incident.values import folded
 from app.exchange.incident.workbook import read_rows, write_rows
-from app.kernel.db import Database, make_engine
 from app.kernel.errors import InvalidError
 from app.replies.rules import ReplyState
 from app.reports.rules import Period
@@ -28,7 +26,7 @@ from app.reports.verify import verify
 from tests import factories as make
 from tests.app.exchange.incident.sheets import lines, row
 from tests.app.exchange.incident.test_import import LIVES, ZONE, bring, region
-from tests.conftest import plain
+from tests.databases import copy_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from app.kernel.clock import FixedClock
-    from app.kernel.db import WriteSession
+    from app.kernel.db import Database, WriteSession
+    from tests.databases import Databases
 
 SINCE, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 MORNING = datetime(2026, 11, 16, 6, 12, 30, 750_000, tzinfo=UTC)
@@ -44,16 +43,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def other_db(cluster: URL, template: str, database_url: URL) -> AsyncIterator[Database]:
+async def other_db(databases: Databases, cluster: URL, template: str) -> AsyncIterator[Database]:
     """An empty database beside the test's own."""
-    name = f"{database_url.database}_other"
-    connection = await asyncpg.connect(plain(cluster))
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    database = Database(make_engine(cluster.set(database=name), pool_size=0, application="tests other"))
-    yield database
-    await database.dispose()
-    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    await connection.close()
+    async with copy_of(cluster, template) as url, databases.acting(url, None, application="tests other") as database:
+        yield database
 
 
 def bytes_of(path: Path) -> bytes:
