@@ -125,11 +125,10 @@ class Outbound:
             with calling(claimed.platform, "send"):
                 sent = await connector.send(_outgoing(claimed))
         except OutcomeUnknown as error:
-            await asyncio.sleep(SETTLING.total_seconds() / self._time_scale)
-            await self._look_up(claimed, error.code, error.detail)
+            await self._look_up_settled(claimed, error)
         except TryLater as error:
             if error.code == "bug":  # nobody knows how far a broken connector came
-                await self._look_up(claimed, error.code, error.detail)
+                await self._look_up_settled(claimed, error)
             else:
                 await self._put_back(claimed, error.after, error.code, error.detail)
         except (Rejected, AccessLost) as error:
@@ -138,6 +137,11 @@ class Outbound:
             await self._look_up(claimed, error.code, error.detail)
         else:
             await self._sent(claimed, sent)
+
+    async def _look_up_settled(self, claimed: Claimed, error: ConnectorError) -> None:
+        """The request may still be acted on: wait until it is, or never will be."""
+        await asyncio.sleep(SETTLING.total_seconds() / self._time_scale)
+        await self._look_up(claimed, error.code, error.detail)
 
     async def _look_up(self, claimed: Claimed, code: str, detail: str) -> None:
         if claimed.first_tried_at is None:  # its sender died before it tried
@@ -184,10 +188,8 @@ class Outbound:
         published_at = min(sent.published_at, now)  # a platform's clock that runs ahead must not stop ours in the future
         async with self._database.write() as session:
             await lock_appeal(session, claimed.appeal_id)
-            ours = await replies.settle(
-                session, claimed=claimed, state=ReplyState.SENT, external_id=sent.external_id, link=sent.link, published_at=published_at
-            )
-            if ours:
+            stands: Any = {"claimed": claimed, "external_id": sent.external_id, "link": sent.link, "published_at": published_at}
+            if await replies.settle(session, state=ReplyState.SENT, **stands) or await replies.know_sent(session, **stands):
                 await record_answer(
                     session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=published_at,
                     operator_id=claimed.operator_id, sender=self._worker, now=now,

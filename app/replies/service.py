@@ -276,6 +276,25 @@ async def settle(
     return row.scalar_one_or_none() is not None
 
 
+async def know_sent(session: WriteSession, *, claimed: Claimed, external_id: str, link: str, published_at: datetime) -> bool:
+    """It stands, as its sender knows although the claim was lost meanwhile; its appeal is locked.
+
+    Whoever took over could only guess: they may have called it uncertain, or queued it to be sent once more. False when
+    its place on the platform is known already, or a person has withdrawn or found it.
+    """
+    row = await session.execute(
+        text(
+            """
+            UPDATE reply SET state = 'sent', external_id = :external, link = :link, published_at = :published,
+              error_code = NULL, error_detail = NULL, leased_by = NULL, leased_until = NULL
+            WHERE id = :id AND external_id IS NULL AND attempts > 0 AND state IN ('queued', 'sending', 'failed', 'uncertain') RETURNING id
+            """
+        ),
+        {"id": claimed.id, "external": _storable(external_id), "link": _storable(link), "published": published_at},
+    )
+    return row.scalar_one_or_none() is not None
+
+
 async def put_back(
     session: WriteSession,
     *,

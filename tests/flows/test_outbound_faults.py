@@ -141,6 +141,27 @@ async def test_a_sender_that_died_is_looked_up_by_another(town: Town, rows: Rows
 
 
 @pytest.mark.usefixtures("queued")
+async def test_a_sender_that_hears_late_still_says_what_it_knows(town: Town, rows: Rows) -> None:
+    """Its lease ran out while it could not write down the outcome; whoever took over could not look: it is not left uncertain."""
+    from app.flows.outbound import _outgoing  # noqa: PLC0415 - what the slow worker had sent
+
+    town.world.can_look_up = False
+    async with town.worker.write() as session:
+        (claimed,) = await replies.claim(
+            session, worker="slow", platforms=["fake"], now=town.clock.now(), lease=timedelta(seconds=90), most=8
+        )
+    sent = await town.connector.send(_outgoing(claimed))
+    town.pass_time(91)
+    assert await town.outbound("w2").look_up_interrupted() == 1
+    assert (await _state(rows))[0] == "uncertain"
+    for _ in range(2):
+        await town.outbound("slow")._sent(claimed, sent)
+    assert await _state(rows) == ("sent", None)
+    assert [row.act for row in await rows("SELECT act FROM appeal_event WHERE act = 'reply_sent'")] == ["reply_sent"]
+    assert [row.stopped_at for row in await rows("SELECT stopped_at FROM sla_timer")] == [sent.published_at]
+
+
+@pytest.mark.usefixtures("queued")
 async def test_two_workers_send_once(town: Town, rows: Rows) -> None:
     """Both wake up for the same answer."""
     import asyncio  # noqa: PLC0415
