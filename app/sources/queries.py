@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.sources.rules import News
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -51,6 +53,20 @@ FROM comment c JOIN page g ON g.id = c.page_id JOIN post p ON p.id = c.post_id
 
 _UNSEEN = text(f"{_COLUMNS} WHERE c.fate IS NULL AND c.id > :after ORDER BY c.id LIMIT :most")
 _BY_ID = text(f"{_COLUMNS} WHERE c.id = ANY (:ids)")
+
+
+# Posts and pages are public; of appeals the reader's own are enough to know that something came in.
+_NEWS = text(
+    """
+    SELECT CASE WHEN EXISTS (SELECT FROM post) OR EXISTS (SELECT FROM appeal) THEN 'read'
+      WHEN EXISTS (SELECT FROM page WHERE active) THEN 'reading' ELSE 'no_pages' END
+    """
+)
+
+
+async def news(session: ReadSession) -> News:
+    """Whether anything has come in yet, so that an empty queue can say why it is empty."""
+    return News((await session.execute(_NEWS)).scalar_one())
 
 
 async def unseen_comments(session: ReadSession, *, after: int, most: int) -> list[UnseenComment]:

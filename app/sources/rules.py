@@ -19,6 +19,14 @@ class Fate(StrEnum):
     IN_TRIAGE = "in_triage"
 
 
+class News(StrEnum):
+    """What has come in so far: something, nothing although pages are watched, or nothing because there is no page."""
+
+    READ = "read"
+    READING = "reading"
+    NO_PAGES = "no_pages"
+
+
 def storable(text: str) -> tuple[str, bool]:
     """The text that PostgreSQL takes and whether it differs: NUL and lone surrogates become U+FFFD.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from app.sources.rules import News
 from app.web.ui import labels
 from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
 from app.web.ui.permissions import HeldRole, permissions_page
@@ -343,6 +344,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
 }
 FRAGMENTS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "rows": ("queue_rows.html", lambda: {"queue": queue()}),
+    **{f"no rows, {news}": ("queue_rows.html", lambda news=news: {"queue": replace(queue(empty=True), news=news)}) for news in News},
     "facets": ("queue_facets.html", lambda: {"queue": queue()}),
     "stops": ("stops.html", lambda: {"stops": stops()}),
     "card": ("appeal_fragment.html", lambda: {"card": card()}),

@@ -12,6 +12,8 @@ from app.appeals.facets import facets
 from app.appeals.filters import MOST_ROWS, Cursor
 from app.appeals.queries import queue
 from app.people.rules import Permission
+from app.sources.queries import news
+from app.sources.rules import News
 from app.web.deps import requires
 from app.web.ui.fields import row_number
 from app.web.ui.queue_view import facet_view, filters_of, queue_page, wanted
@@ -61,7 +63,7 @@ async def queue_facets(visit: CurrentVisit, request: Request) -> Response:
 async def read_queue(
     session: ReadSession, visit: Visit, filters: QueueFilters, *, cursor: str | None = None, limit: int = ROWS
 ) -> QueuePage:
-    """A page of the queue: one statement."""
+    """A page of the queue: one statement, and one more when there is nothing to show."""
     found = await queue(
         session,
         visit.access,
@@ -71,7 +73,8 @@ async def read_queue(
         limit=limit,
     )
     visit.looking.looks("appeal", [row.id for row in found.rows])
-    return queue_page(visit, filters, found, first=not (cursor and visit.wants_part))
+    why_empty = News.READ if found.rows else await news(session)
+    return queue_page(visit, filters, found, first=not (cursor and visit.wants_part), news=why_empty)
 
 
 def _address(visit: Visit, filters: QueueFilters) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.appeals.filters import QueueFilters as Wanted
 from app.appeals.queries import QueuePage as FoundPage, QueueRow as FoundRow
 from app.appeals.rules import OPEN, WAITING, Status
+from app.sources.rules import News
 from app.web.ui import labels
 from app.web.ui.fields import row_number
 from app.web.ui.views import Choice, Due, Facet, FacetCounts, QueueFilters, QueuePage, QueueRow
@@ -64,7 +65,7 @@ def _below(value: str, known: Mapping[int, object], under: Callable[[int], tuple
     return under(chosen) if chosen is not None and chosen in known else ()
 
 
-def queue_page(visit: Visit, filters: QueueFilters, found: FoundPage, *, first: bool = True) -> QueuePage:
+def queue_page(visit: Visit, filters: QueueFilters, found: FoundPage, *, first: bool = True, news: News = News.READ) -> QueuePage:
     """A page of the queue with its filters not yet counted."""
     return QueuePage(
         rows=tuple(_row(row, visit.access) for row in found.rows),
@@ -72,6 +73,7 @@ def queue_page(visit: Visit, filters: QueueFilters, found: FoundPage, *, first: 
         facets=facet_view(visit, filters, None),
         next_cursor=None if found.next is None else str(found.next),
         first=first,
+        news=news,
     )
 
 

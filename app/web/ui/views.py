@@ -13,6 +13,7 @@ from enum import StrEnum
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from app.sources.rules import News
 from app.web.ui.clock_views import DeadlineView
 from app.web.ui.sections import Section
 from app.web.ui.stop_views import StopView
@@ -174,6 +175,7 @@ class QueuePage:
     facets: FacetCounts
     next_cursor: str | None = None
     first: bool = True
+    news: str = News.READ
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

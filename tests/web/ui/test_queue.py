@@ -12,6 +12,8 @@ from sqlalchemy import text
 from app.appeals.rules import Status
 from app.notices.rules import Kind as NoticeKind
 from app.notices.service import Told, tell
+from app.sources.queries import news
+from app.sources.rules import News
 from app.web.ui.queue_view import number_text
 from tests import factories
 
@@ -293,3 +295,13 @@ async def test_a_period_that_cannot_be_counted_is_said_so(enter: Enter) -> None:
 
 async def test_numbers_keep_their_leading_zeros() -> None:
     assert number_text(42) == "000000042"
+
+
+async def test_an_empty_queue_can_say_why_it_is_empty(web_db: Database, owner_db: Database) -> None:
+    """No page at all; pages, of which nothing was read yet; something came in."""
+    for expected, arrives in ((News.NO_PAGES, factories.make_page), (News.READING, factories.make_post), (News.READ, None)):
+        async with web_db.read() as session:
+            assert await news(session) is expected
+        if arrives is not None:
+            async with owner_db.write() as session:
+                await arrives(session)
