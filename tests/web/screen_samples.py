@@ -137,6 +137,11 @@ DECISIONS = {
 }
 
 
+def no_rows(news: News) -> Callable[[], Mapping[str, object]]:
+    """An empty queue, and why."""
+    return lambda: {"queue": replace(queue(empty=True), news=news)}
+
+
 def replies() -> tuple[ReplyView, ...]:
     """An answer in each state."""
     return tuple(
@@ -344,7 +349,7 @@ VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
 }
 FRAGMENTS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "rows": ("queue_rows.html", lambda: {"queue": queue()}),
-    **{f"no rows, {news}": ("queue_rows.html", lambda news=news: {"queue": replace(queue(empty=True), news=news)}) for news in News},
+    **{f"no rows, {news}": ("queue_rows.html", no_rows(news)) for news in News},
     "facets": ("queue_facets.html", lambda: {"queue": queue()}),
     "stops": ("stops.html", lambda: {"stops": stops()}),
     "card": ("appeal_fragment.html", lambda: {"card": card()}),
