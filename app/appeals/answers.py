@@ -12,8 +12,8 @@ from app.appeals.rules import WAITING, Act, Status, after
 from app.kernel.db import Bulk
 from app.kernel.errors import InvalidError
 from app.kernel.log import logger
-from app.replies import service as replies
 from app.replies.rules import AnswerKind, same_words
+from app.replies.seen import Seen, record_seen
 from app.sla import service as sla
 from app.sla.pauses import end_pauses
 from app.sla.rules import Promise, StopCause
@@ -122,12 +122,12 @@ async def _record(
     await _LINK.run(session, sorted((answer.id, appeal_id) for appeal_id, answer, _, _ in pairs))
     for appeal_id, answer, comment_id, revision in sorted(pairs, key=lambda pair: (pair[1].written_at, pair[1].id)):
         appeal = await lock_appeal(session, appeal_id)
-        seen = replies.Seen(
+        seen = Seen(
             appeal_id=appeal_id, comment_id=comment_id, comment_revision=revision, agency_id=appeal.agency_id,
             cycle=await cycle_at(session, appeal_id=appeal_id, cycle=appeal.cycle, at=answer.written_at),
             external_id=answer.external_id, text=answer.text, link=answer.link, published_at=answer.written_at,
         )  # fmt: skip
-        recorded = await replies.record_seen(session, seen)
+        recorded = await record_seen(session, seen)
         if recorded is not None:
             await record_answer(
                 session,

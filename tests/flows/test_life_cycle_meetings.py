@@ -14,6 +14,7 @@ from app.appeals.rules import CloseReason
 from app.kernel.errors import ConflictError
 from app.people.rules import Permission
 from app.replies import service as replies
+from app.replies.seen import Seen, record_seen
 from app.sla.rules import Promise
 from tests.flows.conftest import AGAIN, PIT, Town, asked, post_of
 
@@ -63,9 +64,9 @@ async def test_an_answer_is_settled_while_it_is_being_read(town: Town, rows: Row
         sending = asyncio.create_task(town.outbound().send_due())
         await _until_somebody_waits(rows)
         answer = town.world.answers[0]
-        recorded = await replies.record_seen(
+        recorded = await record_seen(
             session,
-            replies.Seen(
+            Seen(
                 appeal_id=appeal.id, comment_id=1, comment_revision=1, cycle=1, agency_id=town.agency_id, external_id=answer.external_id,
                 text=answer.text, link="", published_at=answer.published_at,
             ),

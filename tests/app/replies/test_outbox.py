@@ -12,7 +12,8 @@ from sqlalchemy import text
 from app.kernel.errors import ConflictError
 from app.replies import service as replies
 from app.replies.rules import ReplyState
-from app.replies.service import Claimed, Seen
+from app.replies.seen import Seen, record_seen
+from app.replies.service import Claimed
 from tests import factories as make
 from tests.factories import MORNING
 
@@ -141,7 +142,7 @@ async def test_an_answer_that_was_tried_is_known_by_its_words(owner_db: Database
     reply = await answer(owner_db, state=state, attempts=1, words="Засыпем\n завтра. ")
     for expected in (reply.id, None):
         async with worker_db.write() as session:
-            recorded = await replies.record_seen(session, seen(reply.appeal_id))
+            recorded = await record_seen(session, seen(reply.appeal_id))
         assert (None if recorded is None else (recorded.id, recorded.by_hand)) == (None if expected is None else (expected, False))
     assert (await one(owner_db, "SELECT count(*) AS n FROM reply WHERE state = 'sent' AND external_id = '77'")).n == 1
 
@@ -150,7 +151,7 @@ async def test_an_answer_that_was_never_tried_is_not_there_yet(owner_db: Databas
     """Somebody wrote the same words by hand."""
     reply = await answer(owner_db)
     async with worker_db.write() as session:
-        recorded = await replies.record_seen(session, seen(reply.appeal_id))
+        recorded = await record_seen(session, seen(reply.appeal_id))
     assert recorded is not None
     assert recorded.by_hand
     assert (await one(owner_db, "SELECT state FROM reply WHERE NOT by_hand")).state == "queued"
@@ -161,7 +162,7 @@ async def test_what_is_settled_claims_no_further_comment(owner_db: Database, wor
     """The same words a second time are a second answer."""
     reply = await answer(owner_db, state=state, attempts=1)
     async with worker_db.write() as session:
-        recorded = await replies.record_seen(session, seen(reply.appeal_id))
+        recorded = await record_seen(session, seen(reply.appeal_id))
     assert recorded is not None
     assert recorded.by_hand
 
@@ -170,7 +171,7 @@ async def test_one_that_a_person_found_keeps_its_moment_and_gets_its_id(owner_db
     reply = await answer(owner_db, state=ReplyState.UNCERTAIN, attempts=1)
     async with worker_db.write() as session:
         await replies.confirm(session, reply_id=reply.id, published_at=MORNING)
-        assert await replies.record_seen(session, seen(reply.appeal_id)) is None
+        assert await record_seen(session, seen(reply.appeal_id)) is None
     row = await one(owner_db, "SELECT state, external_id, published_at FROM reply")
     assert (row.state, row.external_id, row.published_at) == ("sent", "77", MORNING)
 
