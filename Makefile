@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 ROOT := $(CURDIR)
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz clean chromium
+.PHONY: help run test check bench fuzz fuzz-guided clean chromium
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/run.stamp ## Start Otklik with a sample region, on the sandbox; Ctrl+C stops it
 	@exec $(BIN)/otklik up --sample
@@ -46,6 +46,10 @@ FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/dev.stamp ## Send made-up requests and platform answers, for some twenty minutes
 	$(BIN)/python -m pytest -q -m fuzz tests/fuzz --fuzz-seconds $(FUZZ_SECONDS)
 	$(BIN)/python -m pytest -q tests/connectors --hypothesis-profile long --timeout 1800 -m "not flows"
+
+fuzz-guided: $(VENV)/dev.stamp ## Let coverage guide what the readers of platforms' answers are given, FUZZ_SECONDS long (Linux)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python tests/fuzz/guided.py -max_total_time=$(FUZZ_SECONDS)
 
 clean: ## Remove the virtual environment and caches (never the data in var)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -135,6 +135,8 @@ def _of_validation(error: RequestValidationError) -> Problem:
     found = list(error.errors())
     if any(one.get("type") == "json_invalid" for one in found):
         return Problem(status=400, code="body.json", detail="The body is not JSON.")
+    if any(one.get("loc") == ("body",) and isinstance(one.get("input"), bytes) for one in found):
+        return Problem(status=422, code="body.type", detail="Send the body as JSON, with the header Content-Type: application/json.")
     errors = tuple(
         FieldProblem(
             field=".".join(str(part) for part in one.get("loc", ())[1:]) or str(one.get("loc", ("body",))[0]),

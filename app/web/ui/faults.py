@@ -197,6 +197,7 @@ FAULT = {
     "report.cursor": N_("This place in the report is gone. Open the report anew."),
     "report.grouping": N_("Choose a grouping from the list."),
     "report.limit": N_("So many lines cannot be shown at once."),
+    "body.type": N_("Send the body as JSON, with the header Content-Type: application/json."),
     "request.invalid": N_("Something in the form is missing or wrong."),
     "request.version": N_("The form is damaged. Load the page again; what you wrote is kept."),
     "sign_in": N_("You are not signed in."),

@@ -135,6 +135,11 @@ async def test_fields_are_named_and_their_values_are_not_told_back(client: httpx
     assert {one["field"] for one in body["errors"]} == {"priority", "author_name"}
 
 
+async def test_a_body_that_does_not_say_what_it_is_is_told_how_to(client: httpx.AsyncClient, bearer: Bearer) -> None:
+    answer = await client.post("/api/v1/appeals", content=b'{"text": "x", "agency": "ours"}', headers=bearer("ours"))
+    assert "Content-Type: application/json" in str(problem(answer, 422, "body.type")["detail"])
+
+
 async def test_a_lone_surrogate_in_the_body_is_refused_not_fatal(client: httpx.AsyncClient, bearer: Bearer) -> None:
     headers = bearer("ours") | {"Content-Type": "application/json"}
     answer = await client.post("/api/v1/appeals", content=b'{"text": "\\ud800 x", "agency": "ours"}', headers=headers)
