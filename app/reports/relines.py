@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.appeals.rules import Act
@@ -16,7 +16,6 @@ from app.sla.rules import Promise, TimerOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from app.reports.recount import Event, Fact, History
     from app.sla.calendar import WorkingCalendar
@@ -52,6 +51,8 @@ class Time:
 
 
 NEVER = Time()
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""PostgreSQL's infinity, as it is read here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +78,7 @@ def line(cycle: int, matter: Matter, history: History, facts: Mapping[Promise, F
     started = facts[Promise.FIRST_ANSWER].started_at if Promise.FIRST_ANSWER in facts else begun(history, cycle)
     since = started or history.written_at
     stop = stop_of(history.events, cycle, Promise.FIRST_ANSWER)
-    times = {Clock(name): _promised(facts[promise]) if promise in facts else NEVER for name, promise in PROMISE_OF.items()}
+    times = {Clock(name): _promised(facts[promise], history) if promise in facts else NEVER for name, promise in PROMISE_OF.items()}
     if Promise.FIRST_ANSWER not in facts:
         times[Clock.FIRST] = _plain(stop, since)
     times[Clock.AGENCY] = _agency(cycle, matter, history, since, stop, calendar)
@@ -105,9 +106,11 @@ def line(cycle: int, matter: Matter, history: History, facts: Mapping[Promise, F
     )
 
 
-def _promised(fact: Fact) -> Time:
+def _promised(fact: Fact, history: History) -> Time:
+    """A clock that stands still has no end in sight; what had passed before it was stopped stays passed."""
+    stands = fact.stopped_at is None and any(one.until is None and one.since < fact.due_at for one in history.pauses)
     return Time(
-        due_at=fact.due_at,
+        due_at=FOREVER if stands else fact.due_at,
         stopped_at=fact.stopped_at,
         outcome=fact.outcome,
         seconds=fact.elapsed_seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,7 +27,6 @@ from app.sla.rules import Promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from app.kernel.db import ReadSession
     from app.reports.figures import Report
@@ -197,6 +197,8 @@ def _columns(one: Line) -> dict[str, object]:
 def _same(mine: Any, other: Any, *, rounded: bool) -> bool:  # noqa: ANN401 - a column's value
     if rounded and isinstance(mine, int) and isinstance(other, int):
         return abs(mine - other) <= _ROUNDED
+    if isinstance(mine, datetime) and mine.tzinfo is None:  # infinity comes without a zone
+        mine = mine.replace(tzinfo=UTC)
     return bool(mine == other)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from app.people.queries import access_of_operator
 from app.people.rules import Access, Role
+from app.reports import rollup
 from app.reports.rules import Bucket, Grouping
 from app.reports.service import response_times, trend
 from tests import factories as make
@@ -113,6 +114,23 @@ async def test_a_place_above_the_scope_is_not_shown_by_its_part(owner_db: Databa
     assert told(await seen(web_db, local, group_by=Grouping.TERRITORY)) == [("Город", 0, 3)]
     everywhere = await hired(owner_db, (Role.COORDINATOR, here.land))
     assert told(await seen(web_db, everywhere, group_by=Grouping.TERRITORY)) == [("Край", 0, 10), ("Город", 1, 3)]
+
+
+async def test_a_repetition_is_one_for_every_reader(owner_db: Database, web_db: Database, worker_db: Database) -> None:
+    """The earlier appeal lies with an agency that this person does not see; also as of a moment, also before the worker has looked."""
+    here = await region(owner_db)
+    async with owner_db.write() as session:
+        author, topic = await make.make_author(session), await make.make_topic(session)
+        for agency, day in ((here.roads, 10), (here.clinic, 12)):
+            appeal = await make.make_taken_down_appeal(session, agency=agency, written_at=at(day, 9), topic=topic)
+            appeal.author_id = author.id
+            await make.make_timer(session, appeal=appeal)
+    clinic = await hired(owner_db, (Role.OPERATOR, here.clinic))
+    for _ in range(2):
+        for as_of in (None, NOW - timedelta(hours=1)):
+            assert (await seen(web_db, clinic, as_of=as_of)).total.repeated == 1, as_of
+        assert (await seen(web_db, clinic, as_of=at(11, 9))).total.repeated == 0, "not recorded yet"
+        await rollup.refresh(worker_db, tz=NOVEMBER.tz)
 
 
 @pytest.mark.parametrize("group_by", list(Grouping))

@@ -234,6 +234,9 @@ async def test_pauses_and_days_are_recounted(owner_db: Database) -> None:
             term=Term(days=3),
             due_at=datetime(2026, 11, 20, 21, tzinfo=UTC),  # the end of the third day in Moscow
         )
+        stands = await make.make_appeal(session)
+        await make.make_timer(session, appeal=stands, calendar=calendar, hours=ROUND)
+        await make.make_pause(session, appeal=stands, since=make.MORNING + HOUR)
         await session.flush()
     await rollup.refresh(owner_db, tz=MONTH.tz)
     assert (await verify(owner_db, period=MONTH, now=NOW)).differences == ()

@@ -57,6 +57,10 @@ async def test_files_hold_numbers_and_no_formulas(client: httpx.AsyncClient, bea
     assert lines[0][:4] == ["key", "label", "depth", "opened"]
     total = next(line for line in lines if line[:1] == ["total"])
     assert total[3] == "2"
+    shown = (await client.get("/api/v1/reports/first-answer", params=asked, headers=bearer("supervisor"))).json()["total"]
+    for code, cell in zip(lines[0], total, strict=True):
+        if isinstance(shown.get(code), int | float) and not isinstance(shown[code], bool):
+            assert float(cell) == pytest.approx(shown[code], rel=1e-3), f"{code}: a file tells what the screen tells"
     assert any(line[:1] == ["population"] for line in lines)
     told = await client.get("/api/v1/reports/first-answer", params=asked | {"format": "xlsx"}, headers=bearer("supervisor"))
     book = openpyxl.load_workbook(io.BytesIO(told.content))
