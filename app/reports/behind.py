@@ -120,8 +120,8 @@ SELECT NULL AS appeal_id, count(*) AS total, NULL AS rank, NULL AS number, NULL 
   NULL AS territory, NULL AS topic, NULL AS page
 FROM b
 UNION ALL
-(SELECT s.appeal_id, NULL, s.rank, a.number, s.cycle, s.started_at, s.due_at, s.stopped_at, s.outcome, s.elapsed_seconds, s.working_seconds,
-  s.dismissed, s.platform, g.name, t.name, o.name, p.title
+(SELECT s.appeal_id, NULL, s.rank, a.number, s.cycle, s.started_at, nullif(s.due_at, 'infinity'),  -- never, while the clock stands still
+  s.stopped_at, s.outcome, s.elapsed_seconds, s.working_seconds, s.dismissed, s.platform, g.name, t.name, o.name, p.title
 FROM shown s LEFT JOIN appeal a ON a.id = s.appeal_id LEFT JOIN agency g ON g.id = s.agency_id
   LEFT JOIN territory t ON t.id = s.territory_id LEFT JOIN topic o ON o.id = s.topic_id LEFT JOIN page p ON p.id = s.page_id
 ORDER BY s.rank DESC, s.appeal_id, s.cycle)
