@@ -137,8 +137,8 @@ NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "code",
     "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link",
     "also", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason",
-    "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written", "written_at",
-    "year",
+    "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written",
+    "written_at", "year",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py
