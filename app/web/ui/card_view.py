@@ -16,6 +16,7 @@ from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
 from app.web.ui.clock_parts import clock_parts
 from app.web.ui.clock_views import DeadlineLine, DeadlineView
+from app.web.ui.formats import appeal_number
 from app.web.ui.queue_view import number_text
 from app.web.ui.reasons import policy_reasons, route_reasons, triage_reasons
 from app.web.ui.thread_view import May, answerable, merged_view, post_view, thread_view
@@ -247,7 +248,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "topic": topic.name if topic else "–",
             "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
             "promise": visit.words("promise", str(data.get("promise", ""))),
-            "number": number_text(number) if isinstance(number := data.get("number"), int) else "–",
+            "number": appeal_number(number_text(number)) if isinstance(number := data.get("number"), int) else "–",
         },
         approver=event.approver_name or "",
         brought="system" in data,
