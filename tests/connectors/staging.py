@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from connectors.conformance import Fault, Verb
     from connectors.contract import ConnectorError, Options, Plugin
+    from connectors.sandbox.limits import Limits
 
 TIME_SCALE = 50.0
 
@@ -76,9 +77,9 @@ class Server:
             await self.app(scope, receive, send)
 
     @asynccontextmanager
-    async def world(self, time_scale: float) -> AsyncIterator[World]:
+    async def world(self, time_scale: float, limits: Limits | None = None) -> AsyncIterator[World]:
         """A new sandbox on the server."""
-        self.app = create_app(time_scale=time_scale)
+        self.app = create_app(time_scale=time_scale, limits=limits)
         world = World(self.url)
         yield world
         await world.close()

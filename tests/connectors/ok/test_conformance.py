@@ -10,6 +10,7 @@ from connectors.conformance import ConnectorConformance
 from connectors.contract import Credential, Options
 from connectors.ok import plugin
 from connectors.ok.errors import MEANINGS
+from connectors.sandbox.limits import Limits
 from tests.connectors.spoiling import SpoiledAnswers
 from tests.connectors.staging import TIME_SCALE, SandboxStage, cases_of
 
@@ -24,13 +25,16 @@ KEYS = "CKEY made-up-secret made-up-access"
 @pytest.fixture
 async def stage(server: Server) -> AsyncIterator[SandboxStage]:
     """A group, and the token of somebody who administers it."""
-    async with server.world(TIME_SCALE) as world:
+    # The suite makes a new connector for each act, and none knows the calls of the one before it.
+    async with server.world(TIME_SCALE, Limits(ok_per_second=60)) as world:
         await world.post("/world/pages", platform="ok", page="sadovoye", id=5242, title="Село Садовое", members=812)
         await world.post("/world/tokens", platform="ok", token=KEYS, pages=["sadovoye"])
         credential = Credential(key="editor", kind="user", secret=KEYS)
         yield SandboxStage(
             plugin=plugin,
-            options=Options(api_url=world.url, credentials=(credential,), time_scale=TIME_SCALE, timeout=1.0),
+            options=Options(
+                api_url=world.url, credentials=(credential,), time_scale=TIME_SCALE, timeout=1.0, limits={"calls_per_second": 30}
+            ),
             page_link="https://ok.ru/sadovoye",
             world=world,
             platform="ok",
