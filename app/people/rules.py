@@ -35,6 +35,7 @@ class Permission(StrEnum):
     PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
     REPORT_READ = "report.read"
+    REPORT_APPROVE = "report.approve"
     AUDIT_READ = "audit.read"
     SUBJECT_WORK = "subject.work"
     NORM_EDIT = "norm.edit"
@@ -65,10 +66,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
             Permission.REPORT_READ,
+            Permission.REPORT_APPROVE,
             Permission.NORM_EDIT,
         }
     ),
-    Role.SUPERVISOR: frozenset({Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ}),
+    Role.SUPERVISOR: frozenset(
+        {Permission.APPEAL_READ, Permission.APPEAL_NOTE, Permission.PAGE_READ, Permission.REPORT_READ, Permission.REPORT_APPROVE}
+    ),
     Role.ADMINISTRATOR: frozenset(
         {
             Permission.CONFIGURE,
@@ -117,6 +121,7 @@ PERMISSION_MATTER: dict[Permission, Matter] = {
     Permission.PUBLISHING_STOP: Matter.PAGE,
     Permission.PAGE_READ: Matter.PAGE,
     Permission.REPORT_READ: Matter.APPEAL,
+    Permission.REPORT_APPROVE: Matter.APPEAL,
     Permission.AUDIT_READ: Matter.ALL,
     Permission.SUBJECT_WORK: Matter.ALL,
     Permission.NORM_EDIT: Matter.TERRITORY,
@@ -124,8 +129,10 @@ PERMISSION_MATTER: dict[Permission, Matter] = {
 }
 
 
-# A token lies in another system's settings. That of a supervisor carries figures alone, nobody's appeals.
-TOKEN_PERMISSIONS: dict[Role, frozenset[Permission]] = ROLE_PERMISSIONS | {Role.SUPERVISOR: frozenset({Permission.REPORT_READ})}
+# A token lies in another system's settings. That of a supervisor carries figures alone, nobody's appeals; none signs for a person.
+TOKEN_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    role: allowed - {Permission.REPORT_APPROVE} for role, allowed in ROLE_PERMISSIONS.items()
+} | {Role.SUPERVISOR: frozenset({Permission.REPORT_READ})}
 
 
 def token_permissions(roles: Iterable[Role], chosen: Iterable[str] | None = None) -> frozenset[Permission]:

@@ -75,7 +75,7 @@ ANY_TIME = Times()
 class BehindRow:
     """One appeal in one cycle. `number` is None where the reader may count it and not open it.
 
-    `outcome` None: it waits. Seconds are those of the measure's own clock.
+    `outcome` None: it waits; `due_at` None: no deadline, or its clock stands still. Seconds are those of the measure's own clock.
     """
 
     number: int | None

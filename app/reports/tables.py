@@ -90,7 +90,7 @@ def of_trend(trend: Trend, word: Word = str) -> Sheet:
 
 def of_grid(grid: Grid, word: Word = str) -> Sheet:
     """A line for each cell, row by row, the totals last. No percentiles: a grid has none."""
-    measures = [one for one in grid.definition.measures if one.code not in _PERCENTILES]
+    measures = [one for one in grid.definition.measures if one.code not in PERCENTILES]
     codes = [one.code for one in measures]
 
     def lines() -> Iterator[tuple[Cell, ...]]:
@@ -104,7 +104,7 @@ def of_grid(grid: Grid, word: Word = str) -> Sheet:
         name=f"{_name(grid.definition, grid.period)}-{grid.group_by.value}-by-{grid.bucket.value}",
         columns=(*_KEYED, *_DAYS, *(Column(one.code, word(one.title), one.unit) for one in measures), _SMALL),
         lines=tuple(lines()),
-        about=tuple(about(grid.definition, grid.period, grid.as_of, grid.ages_at, word=word, without=_PERCENTILES)),
+        about=tuple(about(grid.definition, grid.period, grid.as_of, grid.ages_at, word=word, without=PERCENTILES)),
         made_at=grid.ages_at,
     )
 
@@ -147,7 +147,7 @@ def of_listing(found: Listing, definition: Definition, *, figure: str, period: P
     )
 
 
-_PERCENTILES = frozenset(f"{time}{what}" for time in ("", "working_") for what in ("median_s", "p90_s", "p99_s"))
+PERCENTILES = frozenset(f"{time}{what}" for time in ("", "working_") for what in ("median_s", "p90_s", "p99_s"))
 
 
 def about(

@@ -59,7 +59,7 @@ class Ask:
 
 # Parameters of an address that name something secret, and values that name nothing at all.
 NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
-NOWHERE |= {"row": "9007199254740993"}
+NOWHERE |= {"report_id": "9007199254740993", "row": "9007199254740993"}
 # Parameters of an address that name nothing secret.
 HARMLESS = frozenset({"action", "of", "place", "size", "code"})
 
@@ -98,6 +98,7 @@ def _reads(town: Town) -> Iterable[Ask]:
         yield Ask(method="GET", route="/appeals/{number}/{action}", path=path, also=permission, part=True)
     yield Ask(method="GET", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["read"].id)})
     yield from _reports(ours, home)
+    yield from _approved(town)
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
@@ -124,6 +125,15 @@ def _reports(ours: str, home: str) -> Iterable[Ask]:
     for only in ({}, {"agency": ours}, {"nobody": "topic"}, {"over": "1"}):
         yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path=first, query=period | only)
     yield Ask(method="GET", route="/api/v1/reports/{measure}/appeals", path={"measure": "backlog"}, query=period)
+
+
+def _approved(town: Town) -> Iterable[Ask]:
+    path, route = {"report_id": str(town.approved)}, "/reports/approved/{report_id}"
+    yield Ask(method="GET", route=route, path=path)
+    yield Ask(method="GET", route=f"/api/v1{route}", path=path)
+    yield Ask(method="GET", route=f"/api/v1{route}/changes", path=path)
+    october = {"measure": "load", "from": "2026-10-01", "to": "2026-10-31", "group_by": "agency"}
+    yield Ask(method="POST", route="/reports/approve", form=october, shared=frozenset({Role.COORDINATOR, Role.SUPERVISOR}))
 
 
 def _filters(ids: Mapping[str, str]) -> Iterable[Mapping[str, str]]:

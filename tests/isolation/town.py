@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -12,10 +12,13 @@ from app.appeals.filters import format_number
 from app.appeals.models import AppealNote
 from app.appeals.rules import Status
 from app.people.api_tokens import create_service_token
-from app.people.rules import Grant, Role
+from app.people.rules import Access, Grant, Role
 from app.people.sessions import open_session
 from app.people.staff import add_grants
 from app.replies.rules import ReplyState
+from app.reports.approved import approve
+from app.reports.rules import Grouping, Period
+from app.reports.service import Asked
 from app.sla.models import SlaExtension
 from app.sources.rules import Fate
 from app.triage.rules import Kind
@@ -78,6 +81,7 @@ class Town:
     rule: int = 0
     letter: int = 0
     webhook_failed: int = 0
+    approved: int = 0
 
     def number(self, use: str) -> str:
         """Of the secret appeal for this use."""
@@ -128,6 +132,12 @@ async def build(session: WriteSession, now: datetime) -> Town:
     )
     await make.make_page(session, agency=theirs, territory=away, title="Дальний официально")
     await _people(session, town, now)
+    home_alone = Access(
+        operator_id=town.people["supervisor"], name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(home.id,),
+        whole=False,
+    )  # fmt: skip
+    october = Period(start=date(2026, 10, 1), end=date(2026, 10, 31), tz="Europe/Moscow")
+    town.approved = await approve(session, Asked(access=home_alone, period=october, now=now), group_by=Grouping.AGENCY)
     return town
 
 

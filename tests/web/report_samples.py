@@ -7,10 +7,13 @@ from datetime import date
 from app.reports.measures import FIRST_ANSWER
 from app.reports.rules import Bucket
 from app.web.ui.measure_views import (
+    ApprovedLine,
+    ApprovedView,
     BehindLine,
     BehindView,
     BinRow,
     Change,
+    ChangeLine,
     HeadFigure,
     Heat,
     HeatRow,
@@ -75,6 +78,7 @@ def report(*, empty: bool = False) -> ReportView:
         if empty
         else (TableRow(label=HOSTILE, cells=(few,), few=True, href="/reports?agency=1"), TableRow(label="Нет", cells=(none,))),
         files=(Link("XLSX", "/api/v1/reports/first-answer?format=xlsx"),),
+        approvable=not empty,
         as_of=NOW,
         small_below=5,
         more=True,
@@ -103,4 +107,34 @@ def behind(*, empty: bool = False) -> BehindView:
         back="/reports?a=1&b=2",
         next_href="" if empty else "/reports/appeals?cursor=1",
         file="/api/v1/reports/first-answer/appeals?format=xlsx",
+    )
+
+
+def approved_line() -> ApprovedLine:
+    """One of the list."""
+    return ApprovedLine(
+        href="/reports/approved/7", title="Time to first answer", since=date(2026, 2, 1), until=date(2026, 2, 28), kind=Bucket.MONTH,
+        group_by="Ведомство", approver=HOSTILE, at=ago(5),
+    )  # fmt: skip
+
+
+def approved(*, changed: bool) -> ApprovedView:
+    """An approved report; `changed`: something came out otherwise, and the stored is not what was signed."""
+    then, now = Shown(3, "count"), Shown(4_000, "seconds")
+    changes = (
+        ChangeLine(label=HOSTILE, total=False, figure="Answered", then=then, now=Shown(None, "count")),
+        ChangeLine(label="", total=True, figure="Average", then=now, now=now),
+    )
+    return ApprovedView(
+        line=approved_line(),
+        definition=FIRST_ANSWER,
+        zone=ZONE,
+        digest="0f" * 32,
+        whole=not changed,
+        columns=(TableColumn(title="Answered", unit="count"),),
+        rows=(TableRow(label=HOSTILE, cells=(then,), few=True), TableRow(label="", cells=(then,))),
+        changes=changes if changed else (),
+        more_changes=3 if changed else 0,
+        today="/reports?a=1&b=2",
+        files=(Link("XLSX", "/api/v1/reports/approved/7?format=xlsx"),),
     )

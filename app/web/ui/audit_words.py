@@ -60,6 +60,7 @@ ACT = {
     "norm.saved": N_("Set a norm"),
     "norm.ended": N_("Ended a norm"),
     "norm.applied": N_("Applied today's norms to waiting appeals"),
+    "report.approved": N_("Approved a report"),
     "calendar.saved": N_("Set working hours"),
     "reply.found": N_("Confirmed that an answer stands on the platform"),
     "triage.decided": N_("Decided about a comment in triage"),
@@ -115,6 +116,7 @@ SUBJECT = {
     "notice_rule": N_("Rule of notices"),
     "notice_address": N_("Address for notices"),
     "notice_letter": N_("Notice outside"),
+    "approved_report": N_("Approved report"),
     "audit": N_("Seal"),
 }
 
@@ -144,4 +146,5 @@ FACT = {
     "role": N_("role"),
     "share": N_("share of the term, percent"),
     "after_seconds": N_("after the deadline, s"),
+    "measure": N_("measure"),
 }

@@ -164,6 +164,7 @@ class ReportView:
     columns: tuple[TableColumn, ...]
     rows: tuple[TableRow, ...]
     files: tuple[Link, ...]
+    approvable: bool
     as_of: datetime
     small_below: int
     error: str = ""
@@ -207,3 +208,45 @@ class BehindView:
     back: str
     next_href: str = ""
     file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovedLine:
+    """An approved report in a list."""
+
+    href: str
+    title: str
+    since: date
+    until: date
+    kind: Bucket | None
+    group_by: str
+    approver: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeLine:
+    """A figure that comes out otherwise today."""
+
+    label: str
+    total: bool
+    figure: str
+    then: Shown
+    now: Shown
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovedView:
+    """An approved report. `whole` False: what is stored is not what was signed. `today`: the same report now."""
+
+    line: ApprovedLine
+    definition: Definition
+    zone: ZoneInfo
+    digest: str
+    whole: bool
+    columns: tuple[TableColumn, ...]
+    rows: tuple[TableRow, ...]
+    changes: tuple[ChangeLine, ...]
+    more_changes: int
+    today: str
+    files: tuple[Link, ...]

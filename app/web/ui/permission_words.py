@@ -18,6 +18,7 @@ PERMISSION: Mapping[str, str] = {
     "publishing.stop": N_("Stop publishing and let it go on"),
     "page.read": N_("See the official pages that are watched"),
     "report.read": N_("See the reports"),
+    "report.approve": N_("Approve reports, so that their figures stay"),
     "audit.read": N_("Read the audit trail"),
     "subject.work": N_("Find, hand out and erase what is stored of a citizen"),
     "norm.edit": N_("Set norms and working hours"),

@@ -13,6 +13,7 @@ from app.web.ui.measure_views import BinRow, Change, HeadFigure, Heat, HeatRow, 
 if TYPE_CHECKING:
     from datetime import date
 
+    from app.reports.approved import Change as Changed
     from app.reports.distribution import Distribution
     from app.reports.figures import Figures, Report, Row, Trend
     from app.reports.grid import Grid
@@ -212,7 +213,7 @@ def table_rows(question: Question, report: Report, words: Words) -> tuple[TableR
         narrows = report.group_by not in {Grouping.PAGE, Grouping.OPERATOR} and key[1] and question.only.get(report.group_by) != key[1]
         found.append(
             TableRow(
-                label=_label(report.group_by, row, words),
+                label=label_of(report.group_by, row, words),
                 cells=tuple(shown(question, row, measure, key=key) for measure in measures),
                 depth=row.depth,
                 few=question.measure.has("average_s") and 0 < row.answered < SMALL_BELOW,
@@ -222,11 +223,38 @@ def table_rows(question: Question, report: Report, words: Words) -> tuple[TableR
     return tuple(found)
 
 
+def frozen_rows(report: Report, words: Words) -> tuple[TableRow, ...]:
+    """The lines of an approved report, the total last: nothing leads anywhere, since the appeals behind it have gone on."""
+    measures = _picked(report.definition, _COLUMNS_OF_TIMES)
+    lines = [(label_of(report.group_by, row, words), row.depth, row) for row in report.rows]
+    return tuple(
+        TableRow(
+            label=label,
+            cells=tuple(Shown(getattr(figures, one.code), one.unit.value) for one in measures),
+            depth=depth,
+            few=report.definition.has("average_s") and 0 < figures.answered < SMALL_BELOW,
+        )
+        for label, depth, figures in [*lines, ("", 0, report.total)]
+    )
+
+
+def told_changes(definition: Definition, changed: tuple[Changed, ...]) -> list[Changed]:
+    """Those of the table's figures that a reader can see, the total's first. The API tells the others too."""
+    codes = {one.code for one in _picked(definition, _COLUMNS_OF_TIMES)}
+    seen = [
+        one
+        for one in changed
+        if one.measure.code in codes and (one.then is None or one.now is None or abs(one.now - one.then) >= _LEAST_SEEN[one.measure.unit])
+    ]
+    return sorted(seen, key=lambda one: not one.total)
+
+
 def _key(group_by: Grouping, row: Row) -> tuple[Grouping, str]:
     return group_by, "" if row.key is None else str(row.key)
 
 
-def _label(group_by: Grouping, row: Row, words: Words) -> str:
+def label_of(group_by: Grouping, row: Row, words: Words) -> str:
+    """How a line is called."""
     if row.key is None:
         return words("nobody", group_by.value)
     if group_by is Grouping.PLATFORM:

@@ -48,10 +48,10 @@ async def report_screen(visit: CurrentVisit, request: Request) -> Response:
     """One measure of a period. What cannot be counted is said so beside the last 30 days."""
     error = ""
     try:
-        question = _question(visit, request.query_params)
+        question = question_from(visit, request.query_params)
     except InvalidError as refused:
         error = visit.words("fault", refused.code, refused.params, otherwise=refused.detail)
-        question = _question(visit, {})
+        question = question_from(visit, {})
     async with visit.reading() as session:
         frame = await visit.frame(session)
         view = await _view(visit, session, question)
@@ -62,12 +62,12 @@ async def report_screen(visit: CurrentVisit, request: Request) -> Response:
 async def behind_screen(visit: CurrentVisit, request: Request) -> Response:
     """The appeals that a number counts: as many, by the same definition."""
     query = request.query_params
-    question = _question(visit, query)
+    question = question_from(visit, query)
     figure = query.get("figure") or "opened"
     times = Times(over_s=row_number(query.get("over", "")), upto_s=row_number(query.get("upto", "")), working=bool(question.working))
     async with visit.reading() as session:
         frame = await visit.frame(session)
-        asked = _asked(visit, question)
+        asked = asked_of(visit, question)
         found = await behind(session, asked, figure=figure, times=times, limit=_LINES_A_PAGE, cursor=query.get("cursor"))
     meaning = next((one for measure in MEASURES.values() for one in measure.measures if one.code == figure), None)
     also = {name: query[name] for name in ("over", "upto", "working") if query.get(name)}
@@ -90,17 +90,19 @@ async def behind_screen(visit: CurrentVisit, request: Request) -> Response:
     return visit.page("report_appeals.html", {"page": view}, frame)
 
 
-def _question(visit: Visit, query: Mapping[str, str]) -> Question:
+def question_from(visit: Visit, query: Mapping[str, str]) -> Question:
+    """The question of an address, in the installation's time zone. InvalidError when it cannot be read."""
     zone = ZoneInfo(visit.parts.timezone)
     return question_of(query, today=visit.now.astimezone(zone).date(), tz=zone.key)
 
 
-def _asked(visit: Visit, question: Question) -> Asked:
+def asked_of(visit: Visit, question: Question) -> Asked:
+    """The question in the name of whoever asks it."""
     return Asked(measure=question.measure, access=visit.access, period=question.period, filters=question.filters, now=visit.now)
 
 
 async def _view(visit: Visit, session: ReadSession, question: Question) -> ReportView:
-    asked = _asked(visit, question)
+    asked = asked_of(visit, question)
     earlier = replace(asked, period=before(asked.period))
     of_backlog = question.measure is BACKLOG
     over_time = backlog if of_backlog else trended
@@ -167,6 +169,7 @@ def _made(visit: Visit, question: Question, now: Trend, was: Trend, report: Repo
         columns=build.columns(question.measure),
         rows=() if report is None else build.table_rows(question, report, words),
         files=tuple(Link(form.upper(), question.file(form)) for form in ("xlsx", "csv")),
+        approvable=visit.access.may(Permission.REPORT_APPROVE) and report is not None and not question.only and period.end < today,
         as_of=now.ages_at,
         small_below=SMALL_BELOW,
         more=report is not None and report.next_cursor is not None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,8 +11,14 @@ import jsonschema
 import pytest
 
 from app.kernel import metrics
+from app.people.rules import Access
+from app.reports.approved import approve
+from app.reports.rules import Grouping, Period
+from app.reports.service import Asked
+from tests.factories import make_operator
 
 if TYPE_CHECKING:
+    from app.kernel.db import Database
     from tests.web.api.conftest import Region
 
 Bearer = Callable[[str], dict[str, str]]
@@ -44,7 +51,16 @@ async def test_every_operation_is_described(document: dict[str, Any]) -> None:
     assert not any("/queue" in path or "/sign-in" in path for path in document["paths"]), "screens are no API"
 
 
-async def test_answers_fit_the_document(client: httpx.AsyncClient, document: dict[str, Any], region: Region, bearer: Bearer) -> None:
+async def test_answers_fit_the_document(
+    client: httpx.AsyncClient, document: dict[str, Any], region: Region, bearer: Bearer, owner_db: Database
+) -> None:
+    async with owner_db.write() as session:
+        person = await make_operator(session)
+        whole = Access(
+            operator_id=person.id, name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(), whole=True
+        )  # fmt: skip
+        day = Period(start=date(2026, 11, 1), end=date(2026, 11, 1), tz="UTC")
+        signed = await approve(session, Asked(access=whole, period=day, now=datetime(2026, 11, 17, tzinfo=UTC)), group_by=Grouping.AGENCY)
     report = "from=2026-11-01&to=2026-11-30&group_by=agency"
     asked = {
         ("get", "/api/v1/appeals"): await client.get("/api/v1/appeals", headers=bearer("ours")),
@@ -64,6 +80,13 @@ async def test_answers_fit_the_document(client: httpx.AsyncClient, document: dic
             )
             for shape in ("distribution", "grid", "appeals")
         },
+        ("get", "/api/v1/reports/approved"): await client.get("/api/v1/reports/approved", headers=bearer("supervisor")),
+        ("get", "/api/v1/reports/approved/{report_id}"): await client.get(
+            f"/api/v1/reports/approved/{signed}", headers=bearer("supervisor")
+        ),
+        ("get", "/api/v1/reports/approved/{report_id}/changes"): await client.get(
+            f"/api/v1/reports/approved/{signed}/changes", headers=bearer("supervisor")
+        ),
         ("get", "/health/live"): await client.get("/health/live"),
         ("get", "/health/ready"): await client.get("/health/ready"),
     }

@@ -35,6 +35,7 @@ PAGES: dict[str, set[str]] = {
     "/reports": {"coordinator", "supervisor"},
     "/reports?from=2026-01-01&to=2026-11-17&group_by=platform": {"coordinator", "supervisor"},
     "/reports/appeals?figure=opened&from=2026-01-01&to=2026-11-17": {"coordinator", "supervisor"},
+    "/reports/approved": {"coordinator", "supervisor"},
     "/pages": {*READS, "administrator"},
     "/notices": READS,
     "/publishing": {"coordinator", "administrator"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -102,6 +102,8 @@ async def test_nobody_counts_or_lists_beyond_their_scope(enter: Enter, town: Tow
         assert await count_behind(narrow, address) == expected
         assert await count_behind(wide, address) > expected
     assert (await narrow.get("/reports/appeals?figure=nonsense")).status_code == 422
+    assert await count_behind(wide, f"/reports/appeals?{PERIOD}&figure=answered&over=7200&agency={town.ours.id}") == 2
+    assert await count_behind(wide, f"/reports/appeals?{PERIOD}&measure=backlog&territory={town.place.id}") > 0
 
 
 async def test_a_period_is_stepped_through(enter: Enter) -> None:
@@ -112,3 +114,29 @@ async def test_a_period_is_stepped_through(enter: Enter) -> None:
     assert "from=2026-11-01&amp;to=2026-11-30" in page
     assert "Период ещё не закончился" not in page
     assert "Период ещё не закончился" in (await supervisor.get("/reports")).text
+
+
+async def test_a_supervisor_approves_and_the_figures_stay(enter: Enter, town: Town, owner_db: Database, clock: FixedClock) -> None:
+    october: dict[str, Any] = {"measure": "load", "from": "2026-10-01", "to": "2026-10-31", "group_by": "agency"}
+    supervisor = await enter("supervisor")
+    page = await supervisor.get("/reports?measure=load&from=2026-10-01&to=2026-10-31")
+    assert 'action="/reports/approve"' in page.text
+    assert 'action="/reports/approve"' not in (await supervisor.get("/reports?measure=load")).text  # not over
+    sent = await supervisor.post("/reports/approve", at="/reports", **october)
+    assert sent.status_code == 303
+    shown = await supervisor.get(sent.headers["location"])
+    assert "Утвердил(а) Нина Озерова" in shown.text
+    assert "Ничего: при пересчёте все значения те же." in shown.text
+    async with owner_db.write() as session:
+        late = await factories.make_appeal(session, agency=town.ours, territory=town.place, written_at=clock.now() - timedelta(days=30))
+        await factories.make_timer(session, appeal=late)
+    shown = await supervisor.get(sent.headers["location"])
+    assert "Управа Заречья" in shown.text
+    assert "Ничего: при пересчёте" not in shown.text
+    assert sent.headers["location"] in (await supervisor.get("/reports/approved")).text
+    told = (await supervisor.get(f"/api/v1{sent.headers['location']}")).json()
+    assert (told["report"]["total"]["opened"], told["approved_by"], told["whole"]) == (0, "Нина Озерова", True)
+    changes = (await supervisor.get(f"/api/v1{sent.headers['location']}/changes")).json()
+    assert {"figure": "opened", "then": 0, "now": 1}.items() <= next(one for one in changes if one["total"]).items()
+    assert (await supervisor.post("/reports/approve", at="/reports", **(october | {"to": "2026-11-17"}))).status_code == 422
+    assert (await (await enter("operator")).post("/reports/approve", **october)).status_code == 403
