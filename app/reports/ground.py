@@ -82,6 +82,8 @@ def narrowed_to(asked: Asked, group_by: Grouping | None) -> Grouping | None:
     if group_by is None:
         dim, *more = by or {Grouping.PLATFORM}
         return dim if not more and dim is not None and dim.value in DAILY else None
+    if by and group_by in {Grouping.PAGE, Grouping.OPERATOR}:
+        return None  # the whole of some pages is in no cell
     return group_by if by <= {group_by} else None
 
 

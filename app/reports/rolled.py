@@ -18,6 +18,8 @@ from app.reports.queries import Clock
 from app.reports.rules import TREES, Grouping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import TextClause
 
 CELL_CLOCKS = frozenset({Clock.FIRST, Clock.FINAL, Clock.AGENCY, Clock.APPROVAL, Clock.TRIAGE, Clock.DETECTION})
@@ -41,11 +43,12 @@ signed AS MATERIALIZED (
   SELECT {line_key} AS key, true AS begins, l.* FROM ({lines}) l
   WHERE l.started_at >= :since AND l.started_at < :until {line_scope}),
 moved AS (SELECT key, {moved} FROM signed d GROUP BY key),
+{ranked}
 cells AS (
   SELECT {cell_key} AS key, {summed} FROM report_cell c JOIN spans s ON s.level = c.level AND s.start = c.start
-  WHERE c.dim = :dim {cell_scope} GROUP BY 1),
+  WHERE c.dim = :dim {cell_scope} {only_ranked} GROUP BY 1),
 numbers AS (
-  SELECT key, {added} FROM (SELECT key, {names} FROM cells UNION ALL SELECT key, {names} FROM moved) b GROUP BY key),
+  SELECT key, {added} FROM (SELECT key, {names} FROM cells UNION ALL SELECT key, {names} FROM moved {moved_ranked}) b GROUP BY key),
 waits AS (
   SELECT {line_key} AS key, count(*) AS waiting, count(*) FILTER (WHERE l.due_at < :ages_at) AS overdue,
     min(l.started_at) AS oldest
@@ -60,16 +63,27 @@ shapes AS (
 SELECT 'row' AS part, n.key, to_jsonb(n) - 'key' AS numbers, w.waiting, w.overdue, w.oldest, p.calendar, p.working
 FROM shown n LEFT JOIN waits w USING (key) LEFT JOIN shapes p USING (key)
 """
-# Of the whole, the platforms' cells: a few, where pages have as many as there are pages.
+# Of pages there are many, of their rows fifty: one sum of each tells which, the others are added up of those alone.
+_RANKED = """ranked AS (
+  SELECT key FROM (
+    SELECT c.key, {counted} AS n FROM report_cell c JOIN spans s ON s.level = c.level AND s.start = c.start WHERE c.dim = :dim {cell_scope}
+    UNION ALL SELECT key, {counted} FROM (SELECT key, {filled} FROM moved) m) b
+  GROUP BY key HAVING sum(n) <> 0 ORDER BY sum(n) DESC, key LIMIT :most),"""
+# Of the whole, the platforms' cells: a few.
 _TOTAL = """
 UNION ALL
-SELECT 'total', '', (SELECT to_jsonb(t) FROM (SELECT {added} FROM numbers b) t), (SELECT CAST(sum(waiting) AS bigint) FROM waits),
+SELECT 'total', '', (SELECT to_jsonb(t) FROM (SELECT {added} FROM (
+    SELECT {c_names} FROM report_cell c
+    JOIN unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[])) s(level, start) ON s.level = c.level AND s.start = c.start
+    WHERE c.dim = 4 {cell_scope}
+    UNION ALL SELECT {names} FROM (SELECT {moved} FROM signed d WHERE NOT d.of_rest) d) b) t),
+  (SELECT CAST(sum(waiting) AS bigint) FROM waits),
   (SELECT CAST(sum(overdue) AS bigint) FROM waits), (SELECT min(oldest) FROM waits), whole.calendar, whole.working
 FROM (
   SELECT numeric_send(sum(calendar)) AS calendar, numeric_send(sum(working)) AS working FROM (
     SELECT c.calendar, c.working FROM report_shape c
     JOIN unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[])) s(level, start) ON s.level = c.level AND s.start = c.start
-    WHERE {shaped} AND c.dim = 4 AND c.clock = '{clock}'
+    WHERE {shaped} AND c.dim = 4 {cell_scope} AND c.clock = '{clock}'
     UNION ALL
     SELECT {clock}_calendar, {clock}_working FROM (SELECT {sketched} FROM signed d WHERE {shaped} AND NOT d.of_rest) d) one) whole
 """
@@ -99,11 +113,9 @@ def rolled_sql(
     """By a grouping, or (None) by slice of the period, or (`sliced`, of trees) by both: keys are then `key/slice`.
 
     `of`: the dimension whose cells are read when there is no grouping; `queued`: something is; `scoped`: only the keys of `:keys`
-    count; `shaped`: percentiles are wanted. Of a flat grouping the rows of a page come, and the total; of a tree all rows, which
-    the caller adds up.
+    count; `shaped`: percentiles are wanted. Of a flat grouping a page's rows and the total come; of a tree all rows.
     """
     flat = group_by is not None and group_by not in TREES
-    names = _names(clock)
     line_key, cell_key = _grouped(group_by, sliced=sliced)
     fragments = {
         "shaped": "true" if shaped else "false",
@@ -113,18 +125,31 @@ def rolled_sql(
         "cell_key": cell_key,
         "line_scope": f"AND {KEY_OF[group_by or of]} = ANY (CAST(:keys AS text[]))" if scoped else "",
         "cell_scope": "AND c.key = ANY (CAST(:keys AS text[]))" if scoped else "",
+        "ranked": "",
+        "only_ranked": "AND c.key IN (SELECT key FROM ranked)" if flat else "",
+        "moved_ranked": "WHERE key IN (SELECT key FROM ranked)" if flat else "",
         "only_shown": "AND c.key IN (SELECT key FROM shown)" if flat else "",
         "most": "LIMIT :most" if flat else "",
         "moved": moved_sql(),
-        "summed": ", ".join(f"CAST(sum(c.{one}) AS bigint) AS {one}" for one in names),
-        "added": ", ".join(f"CAST(coalesce(sum(b.{one}), 0) AS bigint) AS {one}" for one in names),
-        "names": ", ".join(names),
         "counted": _counted(clock, dismissed=dismissed),
         "clock": clock.value,
         "waiting": _waiting(clock, queued=queued),
         "sketched": sketched_sql(clock.value),
+    } | _sums(_names(clock))
+    if not flat:
+        return text(_STATEMENT.format(**fragments))
+    return text((_STATEMENT + _TOTAL).format(**fragments | {"ranked": _RANKED.format(**fragments)}))
+
+
+def _sums(names: Sequence[str]) -> dict[str, str]:
+    """How these sums are named and added up."""
+    return {
+        "summed": ", ".join(f"CAST(sum(c.{one}) AS bigint) AS {one}" for one in names),
+        "added": ", ".join(f"CAST(coalesce(sum(b.{one}), 0) AS bigint) AS {one}" for one in names),
+        "names": ", ".join(names),
+        "filled": ", ".join(f"coalesce({one}, 0) AS {one}" for one in names),
+        "c_names": ", ".join(f"c.{one}" for one in names),
     }
-    return text(_STATEMENT.format(**fragments) + (_TOTAL.format(**fragments) if flat else ""))
 
 
 def _grouped(group_by: Grouping | None, *, sliced: bool) -> tuple[str, str]:

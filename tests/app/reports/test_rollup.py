@@ -17,7 +17,7 @@ from app.reports import rollup, sketch
 from app.reports.backlog import backlog
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.measures import BACKLOG, MEASURES
-from app.reports.rules import Bucket, Grouping, Period, slices
+from app.reports.rules import Bucket, Filters, Grouping, Period, slices
 from app.reports.service import Asked, measured, trend
 from app.reports.spans import DAY, MONTH, cover
 from tests.app.reports.office import Office
@@ -55,6 +55,12 @@ async def all_ways(session: ReadSession, seed: int) -> None:
                 assert [row.key for row in again.rows] == [row.key for row in exact.rows], where
                 for mine, theirs in zip((*exact.rows, exact.total), (*again.rows, again.total), strict=True):
                     assert alike(mine, theirs), f"{where}: {mine} {theirs}"
+    for group_by in Grouping:  # and narrowed: by cells where they hold it, else by lines
+        asked = Asked(access=None, period=around(now), now=now, filters=Filters(platforms=("vk",)))
+        pair = [await measured(session, replace(asked, exact_up_to=most), group_by=group_by) for most in (CELLS_ALWAYS, 10**9)]
+        assert [row.key for row in pair[0].rows] == [row.key for row in pair[1].rows]
+        assert all(alike(mine, theirs) for mine, theirs in zip(pair[0].rows, pair[1].rows, strict=True)), f"seed {seed}: {group_by}"
+        assert alike(pair[0].total, pair[1].total), f"seed {seed}: {group_by}"
     waits = Asked(measure=BACKLOG, access=None, period=around(now), now=now)
     kept, told = [(await backlog(session, one)).points for one in (waits, replace(waits, as_of=now))]
     assert kept == told, f"seed {seed}"
