@@ -27,6 +27,7 @@ from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
 from app.kernel.mail import parse_mail_server
+from app.kernel.marks import CREATED_MARK, plain, quoted
 from app.kernel.parts import Entrance, NoticeParts, OidcClient, WebParts, WorkerParts
 from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, WEBHOOKS, Vault, open_vault
 from app.privacy.rules import KINDS
@@ -48,10 +49,6 @@ _MIGRATED = text(
     "INSERT INTO audit_entry (act, subject, data) VALUES ('database.migrated', 'database', "
     "jsonb_build_object('from', CAST(:before AS text), 'to', CAST(:after AS text)))"
 )
-CREATED_MARK = "otklik: created by the program, empty"
-SEEDING_MARK = "otklik: the sample region is on its way in"
-SAMPLE_MARK = "otklik: holds the sample region"
-_MARK_OF = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,41 +135,13 @@ async def _create_if_missing(admin: URL, name: str) -> URL:
         if await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
             return checked.set(database=name)
         url = await prepare(admin, name=name)
-        await connection.execute(f"COMMENT ON DATABASE {_quoted(name)} IS '{CREATED_MARK}'")
+        await connection.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{CREATED_MARK}'")
     except asyncpg.PostgresError as error:
         raise SetupError("setup.database", f"The database {name} cannot be created: {error}. Create it and try again.") from error
     else:
         return url
     finally:
         await connection.close()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-async def mark_of(url: URL) -> str | None:
-    """What the program wrote on the database."""
-    connection = await asyncpg.connect(plain(url))
-    try:
-        mark: str | None = await connection.fetchval(_MARK_OF)
-        return mark
-    finally:
-        await connection.close()
-
-
-async def set_mark(url: URL, mark: str) -> None:
-    """Write on the database what it holds; only one of our own marks."""
-    connection = await asyncpg.connect(plain(url))
-    try:
-        await connection.execute(f"COMMENT ON DATABASE {_quoted(url.database or '')} IS '{mark}'")
-    finally:
-        await connection.close()
-
-
-def plain(url: URL) -> str:
-    """The URL as asyncpg and people write it."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _migrations() -> Config:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from app import bootstrap
+from app.kernel import marks
 from app.kernel.embedded import start_embedded
 from app.kernel.errors import SetupError
 
@@ -25,7 +26,7 @@ def keep_database() -> None:
     bootstrap.forget_dead_users(settings.data_dir)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     url = start_embedded(settings.data_dir.resolve())
-    sys.stdout.write(bootstrap.plain(url) + "\n")
+    sys.stdout.write(marks.plain(url) + "\n")
     sys.stdout.flush()
     pid_file = settings.data_dir / "postgres" / "postmaster.pid"
     while _runs(pid_file):

@@ -23,6 +23,7 @@ from app.exchange.page_names import PageNames
 from app.exchange.rules import import_rules
 from app.exchange.territories import import_spheres, import_territories
 from app.exchange.topics import import_topics
+from app.kernel import marks
 from app.kernel.clock import SystemClock
 from app.kernel.errors import SetupError
 from app.people.passwords import password_fits
@@ -60,10 +61,10 @@ class SignIn:
 
 async def may_seed(ground: bootstrap.Ground) -> bool:
     """Whether the program created this database and nothing is in it yet (or a seeding was cut short)."""
-    mark = await bootstrap.mark_of(ground.url)
-    if mark == bootstrap.SEEDING_MARK:
+    mark = await marks.mark_of(ground.url)
+    if mark == marks.SEEDING_MARK:
         return True
-    if mark != bootstrap.CREATED_MARK:
+    if mark != marks.CREATED_MARK:
         return False
     database = bootstrap.owner_database(ground)
     try:
@@ -84,7 +85,7 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
             "Demo data goes only into an empty database that otklik itself created. "
             "Name one that does not exist yet in OTKLIK_DATABASE_URL, or leave it out for an embedded one.",
         )
-    await bootstrap.set_mark(ground.url, bootstrap.SEEDING_MARK)
+    await marks.set_mark(ground.url, marks.SEEDING_MARK)
     work = Owner(settings=settings, ground=ground, database=bootstrap.owner_database(ground), clock=SystemClock())
     try:
         async with work.database.write() as session:
@@ -98,7 +99,7 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
             await import_rules(session, _file("rules.csv"), now=work.clock.now())
     finally:
         await work.database.dispose()
-    await bootstrap.set_mark(ground.url, bootstrap.SAMPLE_MARK)
+    await marks.set_mark(ground.url, marks.SAMPLE_MARK)
 
 
 async def sign_ins(settings: Settings, ground: bootstrap.Ground) -> list[SignIn]:

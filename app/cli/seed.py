@@ -11,6 +11,7 @@ from app.cli.plan import Plan, wait_for
 from app.cli.processes import listen
 from app.cli.sample import may_seed, seed_sample, sign_ins
 from app.cli.tree import Tree
+from app.kernel import marks
 
 
 def seed() -> None:
@@ -25,7 +26,7 @@ async def _seed() -> None:
     settings = bootstrap.read_settings()
     ground = await bootstrap.open_ground(settings)
     await bootstrap.migrate(ground.url)
-    if await bootstrap.mark_of(ground.url) == bootstrap.SAMPLE_MARK:
+    if await marks.mark_of(ground.url) == marks.SAMPLE_MARK:
         show.done("The sample region is there already.")
         return
     plan = Plan(settings=settings, sample=True)

@@ -21,6 +21,7 @@ from app.cli.plan import Plan, wait_for
 from app.cli.processes import listen
 from app.cli.sample import SIGN_INS_FILE, SignIn, may_seed, seed_sample, sign_ins
 from app.cli.tree import Tree
+from app.kernel import marks
 from app.kernel.embedded import DATABASE
 from app.kernel.errors import SetupError
 
@@ -104,7 +105,7 @@ async def _start(settings: Settings, tree: Tree, *, sample_wanted: bool) -> tupl
             people = await sign_ins(settings, ground)
     environment = {f"OTKLIK_{name.upper()}": url for name, url in plan.platform_urls().items()}
     environment["OTKLIK_MEDIA_HOSTS"] = plan.media_hosts()
-    environment["OTKLIK_DATABASE_URL"] = bootstrap.plain(ground.url)
+    environment["OTKLIK_DATABASE_URL"] = marks.plain(ground.url)
     environment["OTKLIK_DATABASE_URL_FILE"] = ""  # that is where it came from, if it was set
     with _step("The worker and the web process are ready"):
         await tree.add(plan.child("worker", **environment))
@@ -126,12 +127,12 @@ async def _database(plan: Plan, tree: Tree) -> Settings:
             await process.wait()
             raise SetupError("setup.postgres", keeper.last_line() or f"PostgreSQL does not start; its log is {keeper.log}.")
     url = make_url(line.decode().strip()).set(database=DATABASE)
-    return plan.settings.model_copy(update={"database_url": SecretStr(bootstrap.plain(url))})
+    return plan.settings.model_copy(update={"database_url": SecretStr(marks.plain(url))})
 
 
 async def _holds_sample(ground: bootstrap.Ground, *, wanted: bool) -> bool:
     """Whether the database is, or is going to be, the sample region's."""
-    if await bootstrap.mark_of(ground.url) == bootstrap.SAMPLE_MARK:
+    if await marks.mark_of(ground.url) == marks.SAMPLE_MARK:
         return True
     if wanted and not await may_seed(ground):
         show.note("  No sample region: this database is not empty, or otklik did not create it. It is used as it is.")

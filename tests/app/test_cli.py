@@ -17,10 +17,10 @@ import asyncpg
 import pytest
 
 from app.appeals.rules import Act
-from app.bootstrap import CREATED_MARK, mark_of, plain, set_mark
 from app.cli.program import main
 from app.kernel.clock import SystemClock
 from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.marks import CREATED_MARK, mark_of, plain, set_mark
 from app.people.queries import token_of
 from app.people.rules import Role
 from app.people.service import accept, authenticate

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app import bootstrap
+from app.kernel import marks
 from app.kernel.errors import SetupError
 from app.settings import SECRETS, Settings
 from tests.conftest import ROOT
@@ -40,7 +41,7 @@ def otklik(folder: Path, *arguments: str, **settings: str) -> subprocess.Complet
 
 def with_password(url: URL) -> str:
     """The server asks for none, so any will do: it must not be told."""
-    return bootstrap.plain(url.set(password=MARK))
+    return marks.plain(url.set(password=MARK))
 
 
 @pytest.mark.timeout(120)

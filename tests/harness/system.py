@@ -15,6 +15,7 @@ from sqlalchemy import text
 from app import bootstrap
 from app.cli.plan import Plan
 from app.cli.sample import WORLD, SignIn, seed_sample, sign_ins
+from app.kernel import marks
 from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
 from app.settings import Settings
@@ -158,7 +159,7 @@ class System:
 async def seeded_database(cluster: URL, template: str) -> AsyncIterator[URL]:
     """A migrated database that is marked as the program's own, so that the sample region may go in."""
     async with copy_of(cluster, template) as url:
-        await bootstrap.set_mark(url, bootstrap.CREATED_MARK)
+        await marks.set_mark(url, marks.CREATED_MARK)
         yield url
 
 
@@ -168,7 +169,7 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
     sandbox_url, web_port = f"http://127.0.0.1:{(sandbox_port := free_port())}", free_port()
     settings = Settings(
         data_dir=home / "data",
-        database_url=SecretStr(bootstrap.plain(url)),
+        database_url=SecretStr(marks.plain(url)),
         port=web_port,
         sandbox_port=sandbox_port,
         time_scale=time_scale,
@@ -177,7 +178,7 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
     settings = plan.with_platforms(settings)
     environment = {
         "OTKLIK_DATA_DIR": str(settings.data_dir),
-        "OTKLIK_DATABASE_URL": bootstrap.plain(url),
+        "OTKLIK_DATABASE_URL": marks.plain(url),
         "OTKLIK_PORT": str(web_port),
         **{f"OTKLIK_{name.upper()}": address for name, address in plan.platform_urls().items()},
         "OTKLIK_TIME_SCALE": str(time_scale),
