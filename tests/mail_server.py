@@ -9,6 +9,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
+from tests.connectors.raw_server import serving
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -72,9 +74,5 @@ class MailServer:
 async def mail_server() -> AsyncIterator[MailServer]:
     """On a free loopback port."""
     found = MailServer()
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
-    found.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(found.serve) as found.port:
         yield found
-    finally:
-        server.close()

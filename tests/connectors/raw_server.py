@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 JSON = "application/json; charset=utf-8"
 
@@ -51,10 +51,34 @@ class RawServer:
 
 
 @asynccontextmanager
+async def serving(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[int]:
+    """Serve on a free loopback port, which is told; sessions end with the block: the loop goes on with other tests."""
+    sessions: set[asyncio.Task[None]] = set()
+
+    def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def whole() -> None:
+            try:
+                await serve(reader, writer)
+            finally:
+                writer.close()
+
+        sessions.add(asyncio.get_running_loop().create_task(whole()))
+
+    server = await asyncio.start_server(session, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for one in sessions:
+            one.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        await asyncio.sleep(0)  # closed sockets are let go in the loop's next round
+
+
+@asynccontextmanager
 async def raw_server() -> AsyncIterator[RawServer]:
     """A raw server on a free loopback port."""
     raw = RawServer()
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
-    raw.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with serving(raw.serve) as port:
+        raw.url = f"http://127.0.0.1:{port}"
         yield raw
