@@ -148,6 +148,9 @@ def _acts(town: Town) -> Iterable[Ask]:
         path = {"number": town.number(use)}
         return Ask(method="POST", route=f"/appeals/{{number}}/{use}", path=path, form={"version": "1"} | form, part=True)
 
+    path = {"reply_id": str(town.replies[ReplyState.AWAITING])}
+    word = {"decision": "return", "text": "короче.", "version": "1"}
+    yield Ask(method="POST", route="/replies/{reply_id}/approve", path=path, form=word, part=True)
     yield act("take")
     yield act("route", agency=str(town.theirs.id), text="примите.")
     yield act("topic", topic=str(town.topic.id), reroute="1")
@@ -172,9 +175,6 @@ def _acts(town: Town) -> Iterable[Ask]:
         method="POST", route="/api/v1/appeals/{number}/replies", path={"number": town.number("api_answer")},
         json={"text": "починим.", "comment_id": town.comments["api_answer"].id},
     )  # fmt: skip
-    path = {"reply_id": str(town.replies[ReplyState.AWAITING])}
-    word = {"decision": "return", "text": "короче.", "version": "1"}
-    yield Ask(method="POST", route="/replies/{reply_id}/approve", path=path, form=word, part=True)
     for state, decision in ((ReplyState.FAILED, "resend"), (ReplyState.UNCERTAIN, "found"), (ReplyState.QUEUED, "withdraw")):
         path = {"reply_id": str(town.replies[state])}
         yield Ask(method="POST", route="/replies/{reply_id}/resolve", path=path, form={"decision": decision}, part=True)

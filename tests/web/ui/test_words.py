@@ -23,6 +23,7 @@ ERRORS = {
     "ForbiddenError",
     "InvalidError",
     "ConflictError",
+    "UnsupportedError",
     "SignInNeededError",
     "TrailFullError",
     "UnavailableError",
