@@ -24,7 +24,7 @@ LOOKS_SHARE = 0.8
 """Of a platform's calls looks at counters get at most this; the rest is for reading, listing and answering."""
 COMMENTS_A_CALL = 100
 CALLS_A_SECOND = 1.0
-"""Of a connector that does not tell what its tokens allow."""
+"""Of a connector that does not tell what its tokens allow, or has none that may read: the call itself then says what is missing."""
 
 
 class Rhythm:
@@ -32,7 +32,8 @@ class Rhythm:
 
     def __init__(self, connector: Connector, plan: Plan) -> None:
         self._plan = plan
-        self.calls_a_second = connector.calls_per_second("probe") if isinstance(connector, Paced) else CALLS_A_SECOND
+        told = connector.calls_per_second("probe") if isinstance(connector, Paced) else 0.0
+        self.calls_a_second = told or CALLS_A_SECOND
         posts_a_call = connector.probe_limit if isinstance(connector, Probes) else 1
         self.capacity = self.calls_a_second * posts_a_call * LOOKS_SHARE
         """Looks at counters in a second of the platform's time."""

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.exchange.pages import PageLine, list_pages
+from app.flows.polling import Poller
 from app.flows.polling_plan import REREAD, SOONEST, Plan
 from app.sources import service as sources
-from connectors.contract import AccessLost, Rejected, TryLater, UnknownPayload
+from connectors.contract import AccessLost, Options, Rejected, TryLater, UnknownPayload
+from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
 if TYPE_CHECKING:
@@ -206,3 +208,25 @@ async def test_a_lively_post_weighs_more_than_a_quiet_one(town: Town, rows: Rows
     assert posts[lively].weight > 3 * posts[quiet].weight
     assert posts[lively].heat > posts[quiet].heat == 0
     assert all(town.clock.now() < post.probe_at <= town.clock.now() + timedelta(days=1) for post in posts.values())
+
+
+class Tokenless(ProbingConnector):
+    """None of its tokens may read."""
+
+    def calls_per_second(self, verb: str) -> float:  # noqa: ARG002 - the contract's
+        """No call at all."""
+        return 0.0
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_without_a_token_that_may_read_the_call_itself_says_so(town: Town, rows: Rows) -> None:
+    """The rhythm of no calls at all is no rhythm: nothing divides by it, and the feed tells what is missing."""
+    town.world.write_post(town.page, "Дороги")
+    await town.bring_in()
+    town.pass_time(900)
+    town.world.fail("probe", AccessLost("token_kind"))
+    poller = Poller(
+        town.worker, town.platform, Tokenless(town.world, Options(api_url=None, credentials=())), town.clock, worker="w", time_scale=1
+    )
+    await poller.round()
+    assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == ["token_kind"]
