@@ -138,13 +138,22 @@ def _length(entry: Component, begins: date, zone: ZoneInfo) -> int | Why:
             return ends
         days = max((ends - begins).days, 1)
     elif "DURATION" in entry:
-        duration: object = getattr(entry.get("DURATION"), "dt", None)
+        duration = _duration(entry)
         if not isinstance(duration, timedelta) or duration % _ONE_DAY or duration < _ONE_DAY:
             return Why.HOURS
         days = duration.days
     else:
         days = 1
     return days if days <= LONGEST else Why.LONG
+
+
+def _duration(entry: Component) -> object:
+    prop: Any = entry.get("DURATION")
+    try:
+        value: object = prop.dt
+    except (AttributeError, ValueError, TypeError):  # twice, not to be read, or longer than time itself
+        return None
+    return value
 
 
 def _starts(entry: Component, begins: date, zone: ZoneInfo, last: date) -> list[date] | Why:

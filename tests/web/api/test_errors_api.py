@@ -81,7 +81,7 @@ async def test_wrong_requests(client: httpx.AsyncClient, region: Region, bearer:
     problem(await client.get(f"{create}?platform=%00", headers=headers), 422, "text.unstorable")
     problem(await client.post(create, content=b"{", headers=json_headers), 400, "body.json")
     problem(await client.post(create, content=b"\xff\xfe", headers=json_headers), 400, "body.json")
-    problem(await client.post(create, content=b"text=x", headers=headers), 422, "request.invalid")
+    problem(await client.post(create, content=b"text=x", headers=headers), 422, "body.type")
     problem(await client.post(create, json=[], headers=headers), 422, "request.invalid")
     problem(await client.post(create, json={"text": "   ", "agency": "ours"}, headers=headers), 422, "text.empty")
     problem(await client.post(create, json={"text": "x"}, headers=headers), 422, "appeal.place")
