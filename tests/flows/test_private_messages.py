@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,10 +33,10 @@ pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
 TOKEN, SCALE = "made-up-token-of-max", 50.0
 
 
-def pushed(chat: str, comment: str, words: str, author: int) -> bytes:
-    """As MAX tells a private message."""
+def pushed(chat: str, comment: str, words: str, author: int, written_at: str) -> bytes:
+    """As MAX tells a private message, at the moment when the stand-in says that it was written."""
     sender = {"user_id": author, "first_name": "Вера", "username": None, "is_bot": False, "last_activity_time": 0, "name": "Вера"}
-    now = int(SystemClock().now().timestamp() * 1000)
+    now = int(datetime.fromisoformat(written_at).timestamp()) * 1000
     message = {
         "sender": sender,
         "recipient": {"chat_id": int(chat), "chat_type": "dialog", "user_id": 41},
@@ -69,7 +70,7 @@ async def test_a_private_question_opens_one_appeal_and_is_answered_in_the_dialog
         ((page_id,),) = await rows("SELECT id FROM page")
         asked = await write(PIT)
         (written,) = (await world.get("/truth"))["comments"]
-        body = pushed(chat, asked, PIT, int(written["author_id"]))
+        body = pushed(chat, asked, PIT, int(written["author_id"]), written["written_at"])
         read = plugin.push.read(PushRequest(body=body)) if plugin.push else None
         assert read is not None
         async with web_db.write() as session:
