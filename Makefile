@@ -21,12 +21,13 @@ test: $(VENV)/dev.stamp chromium ## Run all tests
 	  $(BIN)/python -m pytest -q "$$@" || failed="$$failed $$name"; \
 	  echo "== $$name: $$(( $$(date +%s) - began )) s"; \
 	}; \
-	phase "unit, app, web" -n 2 -m "not flows and not chaos and not browser and not wheel and not fuzz"; \
-	phase "flows" -n 2 -m "flows and not chaos and not browser"; \
-	phase "chaos" -m chaos; \
-	phase "browser" -m browser; \
-	phase "fuzz" -m fuzz; \
-	phase "wheel" -m wheel; \
+	phase "unit, app, web" -n 2 -m "not flows and not browser" --ignore tests/flows --ignore tests/chaos --ignore tests/browser \
+	  --ignore tests/fuzz --ignore tests/test_wheel.py; \
+	phase "flows" -n 2 -m flows tests/flows tests/app/test_up.py; \
+	phase "chaos" -m chaos tests/chaos; \
+	phase "browser" -m browser tests/browser tests/connectors/sandbox/test_wall.py; \
+	phase "fuzz" -m fuzz tests/fuzz; \
+	phase "wheel" -m wheel tests/test_wheel.py; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; echo "All tests passed."
 
 check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, templates, spelling

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """
 == unit, app, web
@@ -90,3 +88,19 @@ def test_tests_that_never_ended_are_a_failure(place: Place) -> None:
     status, said = place.run("Installing the locked dependencies…\n")
     assert status == 1
     assert "no phase" in said
+
+
+def test_each_test_is_run_by_one_phase() -> None:
+    """Phases collect only their own folders, which is quicker: a test that is marked elsewhere would be run by none of them."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phases = {marker: paths.rstrip(";").split() for marker, paths in re.findall(r'phase "\w+" [^;]*?-m (\w+) (tests/[^;]+);', makefile)}
+    assert set(phases) == {"flows", "chaos", "browser", "fuzz", "wheel"}
+    files = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    apart = {}
+    for marker, paths in phases.items():
+        apart[marker] = {file for file, text in files.items() if re.search(rf"pytest\.mark\.{marker}\b", text)}
+        assert apart[marker], marker
+        assert {file for file in apart[marker] if not any(Path(file).is_relative_to(path) for path in paths)} == set()
+    for ignored in re.findall(r"--ignore (\S+?)[;\s]", makefile):
+        within = {file for file in files if Path(file).is_relative_to(ignored)}
+        assert within - set().union(*apart.values()) == set(), ignored
