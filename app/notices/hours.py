@@ -44,4 +44,4 @@ class Hours:
             closes = self.closes if self.closes > self.opens else self.closes + DAY_MINUTES
             if now < (midnight + timedelta(minutes=closes)).astimezone(UTC):
                 return max(begins, now.astimezone(UTC))
-        raise AssertionError("eight days hold every day of the week")  # pragma: no cover
+        raise AssertionError("eight days hold every day of the week")  # pragma: no cover - the loop returns before
