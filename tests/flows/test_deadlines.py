@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from app.kernel.db import Database
     from app.sources.models import Comment
 
+pytestmark = pytest.mark.flows
+
 MORNING = make.MORNING
 HALF, NEAR, DUE = (MORNING + timedelta(minutes=minutes) for minutes in (270, 432, 540))
 
@@ -238,7 +240,6 @@ async def soon(owner_db: Database, seconds: float) -> None:
         await make.make_timer(session, appeal=appeal, due_at=end, warnings=(warn,))
 
 
-@pytest.mark.flows
 async def test_each_moment_is_met_within_two_seconds(owner_db: Database, worker_db: Database) -> None:
     async with watching(worker_db):
         await soon(owner_db, 1.2)  # known before its moment
@@ -250,7 +251,6 @@ async def test_each_moment_is_met_within_two_seconds(owner_db: Database, worker_
     assert all(0 <= lag < 2 for lag in lags), lags
 
 
-@pytest.mark.flows
 async def test_a_lost_database_is_waited_for(owner_db: Database, worker_db: Database) -> None:
     async with watching(worker_db):
         await asyncio.sleep(0.2)
@@ -266,7 +266,6 @@ async def test_a_lost_database_is_waited_for(owner_db: Database, worker_db: Data
         assert len(await told_within(owner_db, 2, seconds=10)) == 2
 
 
-@pytest.mark.flows
 async def test_a_failing_look_is_tried_again(owner_db: Database, worker_db: Database) -> None:
     await soon(owner_db, 0)
     async with owner_db.write() as session:
@@ -278,7 +277,6 @@ async def test_a_failing_look_is_tried_again(owner_db: Database, worker_db: Data
         assert len(await told_within(owner_db, 1, seconds=5)) >= 1
 
 
-@pytest.mark.flows
 async def test_stopping_is_quick(worker_db: Database) -> None:
     async with watching(worker_db) as stop:
         await asyncio.sleep(0.3)
