@@ -34,8 +34,10 @@ class SpoiledAnswers:
 
     async def test_an_answer_that_drips_ends_with_the_time_out(self, stage: SandboxStage) -> None:
         """In reading it is tried later; in sending nobody knows, and the answer stands once."""
-        stage.options = replace(stage.options, timeout=0.4)
         found = await target(stage)
+        found.harness.patient = False
+        found.harness.options = replace(found.harness.options, timeout=0.4)
+        await found.harness.renew()
         await stage.world.post("/faults", platform=stage.platform, method=stage.methods["read"], kind="drip")
         slow = await caught(found.harness.read())
         assert (type(slow), slow.code) == (TryLater, "network")

@@ -42,7 +42,7 @@ async def test_a_worker_without_a_place_waits_and_one_with_a_place_calls(platfor
         raw.plan(http(b"{}"))
         for part, reached in ((Part(ours=0), False), (Part(ours=1), True)):
             credentials = (Credential(key="7", kind="user" if platform == "ok" else "bot", secret=secret),)
-            options = Options(api_url=raw.url, credentials=credentials, time_scale=50, timeout=0.3, budget=part)
+            options = Options(api_url=raw.url, credentials=credentials, time_scale=50, timeout=1.0, budget=part)
             connector = load((platform,))[platform].build(options)
             told = await caught(connector.describe_page(page))
             assert (isinstance(told, TryLater) and told.code == "rate") is not reached

@@ -37,7 +37,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         yield SandboxStage(
             plugin=plugin,
             options=Options(
-                api_url=world.url, credentials=(Credential(key="bot", kind="bot", secret=TOKEN),), time_scale=TIME_SCALE, timeout=1.0
+                api_url=world.url, credentials=(Credential(key="bot", kind="bot", secret=TOKEN),), time_scale=TIME_SCALE, timeout=2.0
             ),
             page_link="https://max.ru/sadovoye",
             world=world,

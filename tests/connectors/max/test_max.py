@@ -47,7 +47,7 @@ def under(page: PageRef, post: str) -> mapping.Under:
 
 
 def connector(url: str, token: str = TOKEN) -> MaxConnector:
-    options = Options(api_url=url, credentials=(Credential(key="bot", kind="bot", secret=token),), time_scale=SCALE, timeout=1.0)
+    options = Options(api_url=url, credentials=(Credential(key="bot", kind="bot", secret=token),), time_scale=SCALE, timeout=2.0)
     return MaxConnector(options, url)
 
 

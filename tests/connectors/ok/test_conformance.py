@@ -33,7 +33,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         yield SandboxStage(
             plugin=plugin,
             options=Options(
-                api_url=world.url, credentials=(credential,), time_scale=TIME_SCALE, timeout=1.0, limits={"calls_per_second": 30}
+                api_url=world.url, credentials=(credential,), time_scale=TIME_SCALE, timeout=2.0, limits={"calls_per_second": 30}
             ),
             page_link="https://ok.ru/sadovoye",
             world=world,

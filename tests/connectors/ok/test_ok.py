@@ -31,7 +31,7 @@ SCALE = 50.0
 
 
 def options(url: str, secret: str = KEYS) -> Options:
-    return Options(api_url=url, credentials=(Credential(key="editor", kind="user", secret=secret),), time_scale=SCALE, timeout=1.0)
+    return Options(api_url=url, credentials=(Credential(key="editor", kind="user", secret=secret),), time_scale=SCALE, timeout=2.0)
 
 
 def test_a_call_is_signed_as_ok_wants_it() -> None:

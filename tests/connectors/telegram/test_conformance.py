@@ -74,7 +74,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
                 api_url=world.url,
                 credentials=(Credential(key="bot", kind="bot", secret=TOKEN),),
                 time_scale=TIME_SCALE,
-                timeout=1.0,
+                timeout=2.0,
                 # The burst of answers in the table of errors would take minutes at one a second.
                 limits={"poll_seconds": 0, "chat_per_second": 1000, "group_per_minute": 1000},
             ),

@@ -71,7 +71,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         )
         yield SandboxStage(
             plugin=plugin,
-            options=Options(api_url=world.url, credentials=credentials, time_scale=TIME_SCALE, timeout=1.0),
+            options=Options(api_url=world.url, credentials=credentials, time_scale=TIME_SCALE, timeout=2.0),
             page_link="https://vk.com/sadovoye",
             world=world,
             platform="vk",
