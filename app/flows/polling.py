@@ -52,7 +52,9 @@ POSTS_AT_ONCE = 2_000
 DISCOVER_POSTS = 50
 DISCOVER_MOST = 3_200
 """After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
-READ_AT_ONCE = 16
+PROBES_AT_ONCE = 25
+"""So many calls for counters are made side by side; a connector may let them go as one."""
+READ_AT_ONCE = 25
 """Posts whose comments are read side by side; the connector paces the calls."""
 
 
@@ -182,11 +184,17 @@ class Poller:
         async with self._database.read() as session:
             await self._rhythm.learn(session, platform=self._platform, page_ids=page_ids, now=now)
             due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
-        for start in range(0, len(due), step):
-            await self._probe_some(self._connector, leased, due[start : start + step])
+        for first in range(0, len(due), step * PROBES_AT_ONCE):
+            asked = [due[start : start + step] for start in range(first, min(len(due), first + step * PROBES_AT_ONCE), step)]
+            told = await asyncio.gather(*(self._counts(self._connector, leased, posts) for posts in asked), return_exceptions=True)
+            for posts, counts in zip(asked, told, strict=True):
+                if not isinstance(counts, BaseException):
+                    await self._take_counts(leased, posts, counts)
+            for counts in told:
+                if isinstance(counts, BaseException):
+                    raise counts
 
-    async def _probe_some(self, connector: Probes, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost]) -> None:
-        counts = await self._counts(connector, leased, posts)
+    async def _take_counts(self, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost], counts: Sequence[PostCount]) -> None:
         by_key = {(count.page_external_id, count.external_id): count for count in counts}
         found = [(post, by_key.get((post.page_external_id, post.external_id))) for post in posts]
         now = self._clock.now()
@@ -200,12 +208,7 @@ class Poller:
         changed = [
             (post, count)
             for post, count in found
-            if count is not None
-            and not count.gone
-            and (
-                (post.id in waiting and self._plan.may_be_edited(post.read_at, now))
-                or self._plan.must_read(count.comment_count, post.seen_count, post.read_at, post.published_at, now)
-            )
+            if count is not None and not count.gone and self._rhythm.must_read(post, count, waiting=post.id in waiting, now=now)
         ]
         for start in range(0, len(changed), READ_AT_ONCE):
             await self._read_some(leased, changed[start : start + READ_AT_ONCE])

@@ -71,3 +71,9 @@ class Rhythm:
             rates.interval(weight, self._theta), waiting=waiting, calls=calls, calls_a_second=self.calls_a_second
         )  # fmt: skip
         return Look(post_id=post.id, again_at=now + again, weight=weight, heat=heat)
+
+    def must_read(self, post: WatchedPost, count: PostCount, *, waiting: bool, now: datetime) -> bool:
+        """Whether the comments of a post are to be read now that its counter was told."""
+        if waiting and self._plan.may_be_edited(post.read_at, now):
+            return True
+        return self._plan.must_read(count.comment_count, post.seen_count, post.read_at, post.published_at, now)

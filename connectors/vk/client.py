@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -22,11 +21,13 @@ from requests.adapters import HTTPAdapter
 from connectors import meanings
 from connectors.contract import AccessLost, ConnectorError, TryLater
 from connectors.pacing import Quota, Window, paced, shared
-from connectors.payload import readable_json
+from connectors.payload import is_object, readable_json
+from connectors.vk import bundles
+from connectors.vk.calls import Answer, Call
 from connectors.vk.errors import from_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from connectors.contract import Credential, Options
 
@@ -45,26 +46,7 @@ DEFAULT_LIMITS: Final[Mapping[str, float]] = {
 # Another token may do what this one may not now.
 ANOTHER_TOKEN: Final = frozenset({"reauthorise", "token_kind", "validation", "captcha", "app_off", "quota", "flood"})
 REST_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
-    """One call. `kinds`: the tokens it takes, the preferred first. `page`: whose token it must be, if it matters."""
-
-    method: str
-    params: Mapping[str, str | int]
-    kinds: tuple[str, ...]
-    page: str | None = None
-    sending: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What stands under `response`, its bytes, and the platform's own time of answering."""
-
-    value: object
-    raw: bytes
-    date: datetime | None
+TOO_MUCH: Final = 13
 
 
 class TooLargeError(requests.RequestException):
@@ -141,6 +123,7 @@ class VkClient:
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
         self._windows = {c.key: self._window(c) for c in options.credentials}
         self._quotas = {c.key: Quota(self._a_day, DAY / self._scale) for c in options.credentials}
+        self._bundlers = {c.key: self._bundler(c) for c in options.credentials if c.kind in bundles.KINDS}
         self._resting: dict[tuple[str, str], float] = {}
 
     def _window(self, credential: Credential) -> Window:
@@ -160,6 +143,21 @@ class VkClient:
     def per_second(self, kind: str) -> int:
         """Calls a second that one token of this kind allows, in VK's own time."""
         return max(1, int(self._limits.get(f"{kind}_per_second", 1)))
+
+    def _bundler(self, credential: Credential) -> bundles.Bundler:
+        """Who puts a token's readings together."""
+        scene = meanings.Scene(sending=False, credential_key=credential.key, time_scale=self._scale)
+        return bundles.Bundler(
+            self._windows[credential.key],
+            patience=self._options.timeout,
+            one=lambda call: self._in_thread(credential, call, scene),
+            many=lambda calls: self._execute(credential, calls, scene),
+        )
+
+    def readings_per_second(self, credential: Credential, method: str) -> int:
+        """Calls of a reading method a second with this token, those counted that go together."""
+        bundled = credential.key in self._bundlers and method in bundles.METHODS
+        return self.per_second(credential.kind) * (bundles.MOST if bundled else 1)
 
     def can(self, kinds: tuple[str, ...], page: str | None) -> bool:
         """Whether any configured token may be used for such a call."""
@@ -187,42 +185,66 @@ class VkClient:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _candidates(self, kinds: tuple[str, ...], page: str | None, method: str) -> list[Credential]:
-        """The tokens that may be used: rested ones first, then by preference of kind, then the least busy."""
+        """The tokens that may be used: rested ones first, then by preference of kind, then the least busy.
+
+        Of what goes in bundles a token takes more the more of it waits: once the preferred kind is busy, the least busy is next.
+        """
 
         def order(credential: Credential) -> tuple[bool, int, float]:
             resting = self._resting.get((credential.key, method), 0) > time.monotonic()
-            window = self._windows[credential.key]
-            return resting, kinds.index(credential.kind), window.load / window.limit
+            window, bundler = self._windows[credential.key], self._bundlers.get(credential.key)
+            load = (window.load if bundler is None else bundler.load) / window.limit
+            preferred = kinds.index(credential.kind)
+            return resting, len(kinds) if method in bundles.METHODS and load >= 1 else preferred, load
 
         fitting = [c for c in self._options.credentials if c.kind in kinds and _serves(c, page)]
         return sorted(fitting, key=order)
 
     async def _call_with(self, credential: Credential, call: Call) -> Answer:
         scene = meanings.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
+        if call.method in bundles.METHODS and (bundler := self._bundlers.get(credential.key)) is not None:
+            return await bundler.call(call)
         if call.method == "wall.get":
             await self._count(credential, call.method)
         async with paced(self._windows[credential.key], patience=self._options.timeout):
-            pool = self._senders if call.sending else self._readers
-            return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
+            return await self._in_thread(credential, call, scene)
+
+    async def _in_thread(self, credential: Credential, call: Call, scene: meanings.Scene) -> Answer:
+        pool = self._senders if call.sending else self._readers
+        return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
+
+    async def _execute(self, credential: Credential, calls: Sequence[Call], scene: meanings.Scene) -> list[Answer | ConnectorError]:
+        """A bundle: what each of its calls got."""
+        call = Call(method="execute", params={"code": bundles.script(calls)}, kinds=calls[0].kinds)
+        whole = await self._in_thread(credential, call, scene)
+        told = bundles.told(whole.value, len(calls)) if is_object(whole.value) else None
+        if told is None:
+            raise _malformed("not what execute answers", whole.raw, scene)
+        return [_inside(one.entry, whole.raw, scene) if isinstance(one, bundles.Inside) else bundles.part(one, whole) for one in told]
 
     def _blocking(self, secret: str, call: Call, scene: meanings.Scene) -> Answer:
-        """The call itself, in a thread of the pool."""
+        """The call itself, in a thread of the pool; of `execute` the whole answer, for its errors stand beside."""
         # A new VkApi is cheap and holds no lock: vk_api's own would let one call of a token go at a time.
         api = vk_api.VkApi(token=secret, session=self._session, api_version=API_VERSION, config=jconfig.MemoryConfig)
         api.RPS_DELAY = 0  # the pace is ours, in scaled time
         api.error_handlers = {}  # its own would sleep and call again
         self._adapter.last.body, self._adapter.last.date = b"", None
+        bundle = call.method == "execute"
         try:
             answer = api.method(call.method, dict(call.params), raw=True)
         except Exception as error:
+            if bundle and isinstance(error, vk_api.ApiError) and error.code == TOO_MUCH:
+                raise bundles.TooMuchError from error
             raise _translated(error, self._adapter.last.body, scene) from error
         body: bytes = self._adapter.last.body
         if not isinstance(answer, dict) or "response" not in answer:
             raise _malformed("no response in the answer", body, scene)
-        return Answer(value=answer["response"], raw=body, date=self._adapter.last.date)
+        return Answer(value=answer if bundle else answer["response"], raw=body, date=self._adapter.last.date)
 
     async def close(self) -> None:
         """Release the threads and sockets; a call under way ends by its time-out."""
+        for bundler in self._bundlers.values():
+            bundler.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
         self._senders.shutdown(wait=False, cancel_futures=True)
         self._session.close()
@@ -261,6 +283,11 @@ def _from_api(told: object, body: bytes, scene: meanings.Scene) -> ConnectorErro
     address = told.get("redirect_uri")
     detail = f"{words} ({address})" if address else words
     return from_number(number, detail, raw=body, scene=scene)
+
+
+def _inside(entry: object, body: bytes, scene: meanings.Scene) -> ConnectorError:
+    """The failure of one call inside a bundle."""
+    return _from_api(entry, body, scene) if entry is not None else _malformed("execute does not say why a call failed", body, scene)
 
 
 def _may_have_left(error: requests.RequestException) -> bool:

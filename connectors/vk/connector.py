@@ -20,8 +20,9 @@ from connectors.contract import (
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int
 from connectors.vk import mapping, push, threads
+from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
-from connectors.vk.client import Answer, Call, VkClient
+from connectors.vk.client import VkClient
 from connectors.vk.links import Named, comment_link, named
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ class VkConnector:
 
     def calls_per_second(self, verb: str) -> float:
         """What the tokens that may carry out this verb allow together."""
-        kinds = {kind for capability in CAPABILITIES if capability.verb == verb for kind in capability.token_kinds}
-        return sum(self._client.per_second(one.kind) for one in self._options.credentials if one.kind in kinds)
+        told = next((capability for capability in CAPABILITIES if capability.verb == verb), None)
+        if told is None:
+            return 0
+        fitting = [one for one in self._options.credentials if one.kind in told.token_kinds]
+        return sum(self._client.readings_per_second(one, told.methods[0]) for one in fitting)
 
     async def close(self) -> None:
         """Release sockets and threads."""
