@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from app.exchange.credentials import open_credentials
+from app.exchange.credentials import credentials_mark, open_credentials
 from app.kernel.clock import SystemClock
 from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
@@ -349,6 +349,8 @@ async def build_worker(settings: Settings) -> WorkerParts:
     plugins = load_plugins(settings)
     name = f"{socket.gethostname()}:{os.getpid()}"
     budget = SharedBudget(database, worker=name)
+    async with database.read() as session:
+        mark = await credentials_mark(session)  # before they are opened: what changes in between is noticed afterwards
     return WorkerParts(
         clock=SystemClock(),
         database=database,
@@ -368,6 +370,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
         notices=build_notices(settings),
         media_cache_mb=settings.media_cache_mb,
+        tokens_mark=mark,
     )
 
 

@@ -9,18 +9,26 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 
 from app import bootstrap
 from app.cli import show
 from app.cli.owner import run
 from app.cli.worker_page import worker_page
+from app.exchange.credentials import credentials_mark
 from app.kernel import log
-from app.kernel.errors import SetupError
+from app.kernel.errors import OtklikError, SetupError
+from app.kernel.log import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.kernel.parts import WorkerParts
     from app.settings import Settings
 
 GRACE_SECONDS = 3
+TOKENS_SECONDS = 3.0
+"""So often does a worker look whether the platforms' tokens have changed."""
 
 
 def web() -> None:
@@ -93,10 +101,45 @@ async def _work(settings: Settings) -> None:
         listener = None
         if settings.worker_port is not None:
             listener = held.enter_context(listen(settings.host, settings.worker_port, setting="OTKLIK_WORKER_PORT"))
-        parts = await bootstrap.build_worker(settings)
+        parts: WorkerParts | None = await bootstrap.build_worker(settings)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         token = None if settings.metrics_token is None else settings.metrics_token.get_secret_value()
         async with worker_page(listener, token=token):
-            await work(parts, stop)
+            while parts is not None:
+                parts = await _work_with(parts, work, settings, stop)
+
+
+async def _work_with(
+    parts: WorkerParts, work: Callable[[WorkerParts, asyncio.Event], Awaitable[None]], settings: Settings, stop: asyncio.Event
+) -> WorkerParts | None:
+    """Work until the end, or until the platforms' tokens change: the parts to go on with, None at the end."""
+    ended = asyncio.Event()
+    working, changing = asyncio.ensure_future(work(parts, ended)), asyncio.ensure_future(_changed_tokens(parts, settings))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        ended.set()
+        await working
+        return changing.result() if changing.done() and not stop.is_set() else None
+    finally:
+        changing.cancel()
+        stopping.cancel()
+        await parts.database.dispose()
+
+
+async def _changed_tokens(parts: WorkerParts, settings: Settings) -> WorkerParts:
+    """New parts, once other tokens are in use; what cannot be built leaves the worker with what it has."""
+    while True:
+        await asyncio.sleep(TOKENS_SECONDS)
+        try:
+            async with parts.database.read() as session:
+                if await credentials_mark(session) == parts.tokens_mark:
+                    continue
+            changed = await bootstrap.build_worker(settings)
+        except (OtklikError, OSError, DBAPIError) as error:
+            logger.warning("tokens_not_taken_up", error=str(error).partition("\n")[0][:300])
+            continue
+        logger.info("tokens_taken_up", platforms=sorted(changed.connectors))
+        return changed

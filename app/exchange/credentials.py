@@ -29,6 +29,14 @@ class CredentialLine:
     created_at: datetime
 
 
+def clean_token(secret: str) -> str:
+    """A token without the blanks around it. Raises InvalidError when there is none, or it holds what no token does."""
+    secret = secret.strip()
+    if not secret or not secret.isprintable():
+        raise InvalidError("credential.secret", "The token is empty or holds characters that no token has.", field="token")
+    return secret
+
+
 async def add_credential(
     session: WriteSession, vault: Vault, plugin: Plugin, *, kind: str, secret: str, page_id: int | None, now: datetime
 ) -> int:
@@ -36,9 +44,7 @@ async def add_credential(
     if kind not in plugin.credential_kinds:
         kinds = ", ".join(plugin.credential_kinds)
         raise InvalidError("credential.kind", f"{plugin.title} has tokens of the kinds {kinds}, not {kind!r}.", field="kind")
-    secret = secret.strip()
-    if not secret or not secret.isprintable():
-        raise InvalidError("credential.secret", "The token is empty or holds characters that no token has.", field="token")
+    secret = clean_token(secret)
     credential_id: int = (
         await session.execute(
             text(
@@ -80,6 +86,14 @@ async def list_credentials(session: ReadSession) -> list[CredentialLine]:
         )
     )
     return [CredentialLine(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+async def credentials_mark(session: ReadSession) -> str:
+    """Changes with the tokens in use: added, replaced, revoked or sealed anew."""
+    found: str | None = await session.scalar(
+        text("SELECT md5(string_agg(id || ':' || md5(secret), ',' ORDER BY id)) FROM credential WHERE revoked_at IS NULL")
+    )
+    return found or ""
 
 
 async def open_credentials(session: ReadSession, vault: Vault) -> dict[str, tuple[Credential, ...]]:

@@ -142,3 +142,5 @@ class WorkerParts:
     """Opens the secrets of webhooks; without it nobody is told."""
     notices: NoticeParts | None = None
     """How people are told outside the screen; None: not at all."""
+    tokens_mark: str = ""
+    """Of the platforms' tokens that the connectors hold: another one means that they must be built anew."""

@@ -24,6 +24,7 @@ from connectors.contract import (
     TryLater,
     UnknownPayload,
 )
+from connectors.pages import ChecksAbilities
 
 OPTIONAL_VERBS: dict[str, type] = {
     "poll": Streams,
@@ -31,6 +32,7 @@ OPTIONAL_VERBS: dict[str, type] = {
     "probe": Probes,
     "read_thread": ReadsThreads,
     "fetch_media": FetchesMedia,
+    "check_page": ChecksAbilities,
 }
 TEXTS = (
     "Почему на Садовой третий день нет воды?",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from connectors.contract import (
+    AccessLost,
     Batch,
     Capability,
     CommentSnapshot,
@@ -28,10 +29,11 @@ from connectors.contract import (
     WholeThread,
     utc_now,
 )
+from connectors.pages import ABILITIES, AbilityCheck
 from connectors.payload import is_publishable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from connectors.fake.world import Event, FakeWorld
 
@@ -55,11 +57,28 @@ class FakeConnector:
     async def describe_page(self, link: str) -> PageSnapshot:
         """The page behind a link or an id."""
         self.world.before("describe_page")
+        self._known()
         page = self.world.pages.get(link.rstrip("/").rsplit("/", 1)[-1])
         if page is None:
             raise Rejected("gone", link)
         self.world.after("describe_page")
         return page
+
+    async def check_page(self, external_id: str, *, page_options: Mapping[str, str]) -> Sequence[AbilityCheck]:  # noqa: ARG002 - the contract's
+        """What may be done on a page."""
+        self.world.before("check_page")
+        try:
+            self._known()
+        except AccessLost as error:
+            return [AbilityCheck(ability=one, state="no", code=error.code, token_kinds=("fake",)) for one in ABILITIES]
+        self.world.after("check_page")
+        return self.world.checks.get(external_id) or [AbilityCheck(ability=one, state="yes") for one in ABILITIES]
+
+    def _known(self) -> None:
+        tokens = self.options.credentials
+        if tokens and all(one.secret in self.world.dead for one in tokens):
+            code = "reauthorise"
+            raise AccessLost(code, "no token is good any more", credential_key=tokens[0].key)
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish once."""
@@ -195,7 +214,8 @@ class ProbingConnector(FakeConnector):
 def fake_plugin(world: FakeWorld) -> Plugin:
     """The plugin of a world, to be handed to whatever wants plugins."""
     capabilities = [
-        Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in ("describe_page", "send", "find_sent")
+        Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1)
+        for verb in ("describe_page", "check_page", "send", "find_sent")
     ]
     verbs = ("poll",) if world.style == "streaming" else ("discover", "probe", "read_thread")
     capabilities += [Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in verbs]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from connectors.pages import AbilityCheck
+
 Style = Literal["streaming", "probing"]
 Moment = Literal["before", "after"]
 Event = PostSnapshot | CommentSnapshot | Deletion | Unreadable
@@ -85,6 +87,10 @@ class FakeWorld:
     faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
     news: asyncio.Event = field(default_factory=asyncio.Event)
     unreadable: dict[str, list[Unreadable]] = field(default_factory=lambda: defaultdict(list))
+    dead: set[str] = field(default_factory=set)
+    """Tokens that the platform has forgotten."""
+    checks: dict[str, tuple[AbilityCheck, ...]] = field(default_factory=dict)
+    """What a live check of a page finds; all is well with a page that is not here."""
     last_id: int = 0
 
     # --- what happens there ---------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def test_commands_and_the_web_process_tell_no_secret(tmp_path: Path, database_ur
     for arguments in (
         ("credentials", "add", "--platform", "vk", "--kind", "service", "--token-file", str(token)),
         ("credentials", "list", "--json"),
+        ("keys", "list", "--json"),
+        ("keys", "rotate"),
         ("audit", "verify"),
     ):
         done = otklik(tmp_path, *arguments, **settings)
