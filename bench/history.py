@@ -45,14 +45,16 @@ _PLACES = (
     ),
 )
 
-# Where and when each appeal is: kept beside, so that the tables of the program follow from it.
+# What dice choose from: each kind was made by one statement, so its ids follow one another.
 _SHAPE = """
 CREATE TABLE bench_place AS
-SELECT (SELECT array_agg(id ORDER BY id) FROM agency WHERE code LIKE 'b-a%') AS agencies,
-  (SELECT array_agg(id ORDER BY id) FROM territory WHERE code LIKE 'b-t%') AS territories,
-  (SELECT array_agg(id ORDER BY id) FROM topic WHERE code LIKE 'b-f%') AS topics,
-  (SELECT array_agg(id ORDER BY id) FROM operator WHERE login LIKE 'b-o%') AS operators,
-  (SELECT array_agg(id ORDER BY id) FROM page WHERE external_id LIKE 'b-%') AS pages
+SELECT a.first AS agency, a.count AS agencies, t.first AS territory, t.count AS territories, f.first AS topic, f.count AS topics,
+  o.first AS operator, o.count AS operators, p.first AS page, p.count AS pages
+FROM (SELECT min(id) AS first, count(*) FROM agency WHERE code LIKE 'b-a%') a,
+  (SELECT min(id) AS first, count(*) FROM territory WHERE code LIKE 'b-t%') t,
+  (SELECT min(id) AS first, count(*) FROM topic WHERE code LIKE 'b-f%') f,
+  (SELECT min(id) AS first, count(*) FROM operator WHERE login LIKE 'b-o%') o,
+  (SELECT min(id) AS first, count(*) FROM page WHERE external_id LIKE 'b-%') p
 """
 
 _DICE = """
@@ -60,14 +62,14 @@ CREATE FUNCTION bench_dice(n bigint, salt integer, seed integer) RETURNS float8 
 RETURN (hashint8extended(n * 64 + salt, seed) & 9007199254740991) / 9007199254740992.0
 """
 
-# Agencies and topics unevenly (the busiest have most), winter busier than summer; half answered within two hours, a tail of days.
+# Agencies and topics unevenly (the busiest have most); half answered within two hours, a tail of days.
 _MADE = """
 CREATE TEMP TABLE bench_made AS
-SELECT n, (p.agencies)[1 + floor(power(bench_dice(n, 1, :seed), 1.6) * cardinality(p.agencies))] AS agency_id,
-  (p.territories)[1 + floor(power(bench_dice(n, 2, :seed), 1.4) * cardinality(p.territories))] AS territory_id,
-  (p.topics)[1 + floor(power(bench_dice(n, 3, :seed), 1.8) * cardinality(p.topics))] AS topic_id,
-  (p.operators)[1 + floor(bench_dice(n, 4, :seed) * cardinality(p.operators))] AS operator_id,
-  (p.pages)[1 + floor(power(bench_dice(n, 5, :seed), 2) * cardinality(p.pages))] AS page_id,
+SELECT n, p.agency + CAST(floor(power(bench_dice(n, 1, :seed), 1.6) * p.agencies) AS bigint) AS agency_id,
+  p.territory + CAST(floor(power(bench_dice(n, 2, :seed), 1.4) * p.territories) AS bigint) AS territory_id,
+  p.topic + CAST(floor(power(bench_dice(n, 3, :seed), 1.8) * p.topics) AS bigint) AS topic_id,
+  p.operator + CAST(floor(bench_dice(n, 4, :seed) * p.operators) AS bigint) AS operator_id,
+  p.page + CAST(floor(power(bench_dice(n, 5, :seed), 2) * p.pages) AS bigint) AS page_id,
   CAST(:start AS timestamptz) + (n - 1) * (CAST(:length AS interval) / CAST(:count AS float8)) AS at,
   CAST(30 + exp(8.9 + 1.4 * sqrt(-2 * ln(greatest(bench_dice(n, 6, :seed), 1e-9))) * cos(6.283185307 * bench_dice(n, 7, :seed)))
     AS integer) AS took,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.kernel.log import logger
-from app.reports.build import Progress, build, unseen
+from app.reports.build import COUNTED_ANEW, Progress, build, unseen
 from app.reports.cells import EVERY, add_cells_sql
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.working import know_calendars
@@ -87,6 +87,7 @@ async def refresh(database: Database, *, tz: str, most: int = AT_ONCE) -> Refres
             return Refreshed(appeals=await build(session, tz=tz))
         ids = list((await session.scalars(_TAKE, {"most": most})).all())
         if ids:
+            await session.execute(COUNTED_ANEW, {"anew": False})
             await know_calendars(session)
             later = (await session.scalars(_WITH_LATER, {"ids": ids})).all()
             await session.execute(refresh_sql(), {"ids": sorted({*ids, *later}), "tz": tz})
