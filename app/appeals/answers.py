@@ -198,6 +198,8 @@ async def _start_final(session: WriteSession, appeal: Any, interim_at: datetime,
     known = promises or await load_promises(session, now=now)
     timer = known.plan_final(appeal, interim_at)
     if timer is not None:
+        pauses = await sla.pauses_of(session, [appeal.id])
+        timer = known.book.after_pauses(timer, pauses.get(appeal.id, ()))
         await sla.start_timers(session, [(appeal.id, appeal.cycle, timer)])
     elif not known.final(appeal, interim_at):  # the norm was taken away while the answer was on its way
         logger.warning("no_final_promise", appeal=appeal.id)

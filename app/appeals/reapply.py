@@ -16,13 +16,13 @@ from app.sla.replace import Replacement, kept, replace_timers, replacement
 from app.sla.rules import Promise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.appeals.reopening import Promises
     from app.kernel.clock import Clock
     from app.kernel.db import Database, WriteSession
-    from app.sla.book import PlannedTimer
+    from app.sla.policy import Matter
     from app.sla.replace import Kept, Running
 
 AT_ONCE = 200
@@ -82,7 +82,7 @@ async def apply_norms(
         )
     }
     so_far = await kept(session, list(found))
-    changes = [one for row in found.values() for one in _changes(row, promises, so_far, now)]
+    changes = _changes(found, promises, so_far, now)
     await replace_timers(session, changes, now=now)
     concerned = sorted({one.timer.appeal_id for one in changes})
     due = await sla.running_due(session, concerned)
@@ -91,18 +91,23 @@ async def apply_norms(
     return Applied(looked=len(found), changed=len(changes), last_id=max(found) if len(found) == most else None)
 
 
-def _changes(appeal: Any, promises: Promises, so_far: Kept, now: datetime) -> list[Replacement]:  # noqa: ANN401 - a typed row
-    planned = ((timer, _planned(appeal, timer, promises, now)) for timer in so_far.running.get(appeal.id, ()))
-    found = (replacement(timer, plan, so_far, promises.book) for timer, plan in planned)
-    return [one for one in found if one is not None]
-
-
-def _planned(appeal: Any, timer: Running, promises: Promises, now: datetime) -> PlannedTimer | None:  # noqa: ANN401 - a typed row
-    """What today's norms would set for this clock, from the moment at which it began."""
-    matter, book = promises.matter(appeal), promises.book
-    if timer.promise is Promise.FINAL_ANSWER and timer.term.get("after"):
-        return book.plan_final(matter, timer.started_at, in_force_at=now)
-    return next(iter(book.plan(matter, timer.started_at, promises=(timer.promise,), in_force_at=now)), None)
+def _changes(appeals: Mapping[int, Any], promises: Promises, so_far: Kept, now: datetime) -> list[Replacement]:
+    """The clocks that today's norms would set otherwise, each from the moment at which it began."""
+    book = promises.book
+    by_promise: dict[tuple[Promise, bool], list[tuple[Matter, Running]]] = {}
+    for appeal_id, appeal in appeals.items():
+        for timer in so_far.running.get(appeal_id, ()):
+            after_interim = timer.promise is Promise.FINAL_ANSWER and bool(timer.term.get("after"))
+            by_promise.setdefault((timer.promise, after_interim), []).append((promises.matter(appeal), timer))
+    changes = []
+    for (promise, after_interim), asked in by_promise.items():
+        if after_interim:
+            planned = [book.plan_final(matter, timer.started_at, in_force_at=now) for matter, timer in asked]
+        else:
+            found = book.plan_all([(matter, timer.started_at) for matter, timer in asked], promises=(promise,), in_force_at=now)
+            planned = [one[0] if one else None for one in found]
+        changes += [replacement(timer, plan, so_far, book) for (_, timer), plan in zip(asked, planned, strict=True)]
+    return sorted((one for one in changes if one is not None), key=lambda one: one.timer.id)
 
 
 def _event(change: Replacement, operator_id: int | None, now: datetime) -> history.Event:

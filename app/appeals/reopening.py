@@ -98,13 +98,16 @@ async def reopen(session: WriteSession, asked: Sequence[Again], *, promises: Pro
     if not asked:
         return {}
     promised = promises or await load_promises(session, now=now)
-    about = {row.id: row for row in await session.execute(_ABOUT, {"ids": [one.appeal_id for one in asked]})}
+    ids = [one.appeal_id for one in asked]
+    about = {row.id: row for row in await session.execute(_ABOUT, {"ids": ids})}
+    pauses = await sla.pauses_of(session, ids)
     cycles: dict[int, int] = {}
     rows, timers, events = [], [], []
     for one in asked:
         appeal = about[one.appeal_id]
         cycle = cycles[one.appeal_id] = appeal.cycle + 1
-        planned = promised.plan(appeal, one.at)
+        # Asked in the past and noticed now: what stood still since, stood for this clock too.
+        planned = [promised.book.after_pauses(timer, pauses.get(one.appeal_id, ())) for timer in promised.plan(appeal, one.at)]
         rows.append((one.appeal_id, cycle, now, min((timer.due_at for timer in planned), default=None)))
         timers += [(one.appeal_id, cycle, timer) for timer in planned]
         data = {"comment": one.comment_id}

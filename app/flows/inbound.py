@@ -47,24 +47,30 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
             for one, topic in zip(comments, topics, strict=True)
         ]
     )
-    looked = []
-    for comment, classification, topic_id, route in zip(comments, told, topics, routes, strict=True):
-        matter = office.matter(topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform)
-        needs_clock = not comment.by_page and classification.is_appeal is not False
-        for_a_person = classification.is_appeal is None or route.agency_id is None
-        looked.append(
-            Looked(
-                comment=comment,
-                classification=classification,
-                classifier=desk.classifier.name,
-                classifier_version=desk.classifier.version,
-                topic_id=topic_id,
-                route=route,
-                timers=tuple(office.book.plan(matter, comment.written_at)) if needs_clock and not for_a_person else (),
-                triage_due=office.book.triage_due(matter, comment.written_at) if needs_clock and for_a_person else None,
-            )
+    matters = [
+        office.matter(topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform)
+        for comment, topic_id, route in zip(comments, topics, routes, strict=True)
+    ]
+    for_a_person = [one.is_appeal is None or route.agency_id is None for one, route in zip(told, routes, strict=True)]
+    needs_clock = [not comment.by_page and one.is_appeal is not False for comment, one in zip(comments, told, strict=True)]
+    opening = [number for number in range(len(comments)) if needs_clock[number] and not for_a_person[number]]
+    plans = office.book.plan_all([(matters[number], comments[number].written_at) for number in opening])
+    timers = dict(zip(opening, plans, strict=True))
+    return [
+        Looked(
+            comment=comment,
+            classification=told[number],
+            classifier=desk.classifier.name,
+            classifier_version=desk.classifier.version,
+            topic_id=topics[number],
+            route=routes[number],
+            timers=tuple(timers.get(number, ())),
+            triage_due=office.book.triage_due(matters[number], comment.written_at)
+            if needs_clock[number] and for_a_person[number]
+            else None,
         )
-    return looked
+        for number, comment in enumerate(comments)
+    ]
 
 
 async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.kernel.db import Bulk
 from app.kernel.log import logger
 from app.sla.calendar import CalendarError, from_json
-from app.sla.table import to_micros, to_moment
+from app.sla.table import to_moment
 
 if TYPE_CHECKING:
     from app.kernel.db import WriteSession
@@ -33,7 +33,7 @@ async def know_calendars(session: WriteSession) -> None:
     for row in (await session.execute(_UNKNOWN_CALENDARS)).all():
         try:
             calendar = from_json(row.definition, id=str(row.id), version=row.version)
-            table = calendar.table(to_micros(_first_of(FIRST_YEAR)), to_micros(_first_of(LAST_YEAR)))
+            table = calendar.table(_first_of(FIRST_YEAR), _first_of(LAST_YEAR))
         except CalendarError as error:
             logger.error("calendar_unusable", calendar_version=row.id, error=str(error))
             continue

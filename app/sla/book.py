@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
 from app.kernel.log import logger
 from app.sla.calendar import CalendarError, WorkingCalendar, from_json, round_the_clock
-from app.sla.policy import Deadline, Matter, PolicyVersion, Term, choose, deadline, promises_to_json
-from app.sla.rules import Promise
+from app.sla.policy import Deadline, Matter, PolicyVersion, Term, choose, deadline, deadlines, promises_to_json
+from app.sla.rules import Pause, Promise, effective_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,6 +87,13 @@ class _Chosen:
     term_json: Mapping[str, object]
 
 
+class _Asked(NamedTuple):
+    chosen: _Chosen
+    matter: Matter
+    started_at: datetime
+    at: datetime
+
+
 @lru_cache(maxsize=256)
 def read_calendar(definition: str, row_id: int, version: int) -> WorkingCalendar:
     """The calendar of a stored definition. Kept by content, so that its sums over years are built once a process."""
@@ -133,16 +140,66 @@ class Book:
 
         `in_force_at` another moment: policies and hours that somebody decided to apply to a clock that runs already.
         """
-        at = in_force_at or started_at
-        chosen = ((promise, self._choose(matter, promise, at)) for promise in promises)
-        planned = (self._plan(promise, one, matter, started_at, at) for promise, one in chosen if one and not one.term.after_interim)
-        return [one for one in planned if one is not None]
+        return self.plan_all([(matter, started_at)], promises=promises, in_force_at=in_force_at)[0]
+
+    def plan_all(
+        self,
+        asked: Sequence[tuple[Matter, datetime]],
+        *,
+        promises: Sequence[Promise] = OPENING_PROMISES,
+        in_force_at: datetime | None = None,
+    ) -> list[list[PlannedTimer]]:
+        """`plan` of many matters: what shares a term and a calendar is counted in one go."""
+        planned: list[list[PlannedTimer]] = [[] for _ in asked]
+        for promise in promises:
+            groups: dict[tuple[int, int | None], list[int]] = {}
+            terms: list[_Asked | None] = []
+            for number, (matter, started_at) in enumerate(asked):
+                at = in_force_at or started_at
+                chosen = self._choose(matter, promise, at)
+                if chosen is None or chosen.term.after_interim:
+                    terms.append(None)
+                    continue
+                terms.append(_Asked(chosen, matter, started_at, at))
+                stored = next(iter(self._nearest(matter, at)), None)
+                groups.setdefault((id(chosen), None if stored is None else stored.id), []).append(number)
+            for (_, calendar_id), numbers in groups.items():
+                group = [one for one in map(terms.__getitem__, numbers) if one is not None]
+                for number, timer in zip(numbers, self._plan_alike(promise, group, calendar_id), strict=True):
+                    planned[number] += [] if timer is None else [timer]
+        return planned
+
+    def _plan_alike(self, promise: Promise, group: Sequence[_Asked], calendar_id: int | None) -> list[PlannedTimer | None]:
+        """Of one choice, with the same nearest calendar: together, or one by one when it does not do for all of them."""
+        chosen, calendar = group[0].chosen, self.calendar(calendar_id)
+        if calendar is not None:
+            try:
+                dated = deadlines(chosen.term, calendar, [one.started_at for one in group], chosen.policy.warn_shares)
+            except CalendarError:
+                pass
+            else:
+                return [_timer(promise, chosen, calendar_id, one) for one in dated]
+        return [self._plan(promise, *one) for one in group]
 
     def plan_final(self, matter: Matter, interim_at: datetime, *, in_force_at: datetime | None = None) -> PlannedTimer | None:
         """The clock of the final answer that an interim one of that moment starts, where a policy counts it so."""
         at = in_force_at or interim_at
         chosen = self._choose(matter, Promise.FINAL_ANSWER, at)
         return self._plan(Promise.FINAL_ANSWER, chosen, matter, interim_at, at) if chosen and chosen.term.after_interim else None
+
+    def after_pauses(self, timer: PlannedTimer, pauses: Iterable[Pause]) -> PlannedTimer:
+        """A clock that begins in the past, when the appeal has stood still since: it stood still with it."""
+        over = [one for one in pauses if one.until is not None and one.until > timer.started_at]
+        latest = max((one.until for one in over if one.until is not None), default=None)
+        if latest is None:
+            return timer
+        clock = self.calendar(timer.calendar_version_id) if timer.term.get("working") else None
+        try:
+            due_at, *warnings = _moved((timer.due_at, *timer.warnings), timer.started_at, over, latest, clock)
+        except CalendarError as error:  # out of its reach: plain time is better than a deadline that never moves
+            logger.error("calendar_unusable", calendar_version=timer.calendar_version_id, error=str(error))
+            due_at, *warnings = _moved((timer.due_at, *timer.warnings), timer.started_at, over, latest, None)
+        return replace(timer, due_at=due_at, warnings=tuple(warnings))
 
     def with_policy(self, policy: DatedPolicy) -> Book:
         """The same with one policy version more."""
@@ -169,17 +226,7 @@ class Book:
         found = self._deadline(chosen, matter, started_at, at)
         if found is None:
             return None
-        calendar_id, dated = found
-        return PlannedTimer(
-            promise=promise,
-            policy_version_id=chosen.policy.id,
-            calendar_version_id=calendar_id,
-            choice=chosen.choice_json,
-            term=chosen.term_json,
-            started_at=dated.started_at,
-            due_at=dated.due_at,
-            warnings=dated.warn_ats,
-        )
+        return _timer(promise, chosen, *found)
 
     def triage_due(self, matter: Matter, started_at: datetime) -> TriageDue | None:
         """By when a comment must be looked at, if a policy promises that; warned of once, at the last share."""
@@ -242,6 +289,25 @@ class Book:
         for versions in scopes:
             if at < versions[0].valid_from:
                 yield versions[0]
+
+
+def _timer(promise: Promise, chosen: _Chosen, calendar_id: int | None, dated: Deadline) -> PlannedTimer:
+    return PlannedTimer(
+        promise=promise,
+        policy_version_id=chosen.policy.id,
+        calendar_version_id=calendar_id,
+        choice=chosen.choice_json,
+        term=chosen.term_json,
+        started_at=dated.started_at,
+        due_at=dated.due_at,
+        warnings=dated.warn_ats,
+    )
+
+
+def _moved(
+    moments: Iterable[datetime], started_at: datetime, pauses: Sequence[Pause], now: datetime, clock: WorkingCalendar | None
+) -> list[datetime]:
+    return [effective_due(one, started_at=started_at, pauses=pauses, now=now, calendar=clock) for one in moments]
 
 
 def _key_of(matter: Matter) -> _MatterKey:

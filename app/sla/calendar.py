@@ -11,8 +11,10 @@ working_time(a, add_working(a, d)) == d always, and add_working(a, working_time(
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from app.sla.hours import (
     LAST_YEAR,
@@ -28,7 +30,7 @@ from app.sla.hours import (
     round_the_clock,
     to_json,
 )
-from app.sla.table import MICROSECOND, day_segments, local_midnight, to_micros, to_moment
+from app.sla.table import Table, day_segments, in_utc, local_midnight, to_micros, to_moment
 
 __all__ = [
     "CalendarError",
@@ -43,7 +45,9 @@ __all__ = [
     "add_days",
     "add_working",
     "add_working_days",
+    "add_working_to_all",
     "advance",
+    "advance_all",
     "explain",
     "explain_between",
     "format_hours",
@@ -59,14 +63,16 @@ Note = str
 """Why a day's row counted what it did: COUNTED, DAY_OFF or OUTSIDE_HOURS."""
 COUNTED, DAY_OFF, OUTSIDE_HOURS = "counted", "day_off", "outside_hours"
 
+_NOTHING = timedelta(0)
 _ONE_DAY = timedelta(days=1)
+_LAST_DAY = date(LAST_YEAR, 12, 31).toordinal()
 
 
 def working_time(calendar: WorkingCalendar, start: datetime, end: datetime) -> timedelta:
     """Return the working time between two moments, negative when `end` is the earlier one."""
-    begins, ends = to_micros(start), to_micros(end)
+    begins, ends = in_utc(start), in_utc(end)
     table = calendar.table(begins, ends) if begins <= ends else calendar.table(ends, begins)
-    return MICROSECOND * (table.worked(ends) - table.worked(begins))
+    return table.worked(ends) - table.worked(begins)
 
 
 def add_working(calendar: WorkingCalendar, start: datetime, duration: timedelta) -> datetime:
@@ -74,21 +80,40 @@ def add_working(calendar: WorkingCalendar, start: datetime, duration: timedelta)
 
     ValueError on a negative duration, CalendarError when the calendar never has so much working time.
     """
-    at, wanted = to_micros(start), duration // MICROSECOND
-    if wanted <= 0:
-        if wanted < 0:
-            raise ValueError(f"a negative duration: {duration}")
-        return to_moment(at)
-    table = calendar.table(at, at)
-    while (target := table.worked(at) + wanted) > table.total:
+    at = in_utc(start)
+    if not _something(duration):
+        return at
+    table = _reaching(calendar, at, at, duration)
+    return table.moment(table.worked(at) + duration)
+
+
+def add_working_to_all(calendar: WorkingCalendar, starts: Iterable[datetime], duration: timedelta) -> list[datetime]:
+    """Return `add_working` of each start: a million in about a second. CalendarError when it is out of reach for any of them."""
+    moments = [start if start.tzinfo is UTC else in_utc(start) for start in starts]  # most are: a call less for each
+    if not moments or not _something(duration):
+        return moments
+    return _reaching(calendar, min(moments), max(moments), duration).after(moments, duration)
+
+
+def _something(duration: timedelta) -> bool:
+    """Whether it is more than nothing; ValueError when less."""
+    if duration < _NOTHING:
+        raise ValueError(f"a negative duration: {duration}")
+    return duration > _NOTHING
+
+
+def _reaching(calendar: WorkingCalendar, first: datetime, last: datetime, duration: timedelta) -> Table:
+    """Sums that cover both moments, and so much working time after the last one."""
+    table = calendar.table(first, last)
+    while table.worked(last) + duration > table.total:
         table = calendar.later(table)
-    return to_moment(table.moment(target))
+    return table
 
 
 def measure(calendar: WorkingCalendar | None, start: datetime, end: datetime) -> timedelta:
     """Return the time between two moments by the calendar, or plainly elapsed when there is none."""
     if calendar is None:
-        return MICROSECOND * (to_micros(end) - to_micros(start))
+        return in_utc(end) - in_utc(start)
     return working_time(calendar, start, end)
 
 
@@ -96,10 +121,16 @@ def advance(calendar: WorkingCalendar | None, start: datetime, duration: timedel
     """Return the moment at which `duration` has passed by the calendar, or plainly when there is none."""
     if calendar is not None:
         return add_working(calendar, start, duration)
-    if duration < timedelta(0):
-        raise ValueError(f"a negative duration: {duration}")
-    # Through UTC: adding to a local time would move its wall clock, not the time.
-    return to_moment(to_micros(start) + duration // MICROSECOND)
+    _something(duration)
+    return in_utc(start) + duration  # in UTC: adding to a local time would move its wall clock, not the time
+
+
+def advance_all(calendar: WorkingCalendar | None, starts: Iterable[datetime], duration: timedelta) -> list[datetime]:
+    """Return `advance` of each start."""
+    if calendar is not None:
+        return add_working_to_all(calendar, starts, duration)
+    _something(duration)
+    return [in_utc(start) + duration for start in starts]
 
 
 def add_working_days(calendar: WorkingCalendar, start: datetime, days: int) -> datetime:
@@ -109,16 +140,15 @@ def add_working_days(calendar: WorkingCalendar, start: datetime, days: int) -> d
     """
     if days < 1:
         raise ValueError(f"at least one day: {days}")
-    day, left = _local_day(calendar, to_micros(start)), days
+    at = in_utc(start)
+    table, day = calendar.table(at, at), at.astimezone(calendar.zone).toordinal()
     if calendar.never_works:
         raise CalendarError("a calendar without working time")
-    while left:
-        day += _ONE_DAY
-        if day.year > LAST_YEAR:
-            raise CalendarError(f"not enough working days up to the end of {LAST_YEAR}")
-        if day_segments(calendar.zone, day, calendar.hours_on(day)):
-            left -= 1
-    return to_moment(max(end for _, end in day_segments(calendar.zone, day, calendar.hours_on(day))))
+    while (number := bisect_right(table.days, day) + days - 1) >= len(table.days) and table.last_year <= LAST_YEAR:
+        table = calendar.later(table)
+    if number >= len(table.days) or table.days[number] > _LAST_DAY:
+        raise CalendarError(f"not enough working days up to the end of {LAST_YEAR}")
+    return table.day_ends[number]
 
 
 def add_days(calendar: WorkingCalendar, start: datetime, days: int) -> datetime:

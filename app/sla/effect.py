@@ -64,25 +64,35 @@ _MISSED = frozenset({Standing.LATE, Standing.OVERDUE, Standing.UNANSWERED})
 
 def effect(matters: Iterable[Past], *, before: Book, after: Book, now: datetime) -> Effect:
     """Judge each matter by both books as they stand at `now`, whatever was in force when it was asked."""
-    counts: dict[str, dict[Promise, Counter[Standing]]] = {side: {one: Counter() for one in JUDGED} for side in ("before", "after")}
-    better, worse, number = Counter[Promise](), Counter[Promise](), 0
-    for past in matters:
-        number += 1
-        for promise in JUDGED:
-            old, new = standing(before, past, promise, now=now), standing(after, past, promise, now=now)
-            counts["before"][promise][old] += 1
-            counts["after"][promise][new] += 1
-            if old is not Standing.NOT_PROMISED and new is not Standing.NOT_PROMISED:
-                better[promise] += old in _MISSED and new not in _MISSED
-                worse[promise] += old not in _MISSED and new in _MISSED
-    return Effect(judged=number, before=counts["before"], after=counts["after"], better=better, worse=worse)
+    judged = list(matters)
+    counts: dict[str, dict[Promise, Counter[Standing]]] = {"before": {}, "after": {}}
+    better, worse = Counter[Promise](), Counter[Promise]()
+    for promise in JUDGED:
+        old, new = standings(before, judged, promise, now=now), standings(after, judged, promise, now=now)
+        counts["before"][promise], counts["after"][promise] = Counter(old), Counter(new)
+        for one, other in zip(old, new, strict=True):
+            if one is not Standing.NOT_PROMISED and other is not Standing.NOT_PROMISED:
+                better[promise] += one in _MISSED and other not in _MISSED
+                worse[promise] += one not in _MISSED and other in _MISSED
+    return Effect(judged=len(judged), before=counts["before"], after=counts["after"], better=better, worse=worse)
+
+
+def standings(book: Book, matters: Sequence[Past], promise: Promise, *, now: datetime) -> list[Standing]:
+    """How a promise of the norms in force at `now` stands for each matter."""
+    planned = book.plan_all([(past.matter, past.started_at) for past in matters], promises=(promise,), in_force_at=now)
+    found = []
+    for past, timers in zip(matters, planned, strict=True):
+        timer = timers[0] if timers else _after_interim(book, past, promise, now)
+        found.append(Standing.NOT_PROMISED if timer is None else _standing(book, past, promise, timer, now))
+    return found
 
 
 def standing(book: Book, past: Past, promise: Promise, *, now: datetime) -> Standing:
-    """How a promise of the norms in force at `now` stands for a matter."""
-    timer = _timer(book, past, promise, now)
-    if timer is None:
-        return Standing.NOT_PROMISED
+    """How it stands for one matter."""
+    return standings(book, [past], promise, now=now)[0]
+
+
+def _standing(book: Book, past: Past, promise: Promise, timer: PlannedTimer, now: datetime) -> Standing:
     happened = {
         Promise.FIRST_ANSWER: past.first_at,
         Promise.INTERIM_ANSWER: past.interim_at or past.final_at,
@@ -101,11 +111,8 @@ def standing(book: Book, past: Past, promise: Promise, *, now: datetime) -> Stan
     }[outcome(cause, stopped_at=stopped, due_at=due)]
 
 
-def _timer(book: Book, past: Past, promise: Promise, now: datetime) -> PlannedTimer | None:
-    """The clock as the program would have started it."""
-    planned = book.plan(past.matter, past.started_at, promises=(promise,), in_force_at=now)
-    if planned:
-        return planned[0]
+def _after_interim(book: Book, past: Past, promise: Promise, now: datetime) -> PlannedTimer | None:
+    """The clock that an interim answer would have started."""
     if promise is Promise.FINAL_ANSWER and past.interim_at is not None:
         return book.plan_final(past.matter, past.interim_at, in_force_at=now)
     return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.sla.table import Table, build, to_moment
+from app.sla.table import Table, build
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 _DAY_SECONDS = 86_400
@@ -110,8 +110,8 @@ class WorkingCalendar:
         """Whether there is no working time at all."""
         return not any(self.week) and not any(day.hours for day in self.days.values())
 
-    def table(self, low: int, high: int) -> Table:
-        """Return sums that cover both instants (microseconds of UTC since 1970), building years on demand.
+    def table(self, low: datetime, high: datetime) -> Table:
+        """Return sums that cover both moments (in UTC), building years on demand.
 
         Threads may build at once: a table is immutable and put in place in one assignment, so the worst is work
         done twice. The years FIRST_YEAR … LAST_YEAR bound its size; CalendarError outside them.
@@ -119,10 +119,9 @@ class WorkingCalendar:
         table = self._table
         if table is not None and table.low <= low and high < table.high:
             return table
-        first, last = to_moment(low).year, to_moment(high).year
-        if not FIRST_YEAR <= first <= last <= LAST_YEAR:
+        if not FIRST_YEAR <= low.year <= high.year <= LAST_YEAR:
             raise CalendarError(f"a moment outside the years {FIRST_YEAR} to {LAST_YEAR}")
-        return self._rebuild(first - 1, last + 1)
+        return self._rebuild(low.year - 1, high.year + 1)
 
     def later(self, table: Table) -> Table:
         """Return sums that reach further than `table`; CalendarError past LAST_YEAR."""

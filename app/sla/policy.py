@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat
 
-from app.sla.calendar import WorkingCalendar, add_days, add_working_days, advance, measure
+from app.sla.calendar import WorkingCalendar, add_days, add_working_days, advance, advance_all, measure
 from app.sla.rules import Promise
 
 CONDITIONS = ("priority", "topic", "agency", "territory", "platform")
@@ -147,26 +148,33 @@ def choose(policies: Iterable[PolicyVersion], matter: Matter, promise: Promise) 
     return Choice(best, term, tuple(reasons))
 
 
-def deadline(
-    term: Term,
-    calendar: WorkingCalendar,
-    started_at: datetime,
-    warn_shares: Sequence[float] = WARN_SHARES,
-) -> Deadline:
+def deadline(term: Term, calendar: WorkingCalendar, started_at: datetime, warn_shares: Sequence[float] = WARN_SHARES) -> Deadline:
     """Return when the term runs out and when its shares have passed, each on the term's own clock.
 
     The calendar of a term in plain days says in which zone a day ends. ValueError on a naive moment, CalendarError
     when the calendar has not so much working time.
     """
-    clock = clock_of(term, calendar)
+    return deadlines(term, calendar, [started_at], warn_shares)[0]
+
+
+def deadlines(
+    term: Term, calendar: WorkingCalendar, starts: Iterable[datetime], warn_shares: Sequence[float] = WARN_SHARES
+) -> list[Deadline]:
+    """Return `deadline` of each start; CalendarError when any of them is out of reach."""
+    clock, shares = clock_of(term, calendar), sorted(warn_shares)
+    begun = advance_all(None, starts, timedelta(0))
     if term.days:
         by_days = add_working_days if term.working else add_days
-        due_at = by_days(calendar, started_at, term.days)
-    else:
-        due_at = advance(clock, started_at, timedelta(seconds=term.seconds))
+        return [_in_days(at, by_days(calendar, at, term.days), clock, shares) for at in begun]
+    whole = timedelta(seconds=term.seconds)
+    due, *warned = (advance_all(clock, begun, one) for one in (whole, *(whole * share for share in shares)))
+    warnings = zip(*warned, strict=True) if warned else repeat(())
+    return [Deadline(*one) for one in zip(begun, due, warnings, strict=False)]
+
+
+def _in_days(started_at: datetime, due_at: datetime, clock: WorkingCalendar | None, shares: Sequence[float]) -> Deadline:
     whole = measure(clock, started_at, due_at)
-    warn_ats = tuple(advance(clock, started_at, whole * share) for share in sorted(warn_shares))
-    return Deadline(advance(None, started_at, timedelta(0)), due_at, warn_ats)
+    return Deadline(started_at, due_at, tuple(advance(clock, started_at, whole * share) for share in shares))
 
 
 def clock_of(term: Term, calendar: WorkingCalendar) -> WorkingCalendar | None:

@@ -13,13 +13,15 @@ from sqlalchemy import text
 from app.kernel.db import Bulk
 from app.kernel.log import logger
 from app.sla.calendar import CalendarError, WorkingCalendar, advance, measure
-from app.sla.rules import Pause, Promise, effective_due
+from app.sla.rules import Promise, effective_due
+from app.sla.service import pauses_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.kernel.db import ReadSession, WriteSession
     from app.sla.book import Book, PlannedTimer
+    from app.sla.rules import Pause
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +57,6 @@ _RUNNING = text(
     WHERE t.appeal_id = ANY (:ids) AND t.stopped_at IS NULL ORDER BY t.id FOR UPDATE OF t
     """
 )
-_PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids) ORDER BY since")
 _PUT_OFF = text("SELECT timer_id, due_before, due_after FROM sla_extension WHERE appeal_id = ANY (:ids) ORDER BY id")
 
 
@@ -64,9 +65,7 @@ async def kept(session: WriteSession, appeal_ids: Sequence[int]) -> Kept:
     running: dict[int, list[Running]] = defaultdict(list)
     for row in await session.execute(_RUNNING, {"ids": list(appeal_ids)}):
         running[row.appeal_id].append(Running(**{**row._mapping, "promise": Promise(row.promise)}))  # noqa: SLF001 - as documented
-    pauses: dict[int, list[Pause]] = defaultdict(list)
-    for row in await session.execute(_PAUSES, {"ids": list(appeal_ids)}):
-        pauses[row.appeal_id].append(Pause(row.since, row.until, row.reason))
+    pauses = await pauses_of(session, appeal_ids)
     put_off: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for row in await session.execute(_PUT_OFF, {"ids": list(appeal_ids)}):
         put_off[row.timer_id].append((row.due_before, row.due_after))

@@ -33,6 +33,7 @@ __all__ = [
     "ensure_default_calendar",
     "ensure_default_policy",
     "load_book",
+    "pauses_of",
     "running_due",
     "start_timers",
     "stop_timers",
@@ -97,6 +98,17 @@ def _policy(row: Any) -> DatedPolicy:  # noqa: ANN401 - a typed row
 
 # --- timers -----------------------------------------------------------------------------------------------------
 
+_PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids) ORDER BY since")
+
+
+async def pauses_of(session: ReadSession, appeal_ids: Sequence[int]) -> dict[int, list[Pause]]:
+    """When the clocks of these appeals stood still, whichever of them ran then."""
+    pauses: dict[int, list[Pause]] = defaultdict(list)
+    for row in await session.execute(_PAUSES, {"ids": list(appeal_ids)}):
+        pauses[row.appeal_id].append(Pause(row.since, row.until, row.reason))
+    return pauses
+
+
 _START = Bulk(
     """
     INSERT INTO sla_timer (appeal_id, cycle, promise, policy_version_id, calendar_version_id, choice, term, started_at, due_at, warnings,
@@ -145,7 +157,6 @@ _STOP = Bulk(
 )  # fmt: skip
 
 _USED_CALENDARS = text("SELECT id, version, CAST(definition AS text) AS definition FROM calendar_version WHERE id = ANY (:ids)")
-_PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids)")
 
 
 async def stop_timers(session: WriteSession, rows: Sequence[Stop]) -> None:
@@ -164,7 +175,7 @@ async def stop_timers(session: WriteSession, rows: Sequence[Stop]) -> None:
     if not found:
         return
     calendars = await used_calendars(session, found.values())
-    pauses = await _pauses(session, found.values())
+    pauses = await pauses_of(session, sorted({row.appeal_id for row in found.values()}))
     await _STOP.run(
         session,
         [_stopped(row, rows[row.stop], calendars.get(row.calendar_version_id), pauses.get(row.appeal_id, ())) for row in found.values()],
@@ -204,13 +215,6 @@ async def used_calendars(session: ReadSession, timers: Iterable[Any]) -> dict[in
             except CalendarError as error:
                 logger.error("calendar_unusable", calendar_version=row.id, error=str(error))
     return calendars
-
-
-async def _pauses(session: ReadSession, timers: Iterable[Any]) -> dict[int, list[Pause]]:
-    pauses: dict[int, list[Pause]] = defaultdict(list)
-    for row in await session.execute(_PAUSES, {"ids": sorted({row.appeal_id for row in timers})}):
-        pauses[row.appeal_id].append(Pause(row.since, row.until, row.reason))
-    return pauses
 
 
 # A clock that stands still has no deadline to show; one that had run out before it was stopped keeps its own.

@@ -1,4 +1,8 @@
-"""Working time as running sums over whole years, in integer microseconds of UTC."""
+"""Working time as running sums over whole years.
+
+Built in integer microseconds of UTC, which are exact; looked up in moments, since a moment compared or added costs a tenth
+of one made an integer and back: that, not the search, was the price of a deadline.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import accumulate
+from operator import sub
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -18,36 +23,67 @@ Segment = tuple[int, int]
 Hours = Sequence[tuple[int, int]]
 
 
+_NOTHING = timedelta(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Segments of working time in order, right for every instant in [low, high); immutable, so free to share."""
+    """Segments of working time in order, right for every moment in [low, high); immutable, so free to share."""
 
     first_year: int
     last_year: int
-    low: int
-    high: int
+    low: datetime
+    high: datetime
     starts: list[int]
     ends: list[int]
     through: list[int]
     """Working microseconds from the table's beginning to the end of each segment."""
+    days: list[int]
+    """The local days with working time, as ordinals."""
+    day_ends: list[datetime]
+    """The end of the last working time of each of `days`."""
+    _begins: list[datetime]
+    """When each segment begins; an empty one before the first lets every moment have one that began before it."""
+    _worked: list[timedelta]
+    """Working time from the table's beginning to the end of each segment."""
+    _origins: list[datetime]
+    """The moment from which working time would have run without a break to be as much as it is in each segment."""
+    _first: list[int]
+    """For each day of UTC since `low`, how many segments began by its beginning."""
+    _shortest: timedelta
 
     @property
-    def total(self) -> int:
-        """All working microseconds of the table."""
-        return self.through[-1] if self.through else 0
+    def total(self) -> timedelta:
+        """All working time of the table."""
+        return self._worked[-1]
 
-    def worked(self, at: int) -> int:
-        """Return the working microseconds from the table's beginning to `at`."""
-        index = bisect_right(self.starts, at) - 1
-        if index < 0:
-            return 0
-        left = self.ends[index] - at
-        return self.through[index] - left if left > 0 else self.through[index]
+    def worked(self, at: datetime) -> timedelta:
+        """Return the working time from the table's beginning to `at`."""
+        index = bisect_right(self._begins, at) - 1
+        return min(at - self._origins[index], self._worked[index])
 
-    def moment(self, target: int) -> int:
-        """Return the earliest instant by which `target` (1 … total) working microseconds have passed."""
-        index = bisect_left(self.through, target)
-        return self.ends[index] - (self.through[index] - target)
+    def moment(self, target: timedelta) -> datetime:
+        """Return the earliest moment by which `target` (more than zero, up to the total) of working time has passed."""
+        return self._origins[bisect_left(self._worked, target)] + target
+
+    def after(self, moments: Sequence[datetime], wanted: timedelta) -> list[datetime]:
+        """Return for each moment the earliest by which `wanted` (more than zero) more has been worked: `moment(worked + wanted)`.
+
+        The table reaches far enough. One expression, and a search among the few segments that can be meant: a day has
+        few, and so many at most lie within `wanted`.
+        """
+        begins, origins, worked, first, low = self._begins, self._origins, self._worked, self._first, self.low
+        span = min(wanted // self._shortest + 2, len(worked))
+        if moments and bisect_right(begins, max(moments)) + span > len(worked):
+            worked = worked + [timedelta.max] * span
+        return [
+            origins[bisect_left(worked, target, index, index + span)] + target
+            for at in moments
+            for day in ((at - low).days,)
+            for index in (bisect_right(begins, at, first[day], first[day + 1]) - 1,)
+            for since, most in ((at - origins[index], worked[index]),)
+            for target in ((since if since < most else most) + wanted,)  # noqa: FURB136 - min() costs as much as the search
+        ]
 
 
 def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int, known: Table | None = None) -> Table:
@@ -55,12 +91,11 @@ def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last
 
     The years of `known` must lie within the ones wanted.
     """
-    if known is None:
-        segments = _segments(zone, hours_on, first_year, last_year)
-    else:
-        segments = _segments(zone, hours_on, first_year, known.first_year - 1)
-        segments += zip(known.starts, known.ends, strict=True)
-        segments += _segments(zone, hours_on, known.last_year + 1, last_year)
+    segments, days = _spread(zone, hours_on, first_year, last_year if known is None else known.first_year - 1)
+    if known is not None:
+        later, later_days = _spread(zone, hours_on, known.last_year + 1, last_year)
+        segments += [*zip(known.starts, known.ends, strict=True), *later]
+        days |= dict(zip(known.days, known.day_ends, strict=True)) | later_days
     segments.sort()  # a clock set back across midnight makes two local days interleave
     starts: list[int] = []
     ends: list[int] = []
@@ -74,17 +109,36 @@ def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last
     # Offsets are below a day, so one day of margin keeps the edges true in every zone.
     low = _midnight(date(first_year, 1, 1)) + DAY
     high = _midnight(date(last_year, 12, 31))
-    return Table(first_year, last_year, low, high, starts, ends, through)
+    return Table(
+        first_year=first_year,
+        last_year=last_year,
+        low=to_moment(low),
+        high=to_moment(high),
+        starts=starts,
+        ends=ends,
+        through=through,
+        days=list(days),
+        day_ends=list(days.values()),
+        _begins=[datetime.min.replace(tzinfo=UTC), *map(to_moment, starts)],
+        _worked=[_NOTHING, *(MICROSECOND * one for one in through)],
+        _origins=[to_moment(low), *(to_moment(end - one) for end, one in zip(ends, through, strict=True))],
+        _first=[1 + bisect_right(starts, at) for at in range(low, high + DAY + 1, DAY)],
+        _shortest=MICROSECOND * min(map(sub, ends, starts), default=DAY),
+    )
 
 
-def _segments(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int) -> list[Segment]:
+def _spread(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int) -> tuple[list[Segment], dict[int, datetime]]:
+    """The working segments of these local years, and the end of each day that has any."""
     segments: list[Segment] = []
+    days: dict[int, datetime] = {}
     for ordinal in range(date(first_year, 1, 1).toordinal(), date(last_year + 1, 1, 1).toordinal()):
         day = date.fromordinal(ordinal)
         hours = hours_on(day)
-        if hours:
-            segments.extend(day_segments(zone, day, hours))
-    return segments
+        found = day_segments(zone, day, hours) if hours else []
+        if found:
+            segments += found
+            days[ordinal] = to_moment(max(end for _, end in found))
+    return segments, days
 
 
 def day_segments(zone: tzinfo, day: date, hours: Hours) -> list[Segment]:
@@ -111,6 +165,15 @@ def local_midnight(zone: tzinfo, day: date) -> int:
     """Return the first instant of the local `day`."""
     segments = day_segments(zone, day, ((0, 86_400),))
     return segments[0][0] if segments else _midnight(day) - _local_offset(zone, day, fold=0)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC; ValueError on a naive one."""
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.utcoffset() is None:
+        raise ValueError(f"a moment without a time zone: {moment!r}")
+    return moment.astimezone(UTC)
 
 
 def to_micros(moment: datetime) -> int:

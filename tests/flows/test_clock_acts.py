@@ -174,6 +174,36 @@ async def test_a_pause_moves_the_deadline_by_the_working_time_that_it_lasted(tow
     await assert_history_agrees(town)
 
 
+async def test_a_pause_of_before_the_news_counts_for_the_question_too(town: Town, rows: Rows, number: int) -> None:
+    """Answered by hand and asked again on the platform; not knowing it, the operator paused; then both were read.
+
+    The clock of the new question began before the pause: it stood still with the appeal, for an hour, in its deadline,
+    its warnings and its time alike.
+    """
+    first = next(iter(town.world.comments))
+    town.pass_time(600)
+    town.world.write_comment(next(iter(town.world.posts)), "Уже едем.", by_page=True, reply_to=first)
+    town.pass_time(600)
+    again = town.world.write_comment(next(iter(town.world.posts)), "Так и не приехали, когда?", author="Олег", reply_to=first)
+    asked_at = town.world.comments[again].written_at
+    await pause(town, number, PauseReason.PLATFORM_DOWN)
+    town.pass_time(3600)
+    await resume(town, number)
+    await town.bring_in()
+    second = await timer(rows)
+    assert (second.cycle, second.started_at) == (2, asked_at)
+    # Nine hours from about 10:20, an hour of lunch and an hour of standing still: 18:00 and 3 h 20 min of the next morning.
+    assert second.due_at == asked_at + timedelta(hours=24 + 2)
+    assert [row.due_at for row in await rows("SELECT due_at FROM appeal")] == [second.due_at]
+    assert datetime.fromisoformat(second.warnings[0]) == asked_at + timedelta(hours=4.5 + 1 + 1)
+    await assert_history_agrees(town)
+    town.pass_time(60)
+    await answer(town, number, "Засыпали.")
+    stopped = await timer(rows)
+    assert stopped.elapsed_seconds == round((stopped.stopped_at - asked_at - timedelta(hours=1)).total_seconds())
+    await assert_history_agrees(town)
+
+
 async def test_a_standing_clock_neither_warns_nor_runs_out_nor_shows_as_overdue(town: Town, rows: Rows, number: int) -> None:
     """A paused matter was called failed before anybody asked whether it was paused, and kept its old deadline (frappe)."""
     await pause(town, number)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from app.exchange.table import Line
     from app.kernel.db import WriteSession
+    from app.sla.policy import Matter
+    from app.sla.service import PlannedTimer
 
 SYSTEM = "incident"
 BATCH = 500
@@ -186,6 +188,7 @@ async def _bring_batch(
         ],
     )
     joined, migrated, keys = [], [], set()
+    plans = measuring.book.plan_all([(_matter(one, measuring), one.row.moments[Column.CREATED_AT]) for one in batch])
     for number, (one, spot) in enumerate(zip(batch, located, strict=True)):
         line = one.row.line
         if number in here:
@@ -193,7 +196,7 @@ async def _bring_batch(
             result.remark(one.row, "is an appeal here already: its row is kept with it.")
             continue
         key = spot.key if one.row.step is not Step.CLOSED else None
-        migrated.append(_migrated(one, spot, measuring, has_key=key is None or key not in keys))
+        migrated.append(_migrated(one, spot, plans[number], has_key=key is None or key not in keys))
         keys.add(key)
         _remark_step(one.row, result)
         if spot.erased:
@@ -258,10 +261,13 @@ async def _located(session: WriteSession, batch: Sequence[_Placed], names: PageN
     ]  # fmt: skip
 
 
-def _migrated(one: _Placed, spot: _Spot, measuring: Measuring, *, has_key: bool) -> Migrated:
+def _matter(one: _Placed, measuring: Measuring) -> Matter:
+    return measuring.matter(agency_id=one.agency_id, territory_id=one.territory_id, topic_id=one.topic_id, platform=_platform(one.row))
+
+
+def _migrated(one: _Placed, spot: _Spot, timers: Sequence[PlannedTimer], *, has_key: bool) -> Migrated:
     row, line = one.row, one.row.line
-    created, link = row.moments[Column.CREATED_AT], line[Column.AUTHOR_LINK]
-    matter = measuring.matter(agency_id=one.agency_id, territory_id=one.territory_id, topic_id=one.topic_id, platform=_platform(row))
+    link = line[Column.AUTHOR_LINK]
     told = Migrated(
         system=SYSTEM,
         external_id=line[Column.ID],
@@ -274,14 +280,14 @@ def _migrated(one: _Placed, spot: _Spot, measuring: Measuring, *, has_key: bool)
         agency_id=one.agency_id,
         territory_id=one.territory_id,
         topic_id=one.topic_id,
-        written_at=created,
+        written_at=row.moments[Column.CREATED_AT],
         text=_value(line, Column.TEXT) or "",
         author_name=None if spot.author_id is not None or is_absent(link) else _nameless(link),
         link=_value(line, Column.POST_LINK),
         assigned_at=row.moments.get(Column.ASSIGNED_AT),
         answers=_answers(row, one.agency_id),
         end=None if row.reason is None else PastEnd(reason=row.reason, at=row.moments[Column.FINISHED_AT]),
-        timers=tuple(measuring.book.plan(matter, created)),
+        timers=tuple(timers),
     )
     return (
         told

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from app.sla.book import OPENING_PROMISES, Book, DatedCalendar, DatedPolicy
 from app.sla.calendar import WorkingCalendar, parse_hours, to_json
@@ -184,3 +184,15 @@ def test_what_is_remembered_is_what_would_be_computed(policies: list[DatedPolicy
             (timer,) = timers
             assert (timer.policy_version_id, timer.due_at, timer.warnings) == (choice.policy.id, wanted.due_at, wanted.warn_ats)
             assert timer.choice == choice.to_json()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    policies=st.lists(POLICIES, max_size=8, unique_by=lambda one: (one.policy.code, one.policy.version)),
+    asked=st.lists(st.tuples(st.sampled_from([(), (1,), (2, 1)]), st.one_of(MOMENTS, st.just(TUESDAY.replace(year=2150)))), max_size=8),
+)
+def test_many_planned_at_once_are_each_by_itself(policies: list[DatedPolicy], asked: list[tuple[tuple[int, ...], datetime]]) -> None:
+    """Whatever choices and calendars they fall under, and also when one is out of all calendars' reach."""
+    made = book(*policies, calendar(5, NINE_TO_SIX))
+    matters = [(Matter(topics=topics, territories=(100,), priority="ordinary"), at) for topics, at in asked]
+    assert made.plan_all(matters) == [made.plan(matter, at) for matter, at in matters]

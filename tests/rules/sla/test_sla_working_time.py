@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,9 @@ from app.sla.calendar import (
     add_days,
     add_working,
     add_working_days,
+    add_working_to_all,
     advance,
+    advance_all,
     explain,
     explain_between,
     measure,
@@ -88,6 +91,7 @@ near_a_turn = st.builds(
     st.integers(-3 * 86_400_000_000, 3 * 86_400_000_000),
 )
 moments = st.one_of(anywhere, near_a_turn)
+elsewhere = moments.map(lambda at: at.astimezone(ZoneInfo("Asia/Kamchatka")))
 durations = st.one_of(
     st.integers(0, 100 * 3_600_000_000).map(lambda value: timedelta(microseconds=value)),
     st.integers(0, 500).map(lambda value: timedelta(hours=value)),
@@ -139,6 +143,14 @@ def test_deadline_and_working_time_are_inverse(calendar: WorkingCalendar, start:
         assert working_time(calendar, start, due - MICROSECOND) == duration - MICROSECOND
     else:
         assert due == start
+
+
+@settings(deadline=None, max_examples=60)
+@given(calendars().filter(lambda calendar: any(calendar.week)), st.lists(st.one_of(moments, elsewhere), max_size=12), durations)
+def test_many_at_once_are_each_by_itself(calendar: WorkingCalendar, starts: list[datetime], duration: timedelta) -> None:
+    fresh = replace(calendar)  # whose sums begin with these moments, so that their edges are tried too
+    assert add_working_to_all(fresh, starts, duration) == [add_working(calendar, start, duration) for start in starts]
+    assert advance_all(None, starts, duration) == [advance(None, start, duration) for start in starts]
 
 
 @settings(deadline=None, max_examples=60)
@@ -285,6 +297,25 @@ def test_moments_out_of_reach_say_so(year: int) -> None:
     calendar = round_the_clock("Europe/Moscow")
     with pytest.raises(CalendarError, match="outside the years"):
         add_working(calendar, datetime(year, 6, 1, tzinfo=UTC), timedelta(hours=1))
+
+
+def test_a_second_a_day_holds_up_no_batch() -> None:
+    """As many seconds as ten years have of them would be ten thousand years of such days: said, not tried."""
+    blink = WorkingCalendar("Europe/Moscow", ((Range(0, 1),),) * 7)
+    starts = [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)]
+    assert add_working_to_all(blink, starts, timedelta(seconds=2)) == [add_working(blink, one, timedelta(seconds=2)) for one in starts]
+    with pytest.raises(CalendarError, match="not enough working time"):
+        add_working_to_all(blink, starts, timedelta(days=3660))
+
+
+def test_many_out_of_reach_say_so() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(CalendarError, match="outside the years"):
+        add_working_to_all(round_the_clock("Europe/Moscow"), [start, start.replace(year=2101)], timedelta(hours=1))
+    with pytest.raises(ValueError, match="time zone"):
+        add_working_to_all(round_the_clock("Europe/Moscow"), [start.replace(tzinfo=None)], timedelta(hours=1))
+    with pytest.raises(ValueError, match="negative"):
+        add_working_to_all(round_the_clock("Europe/Moscow"), [start], -MICROSECOND)
 
 
 def test_a_century_in_one_step() -> None:
