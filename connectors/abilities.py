@@ -1,4 +1,4 @@
-"""What a plugin tells of itself before anything is built: what its verbs cost, and how to read what its platform pushes.
+"""What a plugin tells of itself before anything is built, its tokens, and what some platforms can do beside the verbs of the contract.
 
 Standard library only. A reader is pure: it knows no token, opens nothing and keeps nothing.
 """
@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """One token. `kind` is the platform's own word: user, service, community (VK), bot (Telegram)."""
+
+    key: str
+    kind: str
+    secret: str = field(repr=False)
+    page_external_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +79,32 @@ class FetchesMedia(Protocol):
 
     async def fetch_media(self, external_id: str, *, page_external_id: str, page_options: Mapping[str, str], most_bytes: int) -> bytes:
         """The bytes behind an `Attachment.external_id` of this page. Rejected `gone` when there are none, `too_large` past `most_bytes`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeardEvent:
+    """An event as the platform told it: for the inbox, and from there for `AcceptsPush.parse_push`."""
+
+    event_id: str
+    body: bytes = field(repr=False)
+    happened_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """What was heard since a cursor. `missed`: the platform says that it no longer has all there was in between."""
+
+    events: tuple[HeardEvent, ...]
+    cursor: str | None
+    missed: bool = False
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A platform whose news of one page can be waited for: instead of being pushed, and beside the polling that is complete alone."""
+
+    async def listen(self, page_external_id: str, cursor: str | None) -> Heard:
+        """The events of this page after `cursor` (None: from now on); waits some seconds for the first."""
 
 
 class PushReader(Protocol):

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 from connectors.abilities import (
     Budget as Budget,
     Capability as Capability,
+    Credential as Credential,
     FetchesMedia as FetchesMedia,
+    Heard as Heard,
+    HeardEvent as HeardEvent,
+    Listens as Listens,
     Paced as Paced,
     Pushed as Pushed,
     PushReader as PushReader,
@@ -58,16 +62,6 @@ AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link
 
 
 # --- what is watched -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Credential:
-    """One token. `kind` is the platform's own word: user, service, community (VK), bot (Telegram)."""
-
-    key: str
-    kind: str
-    secret: str = field(repr=False)
-    page_external_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from app.cli.owner import owner, run
 from app.exchange.page_names import PageNames
 from app.kernel.errors import InvalidError, NotFoundError
 from app.sources.hooks import add_hook, list_hooks, remove_hook
+from app.sources.listeners import list_listeners, start_listening, stop_listening
 
 if TYPE_CHECKING:
     from app.kernel.db import ReadSession
@@ -69,6 +70,53 @@ def remove(page: Page) -> None:
             if not await remove_hook(session, page_id=await _page(session, page), now=administrator.clock.now()):
                 raise NotFoundError("hook.unknown", f"Nobody pushes for {page!r}. See: otklik hooks list")
         show.done("What is pushed for the page is refused from now on.")
+
+    run(work())
+
+
+@hooks.command("listen")
+def listen(page: Page) -> None:
+    """Wait for the page's news at its platform, where that cannot reach us (VK's Bots Long Poll); polling goes on beside it."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.write() as session:
+            page_id = await _page(session, page)
+            platform = (await session.execute(text("SELECT platform FROM page WHERE id = :id"), {"id": page_id})).scalar_one()
+            plugin = bootstrap.load_plugins(administrator.settings).get(platform)
+            able = next((one for one in plugin.capabilities if one.verb == "listen"), None) if plugin is not None else None
+            if able is None:
+                raise InvalidError("listener.platform", f"The news of a page of {platform} cannot be waited for: polling reads them.")
+            if not await start_listening(session, page_id=page_id, kinds=able.token_kinds, now=administrator.clock.now()):
+                kinds = " or ".join(able.token_kinds)
+                detail = f"No token that may listen ({kinds}) is stored for this page. See: otklik credentials add --help"
+                raise NotFoundError("listener.token", detail)
+        show.done("The page is listened to from now on. How it goes: otklik hooks ears")
+
+    run(work())
+
+
+@hooks.command("deafen")
+def deafen(page: Page) -> None:
+    """Wait for the page's news no more; polling goes on."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.write() as session:
+            if not await stop_listening(session, page_id=await _page(session, page)):
+                raise NotFoundError("listener.unknown", f"Nobody listens to {page!r}. See: otklik hooks ears")
+        show.done("The page is not listened to any more.")
+
+    run(work())
+
+
+@hooks.command("ears")
+def ears(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Pages that are listened to, when something was heard last, and what is wrong."""
+
+    async def work() -> None:
+        async with owner() as administrator, administrator.database.read() as session:
+            lines = await list_listeners(session)
+        columns = ("platform", "page", "external_id", "started_at", "heard_at", "error")
+        show.listing(lines, columns, json_wanted=json, nothing="No page is listened to. See: otklik hooks listen --help")
 
     run(work())
 

@@ -16,6 +16,7 @@ from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, inbound, pictures, pushing
 from app.flows.greeting import Greeter, build_bots
+from app.flows.listening import Ears
 from app.flows.outbound import Outbound
 from app.flows.polling import Poller
 from app.flows.seeking import Seeker
@@ -29,6 +30,7 @@ from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 from app.sources.hooks import forget_events
+from connectors.contract import Listens
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -107,12 +109,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         await _pause(stop, GAUGES_SECONDS)
         return True
 
+    ears = _ears(parts)
     async with asyncio.TaskGroup() as group:
-        for platform, connector in parts.connectors.items():
-            poller = Poller(
-                parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale
-            )
-            group.create_task(_forever(f"polling.{platform}", poller.round, stop, idle=0.5 / parts.time_scale))
+        for name, act, idle in (*_polling(parts), *((f"listening.{one.platform}", one.round, AGAIN_SECONDS) for one in ears)):
+            group.create_task(_forever(name, act, stop, idle=idle))
         group.create_task(_forever("calls", partial(_share_calls, parts), stop, idle=CALLS_SECONDS))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
@@ -126,8 +126,30 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
             group.create_task(_forever(name, act, stop, idle=idle))
         group.create_task(_forever("gauges", gauges, stop, idle=GAUGES_SECONDS))
         group.create_task(deadlines.run(parts.database, parts.clock, stop))
+    await asyncio.gather(*(one.close() for one in ears))
     await asyncio.gather(*(connector.close() for connector in parts.connectors.values()))
     await _leave_calls(parts)
+
+
+def _polling(parts: WorkerParts) -> list[tuple[str, Callable[[], Awaitable[bool]], float]]:
+    """Who reads each platform."""
+    return [
+        (
+            f"polling.{platform}",
+            Poller(parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale).round,
+            0.5 / parts.time_scale,
+        )
+        for platform, connector in parts.connectors.items()
+    ]
+
+
+def _ears(parts: WorkerParts) -> list[Ears]:
+    """Who waits for the news of single pages, where a platform lets them."""
+    return [
+        Ears(parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale)
+        for platform, connector in parts.connectors.items()
+        if isinstance(connector, Listens)
+    ]
 
 
 async def _share_calls(parts: WorkerParts) -> bool:

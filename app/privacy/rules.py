@@ -73,6 +73,7 @@ NOT_PERSONAL = {
     "page": "official pages",
     "post": "what official pages published",
     "page_hook": "digests of secrets",
+    "page_listener": "how pages are listened to",
     "webhook_attempt": "outcomes, by number",
     "webhook_delivery": "what was told, by number",
     "webhook_target": "addresses of other systems",

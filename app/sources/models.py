@@ -244,6 +244,23 @@ class PageHook(Base):
     revoked_at: Mapped[datetime | None] = moment(nullable=True)
 
 
+class PageListener(Base):
+    """A page whose news a worker waits for; leased by one worker at a time. `cursor` was stored with the events before it."""
+
+    __tablename__ = "page_listener"
+
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"), primary_key=True, autoincrement=False)
+    cursor: Mapped[str | None]
+    due_at: Mapped[datetime] = moment(default_now=True)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None] = moment(nullable=True)
+    heard_at: Mapped[datetime | None] = moment(nullable=True)
+    failures: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    started_at: Mapped[datetime] = moment(default_now=True)
+
+
 class PushedEvent(Base):
     """An event of a platform: in the inbox before the platform was answered. `body` goes when it was handled, its number later."""
 

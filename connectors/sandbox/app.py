@@ -26,6 +26,7 @@ from connectors.sandbox.telegram.api import TelegramApi
 from connectors.sandbox.telegram.routes import telegram_routes
 from connectors.sandbox.telegram.updates import Updates
 from connectors.sandbox.vk.api import VkApi
+from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.vk.routes import vk_routes
 from connectors.sandbox.wall.routes import wall_routes
 from connectors.sandbox.world import World, WorldError
@@ -81,7 +82,9 @@ def create_app(
     scaled = (limits or Limits()).scaled(time_scale)
     sandbox, updates = build(data_dir=data_dir, world_file=world_file, limits=scaled, clock=clock)
 
-    pusher = Pusher(sandbox.world, updates)
+    vk_events = VkEvents(sandbox.world.state, sandbox.hub, sandbox.world.clock, sandbox.calls)
+    sandbox.world.listen(vk_events.hear)
+    pusher = Pusher(sandbox.world, updates, vk_events)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,12 +96,11 @@ def create_app(
 
     app = FastAPI(title="Otklik sandbox", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.sandbox = sandbox
-    vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls)
+    vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls, events=vk_events)
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
-    max_api = MaxApi(world=sandbox.world, calls=sandbox.calls, pusher=pusher)
-    _include(app, max_routes(max_api, sandbox.faults, scaled))
+    _include(app, max_routes(MaxApi(world=sandbox.world, calls=sandbox.calls, pusher=pusher), sandbox.faults, scaled))
     _include(app, ok_routes(OkApi(world=sandbox.world, calls=sandbox.calls), sandbox.faults, scaled))
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
     _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))

@@ -1,7 +1,6 @@
 """Pushes: what VK's Callback API and the webhooks of Telegram and MAX send by themselves, repeated until it is heard."""
 
 import asyncio
-import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,18 +11,11 @@ from connectors.sandbox.journal import Event
 from connectors.sandbox.max.updates import update
 from connectors.sandbox.model import Page, Platform
 from connectors.sandbox.telegram.updates import Updates
-from connectors.sandbox.vk.objects import comment_object, post_object
+from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.wire import utf8_json
 from connectors.sandbox.world import World
 
 _PAUSES = (0.2, 1.0, 5.0, 15.0)
-_VK_KINDS = {
-    "comment": "wall_reply_new",
-    "edit": "wall_reply_edit",
-    "restore": "wall_reply_restore",
-    "delete": "wall_reply_delete",
-    "post": "wall_post_new",
-}
 _TELEGRAM_KINDS = frozenset({"comment", "edit", "post", "edit_post"})
 _SECRET_HEADERS: dict[Platform, str] = {"telegram": "X-Telegram-Bot-Api-Secret-Token", "max": "X-Max-Bot-Api-Secret"}
 _OK = 200
@@ -53,8 +45,9 @@ class Parcel:
 class Pusher:
     """Listens to the world and sends; the world never waits for it."""
 
-    def __init__(self, world: World, updates: Updates) -> None:
+    def __init__(self, world: World, updates: Updates, vk_events: VkEvents) -> None:
         """Nothing is pushed until a hook is added."""
+        self._vk_events = vk_events
         self._state = world.state
         world.listen(self.hear)
         self._updates = updates
@@ -119,18 +112,8 @@ class Pusher:
         self._hooks.pop((hook.platform, hook.page), None)
 
     def _vk(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
-        kind = _VK_KINDS.get(event["op"])
-        if kind is None:
-            return []
-        base = hook.url.rpartition("/hooks/")[0]
-        if kind == "wall_post_new":
-            told = post_object(page, page.posts[event["id"]], base, can_post=True)
-        else:
-            comment = page.comments[event["id"]]
-            told = {"id": comment.id, "owner_id": -page.id, "post_id": comment.post_id, "deleter_id": comment.author_id}
-            if kind != "wall_reply_delete":
-                told = comment_object(page, comment, base, likes=False, preview=0) | {"post_owner_id": -page.id}
-        return [{"type": kind, "group_id": page.id, "event_id": secrets.token_hex(20), "v": "5.199", "secret": hook.secret, "object": told}]
+        told = self._vk_events.newest(page, event, hook.url.rpartition("/hooks/")[0])
+        return [] if told is None else [told | {"secret": hook.secret}]
 
     def _telegram(self, event: Event, page: Page) -> list[dict[str, Any]]:
         """The update that each bot of the page has just got: told right after the bots' queues were."""

@@ -9,6 +9,8 @@ READERS = ("service", "user")
 """Wall readings: a community token gets error 27. A service token first, for it never expires."""
 WRITERS = ("community", "user")
 """Comments in the community's name: a service token gets error 28."""
+LISTENERS = ("community", "user")
+"""Bots Long Poll: a service token gets error 28."""
 ANY = ("service", "user", "community")
 
 CAPABILITIES = (
@@ -17,5 +19,6 @@ CAPABILITIES = (
     Capability(verb="probe", methods=("wall.getById",), token_kinds=READERS, calls=1),
     Capability(verb="read_thread", methods=("wall.getComments",), token_kinds=READERS, calls=1),
     Capability(verb="send", methods=("wall.createComment", "wall.getComment"), token_kinds=WRITERS, calls=2),
+    Capability(verb="listen", methods=("groups.getLongPollServer",), token_kinds=LISTENERS, calls=1),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
 )

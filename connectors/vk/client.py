@@ -42,6 +42,7 @@ DEFAULT_LIMITS: Final[Mapping[str, float]] = {
     "service_per_second": 3,
     "community_per_second": 20,
     "wall_get_per_day": 5_000,
+    "listen_seconds": 25,
 }
 # Another token may do what this one may not now.
 ANOTHER_TOKEN: Final = frozenset({"reauthorise", "token_kind", "validation", "captcha", "app_off", "quota", "flood"})
@@ -139,6 +140,10 @@ class VkClient:
         elif (after := await budget.take(credential.key, method, limit=self._a_day, seconds=seconds)) is not None:
             code, detail = "quota", f"{self._a_day} calls are used up"
             raise TryLater(code, detail, after=after)
+
+    def limit(self, name: str) -> float:
+        """One of our own figures."""
+        return self._limits[name]
 
     def per_second(self, kind: str) -> int:
         """Calls a second that one token of this kind allows, in VK's own time."""

@@ -24,6 +24,7 @@ from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import VkClient
 from connectors.vk.links import Named, comment_link, named
+from connectors.vk.listening import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from connectors.contract import (
         CommentSnapshot,
+        Heard,
         Options,
         Outgoing,
         PageRef,
@@ -59,12 +61,17 @@ class VkConnector:
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._client = VkClient(options, base_url)
+        self._listener = Listener(self._client, options, base_url, self._client.limit("listen_seconds"))
         # Two at least: every page after the first begins with a row that was seen already.
         self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
 
     def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - the contract's
         """What an event of the Callback API tells; a community's hook speaks of this community alone."""
         return push.batch(body, page=page, observed_at=observed_at)
+
+    async def listen(self, page_external_id: str, cursor: str | None) -> Heard:
+        """The community's events after `cursor`, by Bots Long Poll."""
+        return await self._listener.listen(page_external_id, cursor)
 
     def calls_per_second(self, verb: str) -> float:
         """What the tokens that may carry out this verb allow together."""
@@ -76,6 +83,7 @@ class VkConnector:
 
     async def close(self) -> None:
         """Release sockets and threads."""
+        await self._listener.close()
         await self._client.close()
 
     # --- pages and posts ---------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ BY_WORDS: dict[tuple[int, str], Meaning] = {
     (15, "post was not found"): Meaning("rejected", "gone"),
     (100, "reply_to_comment"): Meaning("rejected", "gone"),
     (100, "comment_id"): Meaning("rejected", "gone"),
+    (100, "longpoll for this group is not enabled"): Meaning("access", "listening_off"),
     (100, "too long"): Meaning("rejected", "too_long"),
 }
 """Numbers that VK uses for several things: what is meant stands only in the words."""

@@ -81,6 +81,7 @@ COMMANDS = (
     "credentials add", "credentials list", "credentials revoke", "reports response-times", "reports verify",
     "norms list", "norms set", "norms apply", "calendars list", "calendars show", "calendars import", "appeals at",
     "publishing stop", "publishing resume", "publishing status", "hooks add", "hooks list", "hooks remove",
+    "hooks listen", "hooks ears", "hooks deafen",
     "webhooks add", "webhooks list", "webhooks log", "webhooks remove", "sandbox", "sandbox replay",
     *(f"import {kind}" for kind in ("territories", "spheres", "agencies", "calendar", "topics", "pages", "rules")),
 )  # fmt: skip

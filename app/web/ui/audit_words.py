@@ -69,6 +69,8 @@ ACT = {
     "publishing.approval_on": N_("Had an agency's answers approved first"),
     "publishing.approval_off": N_("Had an agency's answers go out without approval"),
     "hook.added": N_("Let a platform push for a page"),
+    "listener.started": N_("Began to wait for a page's news at its platform"),
+    "listener.stopped": N_("Stopped waiting for a page's news at its platform"),
     "webhook.added": N_("Another system is told what happens"),
     "webhook.removed": N_("Another system is told nothing more"),
     "webhook.tested": N_("Told another system a test"),

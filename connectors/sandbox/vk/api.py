@@ -11,6 +11,7 @@ from connectors.sandbox.model import Token
 from connectors.sandbox.vk import reading, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
+from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.vk.machine import Machine
 from connectors.sandbox.vk.params import Params
 from connectors.sandbox.wire import utf8_json
@@ -34,6 +35,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "users.get": Method(reading.users_get, _ANY),
     "groups.getById": Method(reading.groups_get_by_id, _ANY),
+    "groups.getLongPollServer": Method(reading.long_poll_server, _WRITERS),
     "utils.resolveScreenName": Method(reading.resolve_screen_name, _ANY),
     "wall.get": Method(reading.wall_get, _READERS),
     "wall.getById": Method(reading.wall_get_by_id, _READERS),
@@ -52,11 +54,12 @@ _KIND_ERRORS = {"community": 27, "service": 28, "user": 15}
 class VkApi:
     """Answers calls: the token first, then its rate, then the method's own rules."""
 
-    def __init__(self, *, world: World, faults: Faults, calls: Calls) -> None:
+    def __init__(self, *, world: World, faults: Faults, calls: Calls, events: VkEvents) -> None:
         """Begin with all windows empty: quotas are counted since the sandbox started."""
         self._world = world
         self._faults = faults
         self._calls = calls
+        self.events = events
         self._rates: dict[str, Window] = {}
         self._quotas: dict[str, Window] = {}
 
@@ -87,7 +90,7 @@ class VkApi:
         if version is None:
             raise VkError(8)
         self._pace(token)
-        return Call(world=self._world, token=token, params=Params(values), base=base, version=version)
+        return Call(world=self._world, token=token, params=Params(values), base=base, version=version, events=self.events)
 
     def _pace(self, token: Token) -> None:
         limits, now = self._world.limits, self._world.clock.monotonic()
@@ -147,7 +150,7 @@ class VkApi:
     def _inner(self, name: str, values: dict[str, Any], outer: Call, errors: list[dict[str, Any]]) -> Any:
         params = Params.from_script(values)
         version = _version(params.text("v")) or outer.version
-        call = Call(world=self._world, token=outer.token, params=params, base=outer.base, version=version)
+        call = Call(world=self._world, token=outer.token, params=params, base=outer.base, version=version, events=outer.events)
         label = outer.token.label
         try:
             fault = self._faults.take("vk", name, label, inner=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from connectors.sandbox.model import Page, Post, Token
 from connectors.sandbox.vk.errors import VkError
+from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.vk.params import Params
 from connectors.sandbox.world import World
 
@@ -19,6 +20,7 @@ class Call:
     params: Params
     base: str
     version: tuple[int, int]
+    events: VkEvents
 
     @property
     def new_shapes(self) -> bool:

@@ -55,6 +55,14 @@ def groups_get_by_id(call: Call) -> Any:
     return {"groups": groups, "profiles": []} if call.new_shapes else groups
 
 
+def long_poll_server(call: Call) -> Json:
+    """Where a community's events are waited for."""
+    page = call.page(-call.params.number("group_id", low=1))
+    if not call.is_admin(page):
+        raise VkError(15)
+    return call.events.open(page, call.base)
+
+
 def resolve_screen_name(call: Call) -> Json:
     """The object behind a screen name."""
     name = call.params.text("screen_name")

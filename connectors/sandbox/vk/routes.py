@@ -28,6 +28,16 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
 
         return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), silence=limits.silence)
 
+    @router.get("/longpoll/{group}", include_in_schema=False)
+    async def long_poll(request: Request, group: int) -> Response:
+        fault = faults.take("vk", "longpoll", None)
+        base = str(request.base_url).rstrip("/")
+
+        async def act() -> tuple[int, bytes]:
+            return 200, utf8_json(await api.events.check(group, dict(request.query_params), base, fault))
+
+        return await spoiled(fault, act, wrong_shape=b'{"ts": [], "updates": {}}', silence=limits.silence)
+
     return router
 
 
