@@ -64,7 +64,6 @@ __all__ = [
     "triage_queue",
 ]
 
-SNIPPET = 200
 _MOST_PROBES = 64
 """Up to so many agencies their own index is read, one probe each; beyond that the common one with a filter."""
 
@@ -157,31 +156,20 @@ _COLUMNS = (
     "a.operator_id, a.author_id, a.written_at, a.opened_at, a.touched_at, a.due_at"
 )
 
-_DRESSED = f"""
+# What belongs to the citizen or to another table's policies comes from the view `queue_line`, within the reach (decision 0018).
+_DRESSED = """
 SELECT a.id, a.number, a.status, a.platform, a.source, a.priority, a.cycle, a.version, g.title AS page_title,
   a.topic_id, t.code AS topic_code, t.name AS topic_name, a.agency_id, y.code AS agency_code, y.name AS agency_name,
   a.territory_id, z.code AS territory_code, z.name AS territory_name, a.operator_id, o.name AS operator_name,
-  coalesce(u.name, w.author_name) AS author_name, coalesce(said.words, left(w.text, {SNIPPET}), '') AS snippet,
-  coalesce(said.comments, 0) AS comments, a.written_at, a.opened_at, a.touched_at, a.due_at,
-  clock.near_at, coalesce(clock.breached, false) AS breached, answer.state AS reply_state
+  l.author_name, l.snippet, l.comments, a.written_at, a.opened_at, a.touched_at, a.due_at, l.near_at, l.breached, l.reply_state
 FROM picked a
+JOIN queue_line l ON l.appeal_id = a.id
 JOIN agency y ON y.id = a.agency_id
 JOIN territory z ON z.id = a.territory_id
 LEFT JOIN page g ON g.id = a.page_id
 LEFT JOIN topic t ON t.id = a.topic_id
 LEFT JOIN operator o ON o.id = a.operator_id
-LEFT JOIN author u ON u.id = a.author_id
-LEFT JOIN appeal_text w ON w.appeal_id = a.id
-LEFT JOIN LATERAL (
-  SELECT left(c.text, {SNIPPET}) AS words, count(*) OVER () AS comments FROM comment c WHERE c.appeal_id = a.id AND NOT c.by_page
-  ORDER BY c.written_at DESC, c.id DESC LIMIT 1) said ON true
-LEFT JOIN LATERAL (
-  SELECT c.breached_at IS NOT NULL AS breached, c.warnings ->> -1 AS near_at FROM sla_timer c
-  WHERE c.appeal_id = a.id AND c.stopped_at IS NULL ORDER BY c.due_at LIMIT 1) clock ON true
-LEFT JOIN LATERAL (
-  SELECT r.state FROM reply r WHERE r.appeal_id = a.id
-  ORDER BY r.state IN ('failed', 'uncertain', 'held', 'awaiting') DESC, r.id DESC LIMIT 1) answer ON true
-"""  # noqa: S608 - constants of this file
+"""
 
 # Those without a deadline come last. Without a sorting above the two, the second is not even begun when the first is enough;
 # ordered by the empty `due_at` too, it follows the same index.

@@ -69,7 +69,7 @@ async def place(owner_db: Database) -> Place:
     return found
 
 
-EVERYTHING = {"appeal": 1, "appeal_event": 1, "appeal_assignment": 2, "comment": 2, "author": 2, "feed": 1}
+EVERYTHING = {"appeal": 1, "appeal_event": 1, "appeal_assignment": 2, "comment": 2, "author": 2, "feed": 1, "queue_line": 1}
 NOTHING = dict.fromkeys(EVERYTHING, 0)
 THE_MATTER = EVERYTHING | {"comment": 1, "author": 1, "feed": 0}
 THE_PAGE = NOTHING | {"comment": 2, "author": 2, "feed": 1}
@@ -77,8 +77,8 @@ THE_PAGE = NOTHING | {"comment": 2, "author": 2, "feed": 1}
 SIGHT = {
     "worker of roads": THE_MATTER,
     "worker of a part of roads": NOTHING,
-    # What was added since is not theirs; what was there until they handed it on stays readable.
-    "worker of housing": THE_MATTER,
+    # What was added since is not theirs; what was there until they handed it on stays readable, but stands in no list.
+    "worker of housing": THE_MATTER | {"queue_line": 0},
     "worker of another agency": NOTHING,
     "worker of the page's agency": THE_PAGE,
     "coordinator of the town": EVERYTHING,
