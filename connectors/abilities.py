@@ -107,6 +107,29 @@ class Listens(Protocol):
         """The events of this page after `cursor` (None: from now on); waits some seconds for the first."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """What a pasted link names: a post, or a comment under it. Everything is text of the link, nothing was asked of the platform.
+
+    `link`: its address as it is shown and compared. `page`: the page's id, or its name in lower case. The post is named by its id or, where
+    the link has none, by its thread (`PostSnapshot.thread_ref`). `root`: the top comment, where the link names it.
+    """
+
+    link: str
+    page: str
+    post: str | None = None
+    thread: str | None = None
+    comment: str | None = None
+    root: str | None = None
+
+
+class LinkReader(Protocol):
+    """Knows the addresses of its platform, and no other host."""
+
+    def read(self, link: str) -> Reference | None:
+        """What a link names; None for another host, or when it names neither a post nor a comment."""
+
+
 class PushReader(Protocol):
     """Reads what a platform pushes, and answers as it expects."""
 

@@ -20,11 +20,13 @@ from connectors.abilities import (
     FetchesMedia as FetchesMedia,
     Heard as Heard,
     HeardEvent as HeardEvent,
+    LinkReader as LinkReader,
     Listens as Listens,
     Paced as Paced,
     Pushed as Pushed,
     PushReader as PushReader,
     PushRequest as PushRequest,
+    Reference as Reference,
 )
 from connectors.errors import (
     AccessLost as AccessLost,
@@ -59,9 +61,6 @@ class _Timed:
 
 
 AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link", "other"]
-
-
-# --- what is watched -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,9 +280,6 @@ class CannotTell:
 SentLookup = Found | Absent | CannotTell
 
 
-# --- the connector -------------------------------------------------------------------------------------------------
-
-
 @runtime_checkable
 class Connector(Protocol):
     """What every connector does. Each verb raises only `ConnectorError`s; anything else is counted as a bug."""
@@ -391,4 +387,5 @@ class Plugin:
     capabilities: tuple[Capability, ...]
     build: Builder
     push: PushReader | None = None
+    links: LinkReader | None = None
     contract_version: int = CONTRACT_VERSION

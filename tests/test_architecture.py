@@ -23,7 +23,6 @@ LONGEST_FUNCTION = 40
 
 # Function → why it may be longer than forty lines.
 LONG_FUNCTIONS = {
-    "app/appeals/desk.py decide_comment": "half of it is the value that it builds, one line a field",
     "app/exchange/pages.py import_pages": "two transactions with a platform asked between them, in the order in which it happens",
     "app/flows/worker.py run": "the list of what a worker does, each part a few lines",
 }

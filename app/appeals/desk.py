@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.kernel.db import WriteSession
     from app.people.rules import Access
     from app.sla.service import PlannedTimer
+    from app.sources.queries import UnseenComment
 
 TEXT_LIMIT = 20_000
 NAME_LIMIT = 300
@@ -56,22 +57,81 @@ async def decide_comment(
     access.require(Permission.TRIAGE_WORK)
     if kind is Kind.UNDECIDED:
         raise InvalidError("triage.kind", "Decide: an appeal, or one of the other kinds.", field="kind")
+    comment = await _comment(session, comment_id)
+    require_reach(access, Permission.TRIAGE_WORK, agency_id=comment.page_agency_id, territory_id=comment.territory_id)
+    if kind is Kind.APPEAL or agency_id is not None:
+        _require_agency(access, office, Permission.TRIAGE_WORK, agency_id, comment)
+    looked = _looked_by_person(access, office, comment, topic_id=topic_id, agency_id=agency_id, kind=kind)
+    opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE, promises=office.promises)
+    if not opened.fates:
+        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
+    await audit.record(session, operator_id=access.operator_id, act="triage.decided", subject="comment", subject_id=comment_id)
+    return opened
+
+
+async def open_comment(
+    session: WriteSession, access: Access, office: Office, *, comment_id: int, topic_id: int | None, agency_id: int | None, now: datetime
+) -> int:
+    """A stored comment that somebody was led to by its link opens an appeal, whatever triage made of it; the appeal's number.
+
+    One that has an appeal already leads there. Raises NotFoundError when it is out of sight, InvalidError when it is the page's own or
+    deleted, ConflictError when its appeal is another agency's or somebody decides at this very moment.
+    """
+    access.require(Permission.APPEAL_CREATE)
+    comment = await _comment(session, comment_id)
+    require_reach(access, Permission.APPEAL_CREATE, agency_id=comment.page_agency_id, territory_id=comment.territory_id)
+    fate, number = await _fate(session, comment_id)
+    if number is None and fate in {Fate.OPENED, Fate.APPENDED}:
+        raise ConflictError("link.elsewhere", "This comment has an appeal already, with another agency.")
+    if number is not None:
+        return number
+    if comment.by_page:
+        raise InvalidError("link.by_page", "The page itself wrote this: there is nothing to answer.", field="link")
+    if comment.deleted:
+        raise InvalidError("link.deleted", "The comment was deleted on the platform: there is nothing to answer under.", field="link")
+    _require_agency(access, office, Permission.APPEAL_CREATE, agency_id, comment)
+    looked = _looked_by_person(access, office, comment, topic_id=topic_id, agency_id=agency_id, kind=Kind.APPEAL)
+    await open_batch(session, [looked], now=now, waiting=fate, promises=office.promises)
+    _, number = await _fate(session, comment_id)
+    if number is None:
+        raise ConflictError("triage.decided", "Somebody decides about this comment at this moment: try again.")
+    await audit.record(session, operator_id=access.operator_id, act="appeal.opened_by_link", subject="comment", subject_id=comment_id)
+    return number
+
+
+async def _comment(session: WriteSession, comment_id: int) -> UnseenComment:
     comments = await comments_by_id(session, [comment_id])
     if not comments:
         raise NotFoundError("comment.unknown", "There is no such comment that you may see.")
-    comment = comments[0]
-    require_reach(access, Permission.TRIAGE_WORK, agency_id=comment.page_agency_id, territory_id=comment.territory_id)
-    is_appeal = kind is Kind.APPEAL
-    if is_appeal and agency_id is None:
+    return comments[0]
+
+
+async def _fate(session: WriteSession, comment_id: int) -> tuple[Fate | None, int | None]:
+    """What became of a comment, and the number of its appeal when the reader may see it."""
+    row = (
+        await session.execute(
+            text("SELECT c.fate, a.number FROM comment c LEFT JOIN appeal a ON a.id = c.appeal_id WHERE c.id = :id"), {"id": comment_id}
+        )
+    ).one()
+    return None if row.fate is None else Fate(row.fate), row.number
+
+
+def _require_agency(access: Access, office: Office, permission: Permission, agency_id: int | None, comment: UnseenComment) -> None:
+    if agency_id is None:
         raise InvalidError("triage.agency", "Choose the agency that answers.", field="agency")
-    if is_appeal and agency_id not in office.desk.directory.agencies:
+    if agency_id not in office.desk.directory.agencies:
         raise InvalidError("triage.agency", "There is no such agency: choose one from the list.", field="agency")
-    if agency_id is not None:
-        require_reach(access, Permission.TRIAGE_WORK, agency_id=agency_id, territory_id=comment.territory_id)
+    require_reach(access, permission, agency_id=agency_id, territory_id=comment.territory_id)
+
+
+def _looked_by_person(
+    access: Access, office: Office, comment: UnseenComment, *, topic_id: int | None, agency_id: int | None, kind: Kind
+) -> Looked:
+    """A person's decision, as triage's would be: the clock runs from the citizen's time all the same."""
     matter = office.matter(topic_id=topic_id, agency_id=agency_id, territory_id=comment.territory_id, platform=comment.platform)
-    looked = Looked(
+    return Looked(
         comment=replace(comment, is_context=False),
-        classification=Classification(kind=kind, is_appeal=is_appeal, confidence=1.0),
+        classification=Classification(kind=kind, is_appeal=kind is Kind.APPEAL, confidence=1.0),
         classifier="operator",
         classifier_version="1",
         topic_id=topic_id,
@@ -80,11 +140,6 @@ async def decide_comment(
         triage_due=None,
         operator_id=access.operator_id,
     )
-    opened = await open_batch(session, [looked], now=now, waiting=Fate.IN_TRIAGE, promises=office.promises)
-    if not opened.fates:
-        raise ConflictError("triage.decided", "Somebody has decided about this comment already: reload the list.")
-    await audit.record(session, operator_id=access.operator_id, act="triage.decided", subject="comment", subject_id=comment_id)
-    return opened
 
 
 # --- taken down by hand, or by another system ----------------------------------------------------------------------

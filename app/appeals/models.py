@@ -73,6 +73,9 @@ class AppealText(Base):
     """The words of an appeal that was taken down by hand or by another system: erasable, like a comment's."""
 
     __tablename__ = "appeal_text"
+    __table_args__ = (
+        Index("ix_appeal_text_link", "link", postgresql_using="hash", postgresql_where=sql("link IS NOT NULL")),  # a link may be long
+    )
 
     appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"), primary_key=True, autoincrement=False)
     text: Mapped[str] = mapped_column(Text)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import deadlines, inbound, pictures, pushing
+from app.flows import deadlines, inbound, looking_up, pictures, pushing
 from app.flows.greeting import Greeter, build_bots
 from app.flows.listening import Ears
 from app.flows.outbound import Outbound
@@ -29,6 +29,7 @@ from app.media import shelf
 from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
+from app.sources import lookups
 from app.sources.hooks import forget_events
 from connectors.contract import Listens
 
@@ -88,6 +89,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 jobs.OUTBOUND_SEND: send,
                 jobs.NORMS_APPLY: partial(_apply_norms, parts),
                 jobs.MEDIA_FETCH: partial(_fetch_picture, parts),
+                jobs.LINK_FETCH: partial(_look_up, parts),
             },
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
@@ -189,11 +191,16 @@ async def _fetch_picture(parts: WorkerParts, payload: Mapping[str, Any]) -> None
     await pictures.fetch(parts.database, parts.connectors, picture_id=int(payload["picture"]))
 
 
+async def _look_up(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
+    await looking_up.look_up(parts.database, parts.connectors, parts.clock, lookup_id=int(payload["lookup"]))
+
+
 async def _tidy(parts: WorkerParts) -> bool:
     async with parts.database.write() as session:
         forgotten = await forget_events(session, now=parts.clock.now())
         dropped = await shelf.tidy(session, now=parts.clock.now(), most_bytes=parts.media_cache_mb * 1_000_000)
-        return bool(await jobs.forget(session) + forgotten + dropped)
+        over = await lookups.tidy(session, now=parts.clock.now())
+        return bool(await jobs.forget(session) + forgotten + dropped + over)
 
 
 async def _seal(parts: WorkerParts) -> bool:

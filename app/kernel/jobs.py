@@ -55,8 +55,9 @@ OUTBOUND_SEND = JobKind(name="outbound.send", at_once=8)
 NORMS_APPLY = JobKind(name="norms.apply", at_once=1)
 
 MEDIA_FETCH = JobKind(name="media.fetch", at_once=4)
+LINK_FETCH = JobKind(name="link.fetch", at_once=4)
 
-KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY, MEDIA_FETCH)
+KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY, MEDIA_FETCH, LINK_FETCH)
 
 
 async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, Any], *, after: timedelta | None = None) -> None:

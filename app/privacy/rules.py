@@ -37,6 +37,7 @@ REGISTER = {
     "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
     "pushed_event": Holding(whose=Whose.CITIZEN, columns=("body",), kind=""),  # emptied as soon as it is stored, within seconds
     "picture": Holding(whose=Whose.CITIZEN, columns=("content",), kind=""),  # dropped after three days at most
+    "link_lookup": Holding(whose=Whose.CITIZEN, columns=("link", "text", "author_name"), kind=""),  # dropped after an hour
     "operator": Holding(whose=Whose.STAFF, columns=("login", "name", "password_hash"), kind=""),
     "external_identity": Holding(whose=Whose.STAFF, columns=("operator_id", "issuer", "subject"), kind=""),
     "second_factor": Holding(whose=Whose.STAFF, columns=("operator_id",), kind=""),

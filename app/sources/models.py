@@ -277,3 +277,31 @@ class PushedEvent(Base):
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     received_at: Mapped[datetime] = moment(default_now=True)
     handled_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+class LinkLookup(Base):
+    """A link that somebody pasted, and what the worker found there: theirs alone, for an hour."""
+
+    __tablename__ = "link_lookup"
+    __table_args__ = (
+        CheckConstraint("state IN ('wanted', 'stored', 'found', 'refused')", name="state"),
+        Index("ix_link_lookup_operator_id", "operator_id", "asked_at"),
+        Index("ix_link_lookup_asked_at", "asked_at"),
+    )
+
+    id: Mapped[int] = row_id()
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    platform: Mapped[str] = word()
+    link: Mapped[str] = word()
+    page: Mapped[str] = word()
+    post: Mapped[str | None]
+    thread: Mapped[str | None]
+    comment: Mapped[str | None]
+    root: Mapped[str | None]
+    state: Mapped[str] = word()
+    asked_at: Mapped[datetime] = moment()
+    code: Mapped[str | None]
+    comment_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("comment.id"))
+    text: Mapped[str | None]
+    author_name: Mapped[str | None]
+    written_at: Mapped[datetime | None] = moment(nullable=True)

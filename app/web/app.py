@@ -15,7 +15,7 @@ from app.audit.reads import ReadTrail
 from app.kernel.parts import WebParts
 from app.media.rules import parse_media_hosts
 from app.media.service import MediaProxy
-from app.web.api import appeals, approved, health, hooks, pages, replies, reports
+from app.web.api import appeals, approved, health, hooks, links, pages, replies, reports
 from app.web.api.document import describe
 from app.web.deps import TokenCache, Web
 from app.web.errors import add_error_handlers
@@ -64,7 +64,7 @@ SIGNED_IN = frozenset(
     }
 )
 
-_API = (appeals.router, replies.router, pages.router, approved.router, reports.router, health.router, hooks.router)
+_API = (appeals.router, links.router, replies.router, pages.router, approved.router, reports.router, health.router, hooks.router)
 
 
 def create_app(parts: WebParts) -> FastAPI:

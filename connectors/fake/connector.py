@@ -22,6 +22,7 @@ from connectors.contract import (
     PostCount,
     PostRef,
     PostSnapshot,
+    Reference,
     Rejected,
     Sent,
     SentLookup,
@@ -31,6 +32,7 @@ from connectors.contract import (
 )
 from connectors.pages import ABILITIES, AbilityCheck
 from connectors.payload import is_publishable
+from connectors.references import Fetched, address, fetched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +101,19 @@ class FakeConnector:
         self.world.after("find_sent")
         return found
 
+    async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:  # noqa: ARG002 - everything is open here
+        """One post or comment."""
+        self.world.before("fetch_reference")
+        post = self.world.posts.get(reference.post or "")
+        told = {one.external_id: one for one in self.world.living(reference.post or "", None)} if post else {}
+        comment = told.get(reference.comment or "")
+        if post is None or (reference.comment is not None and comment is None):
+            raise Rejected("gone", reference.link)
+        now = self.now()
+        self.world.after("fetch_reference")
+        seen = None if comment is None else replace(comment, post_external_id=post.external_id, observed_at=now)
+        return fetched(replace(post, observed_at=now), seen)
+
     async def close(self) -> None:
         """Nothing to release."""
         self.closed = True
@@ -143,6 +158,24 @@ class StreamingConnector(FakeConnector):
                 await self.world.news.wait()
         except TimeoutError:
             return
+
+
+class FakeLinks:
+    """The addresses of a world: https://its-name.example/page/post, and a comment's number after #."""
+
+    def __init__(self, platform: str) -> None:
+        self._host = frozenset({f"{platform}.example"})
+
+    def read(self, link: str) -> Reference | None:
+        """What a link names."""
+        parts = address(link, self._host)
+        names = [] if parts is None else parts.path.strip("/").split("/")
+        if parts is None or len(names) != len(("page", "post")):
+            return None
+        place = f"https://{parts.netloc}{parts.path}"
+        return Reference(
+            link=f"{place}#{parts.fragment}" if parts.fragment else place, page=names[0], post=names[1], comment=parts.fragment or None
+        )
 
 
 def _observed(event: Event, now: datetime) -> Event:
@@ -231,4 +264,5 @@ def fake_plugin(world: FakeWorld) -> Plugin:
         text_limit=TEXT_LIMIT,
         capabilities=tuple(capabilities),
         build=build,
+        links=FakeLinks(world.platform),
     )

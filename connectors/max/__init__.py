@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.max.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
+from connectors.max.links import MaxLinks
 from connectors.max.push import MaxPush
 
 API_URL = "https://platform-api2.max.ru"
@@ -22,4 +23,5 @@ plugin = Plugin(
     capabilities=CAPABILITIES,
     build=_build,
     push=MaxPush(),
+    links=MaxLinks(),
 )

@@ -15,13 +15,14 @@ from connectors.contract import (
     CannotTell,
     Found,
     OutcomeUnknown,
+    PageRef,
     PostCount,
     Rejected,
     Sent,
     UnknownPayload,
     WholeThread,
 )
-from connectors.max import links, mapping, push
+from connectors.max import links, mapping, push, references
 from connectors.max.capabilities import PROBE_LIMIT, RIGHTS, TEXT_LIMIT
 from connectors.max.client import Answer, MaxClient
 from connectors.payload import OddError, is_object, is_publishable
@@ -29,7 +30,18 @@ from connectors.payload import OddError, is_object, is_publishable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from connectors.contract import CommentSnapshot, Credential, Options, Outgoing, PageRef, PageSnapshot, PostRef, PostSnapshot, SentLookup
+    from connectors.contract import (
+        CommentSnapshot,
+        Credential,
+        Options,
+        Outgoing,
+        PageSnapshot,
+        PostRef,
+        PostSnapshot,
+        Reference,
+        SentLookup,
+    )
+    from connectors.references import Fetched
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -134,6 +146,11 @@ class MaxConnector:
                 break
             before = part.oldest
         return replace(batch, posts=tuple(found.values())[:limit])
+
+    async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:
+        """One post or comment of a channel of the bot's, by the link of a person."""
+        bot = self._bot(page or PageRef(external_id=""))
+        return await references.fetch(self._client, bot, reference, page, observed_at=self._options.now())
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
         """How many comments there are: MAX has no counter, so they are counted, a hundred a call."""

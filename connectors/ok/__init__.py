@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.ok.capabilities import CAPABILITIES, KINDS, TEXT_LIMIT
+from connectors.ok.links import OkLinks
 
 API_URL = "https://api.ok.ru"
 
@@ -20,4 +21,5 @@ plugin = Plugin(
     text_limit=TEXT_LIMIT,
     capabilities=CAPABILITIES,
     build=_build,
+    links=OkLinks(),
 )

@@ -13,6 +13,7 @@ CAPABILITIES = (
     Capability(verb="discover", methods=("discussions.getList",), token_kinds=KINDS, calls=1),
     Capability(verb="probe", methods=("discussions.getList", "discussions.getDiscussionCommentsCount"), token_kinds=KINDS, calls=1),
     Capability(verb="read_thread", methods=("discussions.getComments",), token_kinds=KINDS, calls=1),
+    Capability(verb="fetch_reference", methods=("discussions.get", "discussions.getComment"), token_kinds=KINDS, calls=2),
     Capability(verb="send", methods=("discussions.addDiscussionComment", "discussions.getComment"), token_kinds=KINDS, calls=2),
     Capability(verb="find_sent", methods=("discussions.getComments",), token_kinds=KINDS, calls=1),
 )

@@ -21,7 +21,7 @@ from connectors.contract import (
     UnknownPayload,
     WholeThread,
 )
-from connectors.ok import links, mapping
+from connectors.ok import links, mapping, references
 from connectors.ok.capabilities import PROBE_LIMIT, TEXT_LIMIT
 from connectors.ok.client import OkClient
 from connectors.payload import OddError, is_object, is_publishable, readable_part
@@ -29,7 +29,19 @@ from connectors.payload import OddError, is_object, is_publishable, readable_par
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.contract import CommentSnapshot, Credential, Options, Outgoing, PageRef, PageSnapshot, PostRef, PostSnapshot, SentLookup
+    from connectors.contract import (
+        CommentSnapshot,
+        Credential,
+        Options,
+        Outgoing,
+        PageRef,
+        PageSnapshot,
+        PostRef,
+        PostSnapshot,
+        Reference,
+        SentLookup,
+    )
+    from connectors.references import Fetched
 
 ROWS: Final = 100
 LIST_CALLS: Final = 10
@@ -126,6 +138,10 @@ class OkConnector:
         if found.told < ROWS or found.anchor == anchor:
             found.anchor = None
         return found
+
+    async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:
+        """One topic or comment, by the link of a person."""
+        return await references.fetch(self._client, reference, page, observed_at=self._options.now())
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
         """Counters: from the lists of what was active lately, which tell of all groups at once; the others one by one."""

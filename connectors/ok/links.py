@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from connectors.contract import Reference
+from connectors.references import address
+
 SITE = "https://ok.ru"
 TOPIC = "GROUP_TOPIC"
 
@@ -64,3 +67,29 @@ def parts(post: str) -> tuple[str, str]:
 def post_id(kind: str, number: str) -> str:
     """The id under which we keep a discussion."""
     return number if kind == TOPIC else f"{kind}:{number}"
+
+
+_HOSTS = frozenset({"ok.ru", "m.ok.ru", "odnoklassniki.ru", "m.odnoklassniki.ru"})
+_TOPIC = re.compile(r"/(?:group/(\d{1,19})|([A-Za-z0-9._-]{2,64}))/topic/(\d{1,19})/?", re.ASCII)
+_STATUS = re.compile(r"/profile/(\d{1,19})/statuses/(\d{1,19})/?", re.ASCII)
+_COMMENT = re.compile(r"[\w-]{1,64}", re.ASCII)
+
+
+class OkLinks:
+    """Topics of groups and notes of people. OK has no address of a comment: ours has its number after `#`."""
+
+    def read(self, link: str) -> Reference | None:
+        """What a link names."""
+        parts = address(link, _HOSTS)
+        if parts is None:
+            return None
+        comment = parts.fragment if _COMMENT.fullmatch(parts.fragment) else None
+        if topic := _TOPIC.fullmatch(parts.path):
+            page, post = topic.group(1) or topic.group(2).lower(), topic.group(3)
+            place = post_link(page, post) if topic.group(1) else f"{SITE}/{page}/topic/{post}"
+        elif status := _STATUS.fullmatch(parts.path):
+            page, post = status.group(1), post_id("USER_STATUS", status.group(2))
+            place = f"{profile_link(page)}/statuses/{status.group(2)}"
+        else:
+            return None
+        return Reference(link=f"{place}#{comment}" if comment else place, page=page, post=post, comment=comment)

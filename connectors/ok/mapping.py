@@ -108,6 +108,15 @@ def listing(answer: object, *, observed_at: datetime) -> Listing:
     return result
 
 
+def discussion(answer: object, *, group: str, observed_at: datetime) -> tuple[PostSnapshot, AuthorSnapshot | None]:
+    """The discussion of a `discussions.get` answer, bare or under `discussion`, with its owner where OK names one. Raises OddError."""
+    told = as_object(answer, "answer")
+    inner = told.get("discussion")
+    row = inner if is_object(inner) else told
+    owner = _author(_maybe_id(row.get("owner_uid")), maybe_text(row.get("owner_name")))
+    return _post(row, _group_of(row) or group, observed_at), owner
+
+
 def _group_of(row: object) -> str | None:
     """The group that a discussion stands in, as its references say."""
     references = row.get("ref_objects") if is_object(row) else None

@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.telegram.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
+from connectors.telegram.links import TelegramLinks
 from connectors.telegram.push import TelegramPush
 
 API_URL = "https://api.telegram.org"
@@ -22,4 +23,5 @@ plugin = Plugin(
     capabilities=CAPABILITIES,
     build=_build,
     push=TelegramPush(),
+    links=TelegramLinks(),
 )

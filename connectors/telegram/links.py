@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from connectors.contract import Reference
+from connectors.references import address
+
 SITE = "https://t.me"
 
 _HOST = re.compile(r"^(?:https?://)?(?:www\.)?(?:t\.me|telegram\.me)/", re.IGNORECASE)
@@ -48,3 +51,33 @@ def profile_link(username: str | None) -> str | None:
 
 def _inner(chat: str) -> str:
     return chat.removeprefix(_SUPERGROUP)
+
+
+_HOSTS = frozenset({"t.me", "telegram.me"})
+_PLACE = re.compile(r"/(?:s/)?(?:c/(\d{1,18})|([A-Za-z][A-Za-z0-9_]{3,31}))/(\d{1,18})(?:/(\d{1,18}))?/?", re.ASCII)
+_NO_CHATS = frozenset({"joinchat", "addstickers", "addemoji", "addlist", "boost", "share", "login", "proxy", "socks"})
+_COMMENT = re.compile(r"(?:^|&)comment=(\d{1,18})", re.ASCII)
+_THREAD = re.compile(r"(?:^|&)thread=(\d{1,18})", re.ASCII)
+
+
+class TelegramLinks:
+    """Posts of channels, comments under them, and messages of discussion groups in their thread."""
+
+    def read(self, link: str) -> Reference | None:
+        """What a link names. A message of a group without its thread is taken for a post: a link cannot tell them apart."""
+        parts = address(link, _HOSTS)
+        found = None if parts is None else _PLACE.fullmatch(parts.path)
+        if parts is None or found is None:
+            return None
+        inner, name, first, second = found.groups()
+        if name and name.lower() in _NO_CHATS:
+            return None
+        page = f"{_SUPERGROUP}{inner}" if inner else name.lower()
+        place = f"{SITE}/c/{inner}" if inner else f"{SITE}/{name.lower()}"
+        comment, thread = _COMMENT.search(parts.query), _THREAD.search(parts.query)
+        if comment:
+            return Reference(link=f"{place}/{first}?comment={comment.group(1)}", page=page, post=first, comment=comment.group(1))
+        if thread or second:
+            root, message = (thread.group(1), first) if thread else (first, second)
+            return Reference(link=f"{place}/{message}?thread={root}", page=page, thread=root, comment=message)
+        return Reference(link=f"{place}/{first}", page=page, post=first)

@@ -2,6 +2,7 @@
 
 from connectors.contract import Connector, Options, Plugin
 from connectors.vk.capabilities import CAPABILITIES, TEXT_LIMIT
+from connectors.vk.links import VkLinks
 from connectors.vk.push import VkPush
 
 API_URL = "https://api.vk.ru"
@@ -22,4 +23,5 @@ plugin = Plugin(
     capabilities=CAPABILITIES,
     build=_build,
     push=VkPush(),
+    links=VkLinks(),
 )

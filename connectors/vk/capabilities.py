@@ -18,6 +18,7 @@ CAPABILITIES = (
     Capability(verb="discover", methods=("wall.get",), token_kinds=READERS, calls=1),
     Capability(verb="probe", methods=("wall.getById",), token_kinds=READERS, calls=1),
     Capability(verb="read_thread", methods=("wall.getComments",), token_kinds=READERS, calls=1),
+    Capability(verb="fetch_reference", methods=("wall.getById", "wall.getComments"), token_kinds=READERS, calls=2),
     Capability(verb="send", methods=("wall.createComment", "wall.getComment"), token_kinds=WRITERS, calls=2),
     Capability(verb="listen", methods=("groups.getLongPollServer",), token_kinds=LISTENERS, calls=1),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),

@@ -19,7 +19,7 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int
-from connectors.vk import mapping, push, threads
+from connectors.vk import mapping, push, references, threads
 from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import VkClient
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
         PageSnapshot,
         PostCount,
         PostRef,
+        Reference,
         SentLookup,
     )
+    from connectors.references import Fetched
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -122,6 +124,10 @@ class VkConnector:
             if len(posts.posts) + len(posts.unreadable) < count:
                 break
         return batch
+
+    async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:  # noqa: ARG002 - VK shows any open wall
+        """One post or comment, by the link of a person."""
+        return await references.fetch(self._client, reference, observed_at=self._options.now())
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
         """Comment counters of at most a hundred posts of any pages, in one call."""

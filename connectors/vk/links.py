@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from connectors.contract import Reference
+from connectors.references import address
+
 SITE = "https://vk.com"
 
 _HOST = re.compile(r"^(?:https?://)?(?:www\.|m\.)?vk\.(?:com|ru)/", re.IGNORECASE)
@@ -53,3 +56,27 @@ def comment_link(page: str, post: int | str, comment: int | str, root: int | str
 def profile_link(number: int) -> str:
     """Where an author stands: people are positive, communities negative."""
     return f"{SITE}/id{number}" if number > 0 else f"{SITE}/club{-number}"
+
+
+_HOSTS = frozenset({"vk.com", "m.vk.com", "vk.ru", "m.vk.ru"})
+_POST = re.compile(r"(?:^/|[?&]w=)wall(-?\d{1,18})_(\d{1,18})(?:_r(\d{1,18}))?(?=$|[?&/])", re.ASCII)
+_REPLY = re.compile(r"[?&]reply=(\d{1,18})", re.ASCII)
+_THREAD = re.compile(r"[?&]thread=(\d{1,18})", re.ASCII)
+
+
+class VkLinks:
+    """Posts and comments of walls: of communities and of people, alone or opened over another page (`?w=wall…`)."""
+
+    def read(self, link: str) -> Reference | None:
+        """What a link names."""
+        parts = address(link, _HOSTS)
+        place = "" if parts is None else parts.path + (f"?{parts.query}" if parts.query else "")
+        found = _POST.search(place)
+        if found is None:
+            return None
+        page, post, comment = found.groups()
+        reply, thread = _REPLY.search(place), _THREAD.search(place)
+        comment = reply.group(1) if reply else comment
+        root = thread.group(1) if thread and comment else comment
+        canonical = post_link(page, post) if comment is None else comment_link(page, post, comment, root or comment)
+        return Reference(link=canonical, page=page, post=post, comment=comment, root=root)

@@ -128,6 +128,17 @@ def wall_posts(response: object, *, page_external_id: str, observed_at: datetime
     return result
 
 
+def post_of(
+    response: object, *, page_external_id: str, post: int, observed_at: datetime
+) -> tuple[PostSnapshot, AuthorSnapshot | None] | None:
+    """The post of that number in an answer of `wall.getById`, with whoever wrote it; None when it is not there any more."""
+    answer = as_object(response, "response")
+    for item in as_list(answer.get("items"), "items"):
+        if is_object(item) and item.get("id") == post and item.get("is_deleted") is not True:
+            return _post(item, page_external_id, observed_at), _author(maybe_int(item.get("from_id")), _people(answer))
+    return None
+
+
 def _post(item: Json, page_external_id: str, observed_at: datetime) -> PostSnapshot:
     number = as_int(item.get("id"), "post.id")
     return PostSnapshot(

@@ -72,6 +72,7 @@ DIALOGS = {
     "pause": ("pause", Permission.APPEAL_WORK),
     "extend": ("extend", Permission.APPEAL_EXTEND),
     "merge": ("merge", Permission.APPEAL_WORK),
+    "posted": ("posted", Permission.APPEAL_WORK),
 }
 
 
@@ -159,6 +160,10 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield act("reopen")
     yield act("note", text="позвонила.")
     yield act("answer", text="починим.", comment=str(town.comments["answer"].id), key="k-answer")
+    yield act("posted", text="вывезли.", link="https://example.org/5")
+    path = {"number": town.number("api_answered")}
+    yield Ask(method="POST", route="/api/v1/appeals/{number}/answered", path=path, json={"text": "вывезли."})
+    yield from _by_link(town)
     yield act("pause", reason="other", text="ждём.")
     yield act("resume")
     yield act("extend", promise="first_answer", amount="2", unit="hours", text="ждём.")
@@ -200,6 +205,18 @@ def _acts(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["open"].id)}, form=chosen, part=True)
     none = {"version": "1", "act": "dismiss", "kind": "thanks"}
     yield Ask(method="POST", route="/triage/{comment_id}", path={"comment_id": str(town.waiting["dismiss"].id)}, form=none, part=True)
+
+
+def _by_link(town: Town) -> Iterable[Ask]:
+    """By the address of a secret comment."""
+    there = town.waiting["read"]
+    link = f"https://vk.com/wall{town.page}_{town.post.external_id}?reply={there.external_id}"
+    yield Ask(method="POST", route="/appeals/new/link", form={"link": link}, part=True)
+    yield Ask(method="POST", route="/api/v1/links", json={"link": link})
+    form = {"comment": str(town.waiting["link"].id), "agency": str(town.ours.id), "key": "k-link"}
+    yield Ask(method="POST", route="/appeals/new", form=form)
+    path = {"comment_id": str(town.waiting["api_link"].id)}
+    yield Ask(method="POST", route="/api/v1/comments/{comment_id}/appeal", path=path, json={"agency": "ours"})
 
 
 def _administration(town: Town) -> Iterable[Ask]:

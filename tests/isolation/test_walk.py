@@ -88,7 +88,7 @@ def _numbers(town: Town) -> set[str]:
 
 def _told(ask: Ask, answer: Answer) -> str:
     """The answer without what was asked for, and without the request's own id."""
-    plain = re.sub(r"[0-9a-f]{32}|\b\d{3}-?\d{3}-?\d{3}\b", "…", answer.text)
+    plain = re.sub(r"[0-9a-f]{32}|\b\d{3}-?\d{3}-?\d{3}\b|(?<=appeal )\d+\b", "…", answer.text)
     for value in ask.path.values():
         plain = plain.replace(f"/{value}", "/…")
     return plain
@@ -111,8 +111,10 @@ async def _everything(owner_db: Database, who: str) -> dict[str, int | str]:
     return found
 
 
-OF_THE_ASKER = frozenset({"operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator"})
-"""Where the asker's own coming and going is written down."""
+OF_THE_ASKER = frozenset({
+    "operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator", "link_lookup", "pgqueuer", "pgqueuer_log",
+})  # fmt: skip
+"""Where the asker's own coming and going is written down, and the links that they have looked up, with the jobs of that."""
 OF_ADMINISTRATORS = frozenset({
     "operator_role", "invitation", "second_factor", "recovery_code", "external_identity", "webhook_target", "webhook_delivery",
     "notice_rule", "notice_letter",
@@ -127,6 +129,7 @@ NAMES_SECRETS = {
     "comment": "test_an_answer_goes_to_no_foreign_comment",
     "comment_id": "test_an_answer_goes_to_no_foreign_comment",
     "agency": "test_nothing_is_opened_or_found_in_a_foreign_agency",
+    "link": "test_a_link_leads_to_no_foreign_comment",
     "operator": "test_a_report_of_a_foreign_operator_is_empty",
     "other": "test_a_merge_reaches_no_foreign_appeal",
     "page": "test_nobody_stops_what_is_not_theirs",
@@ -135,10 +138,10 @@ NAMES_SECRETS = {
 }
 NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "code",
-    "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit", "link",
+    "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit",
     "also", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason",
-    "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "working", "written",
-    "written_at", "year",
+    "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "waiting", "working", "written",
+    "published_at", "written_at", "year",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py
@@ -283,3 +286,19 @@ async def test_numbers_tell_nothing_of_how_many_there_are(owner_db: Database) ->
     near = sum(abs(one - other) < 1_000_000 for one, other in pairwise(numbers))
     assert near < len(numbers) // 100
     assert all(0 <= one < 10**9 for one in numbers)
+
+
+async def test_a_link_leads_to_no_foreign_comment(town: Town, asker: Callable[[str], Asker]) -> None:
+    """Neither to one that is an appeal nor to one that waits; and whoever knows its number opens nothing from it."""
+    ask_as = asker("operator elsewhere")
+    for comment in (town.comments["read"], town.waiting["read"]):
+        link = f"https://vk.com/wall{town.page}_{town.post.external_id}?reply={comment.external_id}"
+        answer = await ask_as(Ask(method="POST", route="/api/v1/links", json={"link": link}))
+        assert answer.status == 200
+        assert '"state":"wanted"' in answer.text
+        assert SECRET not in answer.text
+        path = {"comment_id": str(comment.id)}
+        answer = await ask_as(Ask(method="POST", route="/api/v1/comments/{comment_id}/appeal", path=path, json={"agency": "theirs"}))
+        assert answer.status == NOT_FOUND
+        form = {"comment": str(comment.id), "agency": str(town.theirs.id), "key": "k" * 20}
+        assert (await ask_as(Ask(method="POST", route="/appeals/new", form=form))).status == NOT_FOUND

@@ -48,7 +48,7 @@ AHEAD = frozenset({"pause", "resume", "extend"})
 """Their deadline has not passed: what is late cannot be put off."""
 STATUS = {"close": Status.ANSWERED, "reopen": Status.CLOSED, "answer": Status.IN_WORK, "dismiss": Status.IN_WORK}
 STATUS |= {"unmerge": Status.DISMISSED}
-TRIAGE_USES = ("read", "open", "dismiss")
+TRIAGE_USES = ("read", "open", "dismiss", "link", "api_link")
 
 
 @dataclass(kw_only=True)
@@ -65,6 +65,8 @@ class Town:
     topic: Topic
     post: Post
     policy: SlaPolicyVersion
+    page: str = ""
+    """The page's number on the platform."""
     appeals: dict[str, Appeal] = field(default_factory=dict)
     comments: dict[str, Comment] = field(default_factory=dict)
     waiting: dict[str, Comment] = field(default_factory=dict)
@@ -107,7 +109,7 @@ async def build(session: WriteSession, now: datetime) -> Town:
     page = await make.make_page(session, agency=ours, territory=home)
     town = Town(
         home=home, away=away, ours=ours, theirs=theirs, topic=topic, post=await make.make_post(session, page=page),
-        policy=await make.make_policy(session),
+        policy=await make.make_policy(session), page=page.external_id,
     )  # fmt: skip
     await session.execute(text("INSERT INTO feed (platform, key, page_id, failures) VALUES ('vk', 'ours', :page, 3)"), {"page": page.id})
     for use in USES:
@@ -175,10 +177,13 @@ async def _around(session: WriteSession, town: Town, now: datetime) -> None:
     writer = await make.make_operator(session, scope=town.ours, name="Ольга Ветрова")
     session.add(AppealNote(appeal_id=appeal.id, operator_id=writer.id, text=f"{SECRET}: звонила."))
     await make.make_pause(session, appeal=appeal, since=now - timedelta(hours=2), until=now - timedelta(hours=1))
-    taken_down = await make.make_taken_down_appeal(
-        session, agency=town.ours, territory=town.home, text=f"{SECRET}: вывезти ветки.", due_at=now + timedelta(hours=1)
-    )
-    await make.make_timer(session, appeal=taken_down, policy=town.policy, due_at=now + timedelta(hours=1))
+    for use in ("posted", "api_answered"):
+        taken_down = await make.make_taken_down_appeal(
+            session, agency=town.ours, territory=town.home, text=f"{SECRET}: вывезти ветки.", due_at=now + timedelta(hours=1),
+            written_at=now - timedelta(hours=3),
+        )  # fmt: skip
+        await make.make_timer(session, appeal=taken_down, policy=town.policy, due_at=now + timedelta(hours=1))
+        town.appeals[use] = taken_down
     await session.flush()
     named = {"appeal": appeal.id, "agency": town.ours.id, "territory": town.home.id, "now": now}
     await session.execute(

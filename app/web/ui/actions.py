@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import approval, clock, merging, outcomes, service
+from app.appeals import approval, clock, elsewhere, merging, outcomes, service
 from app.appeals.correction import correct_topic
 from app.appeals.filters import parse_number
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
@@ -27,7 +27,7 @@ from app.sla.rules import PauseReason, Promise
 from app.web.deps import requires
 from app.web.ui.appeal import address, dialog, number_in_path, workplace
 from app.web.ui.card_view import card_view
-from app.web.ui.fields import Fields, Form, row_number
+from app.web.ui.fields import Fields, Form, local_moment, row_number
 from app.web.ui.queue_view import filters_of
 from app.web.ui.views import Draft
 from app.web.ui.visit import CurrentVisit, Visit, current_query, see_other, visit_of
@@ -181,6 +181,28 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
         return asked
 
     return await _done(visit, work, refused=_draft_kept(visit, asked, "answer", words))
+
+
+@router.post("/appeals/{number}/posted", dependencies=_demands(Permission.APPEAL_WORK))
+async def posted(visit: CurrentVisit, number: str, form: Form) -> Response:
+    """The citizen was answered where we cannot publish: what was said, where it stands, since when."""
+    asked, words = number_in_path(number), form.text("text")
+
+    async def work(session: WriteSession) -> int:
+        await elsewhere.posted_by_hand(
+            session,
+            visit.access,
+            number=asked,
+            words=words,
+            link=form.text("link"),
+            published_at=local_moment(form.text("written"), visit.zone),
+            promises=visit.office.promises,
+            seen_version=form.version(),
+            now=visit.now,
+        )
+        return asked
+
+    return await _done(visit, work, refused=_dialog_again(visit, asked, "posted", form))
 
 
 @router.post("/appeals/{number}/pause", dependencies=_demands(Permission.APPEAL_WORK))

@@ -92,7 +92,7 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         "close": ("close_reason", CloseReason),
         "pause": ("pause_reason", PauseReason),
     }
-    if action not in {"route", "topic", "reopen", "extend", "merge", *reasons}:
+    if action not in {"route", "topic", "reopen", "extend", "merge", "posted", *reasons}:
         raise NotFoundError("http.404", "There is nothing at this address.")
     visit.access.require(_DEMANDS.get(action, Permission.APPEAL_WORK))
     if action not in view.actions:
@@ -112,19 +112,22 @@ def action_form(visit: Visit, view: AppealCard, action: str, chosen: Mapping[str
         )
     elif action == "topic":
         choices = topic_choices(directory, chosen.get("topic", ""), whole=visit.words("hint", "whole_group"))
-    back = f"/appeals/{view.number}{view.filters.query()}"
     return ActionForm(
         action=action,
         post_to=f"/appeals/{view.number}/{action}",
-        back_to=back,
+        back_to=f"/appeals/{view.number}{view.filters.query()}",
         subject=_subject(view),
         version=view.version,
         choices=choices,
         agencies=agency_choices(directory, chosen.get("agency", "")) if action == "route" else (),
-        amount=chosen.get("amount", ""),
-        unit=chosen.get("unit", "days"),
-        other=chosen.get("other", ""),
+        url=_source(view),
+        **{name: chosen[name] for name in ("amount", "unit", "other", "link", "written") if name in chosen},
     )
+
+
+def _source(view: AppealCard) -> str:
+    """Where the matter can be seen."""
+    return next((comment.url for comment in view.comments if comment.url), "")
 
 
 def _subject(view: AppealCard) -> str:

@@ -149,9 +149,16 @@ def actions(access: Access, found: Card) -> frozenset[str]:
         mine = found.appeal.operator_id == access.operator_id
         if Act.TAKEN in can and (not mine or found.appeal.status is Status.NEW):
             names.add("take")
-        if Act.REPLY_QUEUED in can and any(answerable(comment) for comment in found.comments):
-            names.add("answer")
+        if Act.REPLY_QUEUED in can:
+            names |= _answering(found)
     return frozenset(names)
+
+
+def _answering(found: Card) -> set[str]:
+    """Under a comment we publish; where there is none and no page, a person answers and says so."""
+    if any(answerable(comment) for comment in found.comments):
+        return {"answer"}
+    return {"posted"} if found.appeal.page_id is None and found.appeal.comment_id is None else set()
 
 
 # --- deadlines -------------------------------------------------------------------------------------------------

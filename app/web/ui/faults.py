@@ -107,8 +107,25 @@ FEED_PROBLEM = {
     "conflict": N_("Another program reads with the same token"),
 }
 
+# Why what stands at a link could not be fetched: the codes of `connectors/README.md`, and our own.
+LINK_REFUSED = {
+    "no_way": N_("No program is shown single comments there. Copy what the citizen wrote, their name and the time into the form."),
+    "gone": N_("It is not there any more, or is shown to nobody. If you see it, copy the words into the form."),
+    "no_right": N_("This is closed to us. If you see it, copy the words, the name and the time into the form."),
+    "other": N_("The platform did not show it to us. Copy what the citizen wrote, their name and the time into the form."),
+}
+
 # Our own errors, by their codes.
 FAULT = {
+    "answer.before": N_("The citizen had not written yet at this moment. Check the date and the time."),
+    "answer.on_platform": N_("There is a comment to answer under. Write the answer there."),
+    "link.by_page": N_("The page itself wrote this: there is nothing to answer."),
+    "link.deleted": N_("The comment was deleted on the platform: there is nothing to answer under."),
+    "link.elsewhere": N_("This comment is an appeal already, with another agency. A coordinator can pass it on."),
+    "link.empty": N_("Paste the link first."),
+    "link.many": N_("You have had many links looked up. Wait a minute."),
+    "link.unknown": N_("We cannot read there. Copy what the citizen wrote, their name and the time into the form; the link stays with it."),
+    "link.web": N_("Give an address that begins with https://."),
     "access.administration": N_("Your role opens no section of the administration."),
     "access.permission": N_("Your role does not allow this."),
     "access.scope": N_("This agency is outside your scope."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
@@ -53,3 +55,14 @@ def row_number(value: str) -> int | None:
         return None
     number = int(value)
     return number if 0 < number <= _LARGEST else None
+
+
+def local_moment(value: str, zone: ZoneInfo) -> datetime | None:
+    """A local date and time as the browser gives it; None when it is left empty. InvalidError `appeal.written`."""
+    if not value:
+        return None
+    try:
+        local = datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidError("appeal.written", "Give a date and a time.", field="written_at") from None
+    return local if local.tzinfo is not None else local.replace(tzinfo=zone)

@@ -287,6 +287,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "promise": PROMISE,
     "reply_state": REPLY_STATE,
     "reply_alert": faults.REPLY_ALERT,
+    "link_refused": faults.LINK_REFUSED,
     "reply_problem": faults.REPLY_PROBLEM,
     "reply_advice": faults.REPLY_ADVICE,
     "fault": faults.FAULT,

@@ -59,6 +59,20 @@ class NoticesPage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LinkView:
+    """Where a pasted link led (`state` and `code` as in `appeals.by_link`). With a `comment` the appeal is opened from it, as it stands."""
+
+    state: str
+    platform: str
+    url: str
+    code: str = ""
+    comment: str = ""
+    author: str = ""
+    text: str = ""
+    written_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NewAppealForm:
     """An appeal that somebody takes down. `errors` are sentences by field; `key` makes a second click harmless."""
 
@@ -67,3 +81,4 @@ class NewAppealForm:
     agencies: tuple[Choice, ...]
     values: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    link: LinkView | None = None

@@ -25,6 +25,11 @@ class ActionForm:
     unit: str = "days"
     other: str = ""
     """The number of the appeal to merge with."""
+    link: str = ""
+    written: str = ""
+    """Where and when an answer was posted by hand."""
+    url: str = ""
+    """Where the matter can be seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

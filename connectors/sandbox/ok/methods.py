@@ -83,6 +83,11 @@ def discussions(call: Call) -> Json:
     return {"discussions": [_discussion(page, post) for page, post in part], "anchor": f"a{start + len(part)}"}
 
 
+def one_discussion(call: Call) -> Json:
+    """One topic."""
+    return {"discussion": _discussion(*call.discussion("discussionType", "discussionId"))}
+
+
 def comments(call: Call) -> Json:
     """Comments of a discussion, the oldest first; removed ones are not there."""
     page, post = call.discussion("discussionType", "discussionId")
@@ -143,6 +148,7 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "url.getInfo": url_info,
     "group.getInfo": group_info,
     "discussions.getList": discussions,
+    "discussions.get": one_discussion,
     "discussions.getComments": comments,
     "discussions.getDiscussionCommentsCount": comments_count,
     "discussions.getComment": one_comment,

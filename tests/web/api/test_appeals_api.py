@@ -207,3 +207,24 @@ async def test_without_an_agency_the_rules_of_routing_choose_one(
     assert told["agency"]["code"] == "theirs"
     refused = await client.post("/api/v1/appeals", json=body, headers=bearer("ours"))
     assert (refused.status_code, refused.json()["code"]) == (403, "access.scope"), "a rule does not widen anybody's reach"
+
+
+async def test_a_link_becomes_an_appeal_and_its_answer_is_told(client: httpx.AsyncClient, owner_db: Database, bearer: Bearer) -> None:
+    """What the screen can do, by API: follow, open, say that the citizen was answered elsewhere - each once."""
+    headers, link = bearer("ours"), "https://vk.com/wall-99_5?reply=7"
+    told = [(await client.post("/api/v1/links", json={"link": link}, headers=headers)).json() for _ in range(2)]
+    assert told[0] == told[1]
+    assert (told[0]["state"], told[0]["platform"], told[0]["link"], told[0]["number"]) == ("wanted", "vk", link, None)
+    assert (await client.post("/api/v1/links", json={"link": "https://evil.example/wall-99_5"}, headers=headers)).status_code == 422
+    body = BODY | {"link": link, "platform": "vk"}
+    number = (await client.post("/api/v1/appeals", json=body, headers=headers)).json()["number"]
+    found = (await client.post("/api/v1/links", json={"link": link}, headers=headers)).json()
+    assert (found["state"], found["number"]) == ("appeal", number)
+    said, once = {"text": "Вывезли.", "link": f"{link}1"}, headers | {"Idempotency-Key": "said"}
+    first, again = [await client.post(f"/api/v1/appeals/{number}/answered", json=said, headers=once) for _ in range(2)]
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json() | {"repeated": False}
+    (reply,) = (await client.get(f"/api/v1/appeals/{number}", headers=headers)).json()["replies"]
+    assert (reply["state"], reply["by_hand"], reply["link"], reply["text"]) == ("sent", True, f"{link}1", "Вывезли.")
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM link_lookup")) == 1

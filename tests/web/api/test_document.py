@@ -62,12 +62,23 @@ async def test_answers_fit_the_document(
         day = Period(start=date(2026, 11, 1), end=date(2026, 11, 1), tz="UTC")
         signed = await approve(session, Asked(access=whole, period=day, now=datetime(2026, 11, 17, tzinfo=UTC)), group_by=Grouping.AGENCY)
     report = "from=2026-11-01&to=2026-11-30&group_by=agency"
+    made = await client.post("/api/v1/appeals", json={"text": "y", "agency": "ours"}, headers=bearer("ours"))
+    taken_down = made.json()["number"]
     asked = {
         ("get", "/api/v1/appeals"): await client.get("/api/v1/appeals", headers=bearer("ours")),
         ("get", "/api/v1/appeals/{number}"): await client.get(f"/api/v1/appeals/{region.our_number}", headers=bearer("ours")),
         ("post", "/api/v1/appeals"): await client.post("/api/v1/appeals", json={"text": "x", "agency": "ours"}, headers=bearer("ours")),
         ("post", "/api/v1/appeals/{number}/replies"): await client.post(
             f"/api/v1/appeals/{region.our_number}/replies", json={"text": "x"}, headers=bearer("ours")
+        ),
+        ("post", "/api/v1/links"): await client.post(
+            "/api/v1/links", json={"link": "https://vk.com/wall-9_5?reply=7"}, headers=bearer("ours")
+        ),
+        ("post", "/api/v1/comments/{comment_id}/appeal"): await client.post(
+            f"/api/v1/comments/{region.our_appeal.comment_id}/appeal", json={"agency": "ours"}, headers=bearer("ours")
+        ),
+        ("post", "/api/v1/appeals/{number}/answered"): await client.post(
+            f"/api/v1/appeals/{taken_down}/answered", json={"text": "x"}, headers=bearer("ours")
         ),
         ("get", "/api/v1/pages"): await client.get("/api/v1/pages", headers=bearer("ours")),
         ("get", "/api/v1/reports/response-times"): await client.get(

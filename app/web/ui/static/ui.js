@@ -13,7 +13,7 @@
     const token = document.querySelector('meta[name="csrf"]');
     const ctx = event.detail.ctx;
     if (token) ctx.request.headers["X-CSRF-Token"] = token.content;
-    if (ctx.quiet || ctx.sourceElement?.id === "facets") ctx.request.headers["X-Otklik-Unattended"] = "1"; // keeps no session alive
+    if (ctx.quiet || ctx.sourceElement?.id === "facets" || ctx.sourceElement?.matches("[data-unattended]")) ctx.request.headers["X-Otklik-Unattended"] = "1"; // keeps no session alive
   });
 
   // --- notices: what went wrong, in words; never instead of the reader's own text ---
