@@ -206,7 +206,7 @@ async def main() -> None:
     async with ground(given.keep) as (url, owner):
         async with owner.read() as session:
             filled = await session.scalar(text("SELECT EXISTS (SELECT FROM appeal)"))
-            kept = await session.scalar(text("SELECT EXISTS (SELECT FROM report_state)"))
+            kept = await session.scalar(text("SELECT EXISTS (SELECT FROM report_state WHERE stage = 'done')"))
         worker = Database(make_engine(url, role=DatabaseRole.WORKER, pool_size=2, application="bench worker"))
         web = Database(make_engine(url, role=DatabaseRole.WEB, pool_size=1, application="bench web"))
         if not filled:

@@ -86,7 +86,7 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
 
 @reports.command("rebuild")
 def anew() -> None:
-    """Compute what is kept for fast reports anew from the history, all at once: until it is done reports read what was kept before."""
+    """Compute what is kept for fast reports anew from the history, step by step; until it is done reports are slower, and as right."""
 
     async def work() -> int:
         async with owner() as administrator:

@@ -267,8 +267,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 async def keep_reports(parts: WorkerParts) -> bool:
     """What reports stand on follows the history."""
-    done = await rollup.refresh(parts.database, tz=parts.timezone)
-    return done.appeals >= rollup.AT_ONCE
+    return (await rollup.refresh(parts.database, tz=parts.timezone)).more
 
 
 async def read_gauges(parts: WorkerParts) -> None:

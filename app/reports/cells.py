@@ -57,9 +57,9 @@ def moved_sql() -> str:
     return ", ".join(sums)
 
 
-def sketched_sql(time: str) -> str:
+def sketched_sql(time: str, *, sign: str = "d.sign * ") -> str:
     """The distributions of one time of signed lines `d`, by the calendar and in working time."""
-    of = {what: f"sum(d.sign * otklik_sketch({_timed(time, what)})) FILTER (WHERE d.begins)" for what in ("seconds", "working")}
+    of = {what: f"sum({sign}otklik_sketch({_timed(time, what)})) FILTER (WHERE d.begins)" for what in ("seconds", "working")}
     return f"{of['seconds']} AS {time}_calendar, {of['working']} AS {time}_working"
 
 
@@ -70,11 +70,14 @@ BY_MONTH = tuple((dim, MONTH) for dim in DIMS if dim not in DAILY)
 UNITS = {DAY: "day", MONTH: "month", YEAR: "year"}
 
 
+def key_sql(dim: str) -> str:
+    """The key of a line `l` in a dimension."""
+    return f"coalesce(CAST(l.{dim if dim == 'platform' else dim + '_id'} AS text), '')"
+
+
 def dated_sql(delta: str) -> str:
     """Signed lines with the keys and the days by which they are grouped: once as begun, and once as ended."""
-    keys = ", ".join(
-        f"coalesce(CAST(l.{dim if dim == 'platform' else dim + '_id'} AS text), '') AS k{number}" for dim, number in DIMS.items()
-    )
+    keys = ", ".join(f"{key_sql(dim)} AS k{number}" for dim, number in DIMS.items())
     starts = ", ".join(f"CAST(date_trunc('{unit}', m.at AT TIME ZONE :tz) AS date) AS s{level}" for level, unit in UNITS.items())
     return f"""
       SELECT {keys}, {starts}, m.begins, l.* FROM {delta} l
@@ -104,7 +107,6 @@ def place_sql(sets: Sequence[tuple[str, int]]) -> str:
 def add_cells_sql(delta: str, sets: Sequence[tuple[str, int]]) -> str:
     """Add signed lines (`delta`) to the cells and the shapes of these dimensions and levels."""
     names = [*CELL_COUNTS, *CELL_SUMS]
-    kept = ", ".join(f"{name} = c.{name} + excluded.{name}" for name in names)
     given = ", ".join(f"coalesce(m.{name}, 0)" for name in names)
     told = " OR ".join(f"m.{name} <> 0" for name in names)
     shapes = ", ".join(f"('{time}', coalesce(m.{time}_calendar, 0), coalesce(m.{time}_working, 0))" for time in CELL_TIMES)
@@ -124,4 +126,9 @@ def add_cells_sql(delta: str, sets: Sequence[tuple[str, int]]) -> str:
     INSERT INTO report_cell AS c (dim, level, start, key, {", ".join(names)})
     SELECT m.dim, m.level, m.start, m.key, {given} FROM moved m WHERE {told}
     ORDER BY m.dim, m.level, m.start, m.key
-    ON CONFLICT (dim, level, start, key) DO UPDATE SET {kept}"""  # noqa: S608 - fragments of this file
+    {added_sql(names)}"""  # noqa: S608 - fragments of this file
+
+
+def added_sql(names: Sequence[str]) -> str:
+    """To cells that there are already."""
+    return f"ON CONFLICT (dim, level, start, key) DO UPDATE SET {', '.join(f'{name} = c.{name} + excluded.{name}' for name in names)}"

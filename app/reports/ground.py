@@ -24,7 +24,7 @@ class Ground:
 
     source: Source
     tz: str | None = None
-    """By whose days cells are cut; None where they do not serve."""
+    """By whose days cells are cut; None where they are not complete, or are not asked."""
     rolled: bool = False
     queued: bool = False
     spans: Spans = field(default_factory=Spans)
@@ -56,7 +56,7 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
             GROUND, {"dim": DIMS[counted.value], "levels": most.levels, "starts": most.starts, "keys": None if keys is None else list(keys)}
         )
     ).one()
-    source = Source.NEVER if known.tz is None else Source.NOW if known.queued else Source.KEPT
+    source = Source.NEVER if not known.built else Source.NOW if known.queued else Source.KEPT
     able = asked.measure.clocked in CELL_CLOCKS and narrowed is not None and known.tz == asked.period.tz
     return Ground(
         source=source,

@@ -34,7 +34,8 @@ _REPLY_ACTS = f"'{Act.REPLY_SENT.value}', '{Act.INTERIM_SENT.value}', '{Act.ANSW
 _BEGUN = f"'{Act.OPENED.value}', '{Act.REOPENED.value}'"
 
 
-def _acts(acts: tuple[Act, ...]) -> str:
+def acts_sql(acts: tuple[Act, ...]) -> str:
+    """A list for IN."""
     return ", ".join(f"'{act.value}'" for act in acts)
 
 
@@ -54,7 +55,7 @@ CROSS JOIN LATERAL (
     ORDER BY o.cycle, o.id) e ON e.cycle = t.cycle) c
 LEFT JOIN LATERAL (
   SELECT e.id, e.act, e.occurred_at, e.data FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({_acts(STOPPING_ACTS)}) {{known}}
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(STOPPING_ACTS)}) {{known}}
   ORDER BY e.id LIMIT 1) stop ON true
 """  # noqa: S608 - constants
 
@@ -73,7 +74,7 @@ LEFT JOIN LATERAL (
 """
 # By then an act must have been recorded that happened when the clock stopped.
 _ENDED_THEN = f"""(o.stopped_at IS NOT NULL AND EXISTS (
-  SELECT FROM appeal_event e WHERE e.appeal_id = a.id AND e.act IN ({_acts(STOPPING_ACTS)})
+  SELECT FROM appeal_event e WHERE e.appeal_id = a.id AND e.act IN ({acts_sql(STOPPING_ACTS)})
     AND e.occurred_at = o.stopped_at AND e.recorded_at <= :as_of))"""
 
 # From the last time that it was given to the agency to the draft that the agency handed in.
@@ -85,16 +86,20 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT e.occurred_at AS until, coalesce(given.occurred_at, CASE WHEN c.cycle = 1 THEN a.opened_at ELSE c.started_at END) AS since
   FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({_acts(HANDED_IN)}) AND e.id > coalesce(given.id, 0) {{known}}
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(HANDED_IN)}) AND e.id > coalesce(given.id, 0) {{known}}
   ORDER BY e.id LIMIT 1) handed ON true
+"""  # noqa: S608 - constants
+
+# How long the clock stood still in it.
+STOOD = """
 LEFT JOIN LATERAL (
   SELECT sum(extract(epoch FROM upper(span) - lower(span))) AS seconds,
     sum(otklik_worked(c.calendar_version_id, lower(span), upper(span))) AS working
   FROM unnest((
     SELECT range_agg(tstzrange(greatest(p.since, handed.since), least(coalesce(p.until, handed.until), handed.until)))
-    FROM sla_pause p WHERE p.appeal_id = a.id AND p.since < handed.until AND coalesce(p.until, handed.until) > handed.since)) span)
+    FROM sla_pause p WHERE {paused}p.appeal_id = a.id AND p.since < handed.until AND coalesce(p.until, handed.until) > handed.since)) span)
   stood ON handed.until > handed.since
-"""  # noqa: S608 - constants
+"""
 
 # Of the first answer that was approved: from the moment it was handed in, not one that was returned before it.
 _APPROVED = f"""
@@ -107,7 +112,7 @@ LEFT JOIN LATERAL (
 """  # noqa: S608 - constants
 
 # Who wrote the answer; of what has none, who holds it.
-_WRITER = f"""
+WRITER = f"""
 LEFT JOIN LATERAL (
   SELECT CASE WHEN {{outcome}} IN ({_MET}, {_LATE}, '{UNPROMISED}')
     THEN (SELECT r.operator_id FROM reply r WHERE r.id = CAST(stop.data ->> 'reply' AS bigint)) ELSE {{holder}} END AS operator_id)
@@ -143,7 +148,7 @@ LEFT JOIN LATERAL (
 _HOLDER_THEN = f"""(
   SELECT e.operator_id FROM appeal_event e
   WHERE e.appeal_id = a.id AND e.recorded_at <= :as_of
-    AND e.act IN ('{Act.TAKEN.value}', {_acts(HANDED_IN)}) AND NOT e.data ? 'again'
+    AND e.act IN ('{Act.TAKEN.value}', {acts_sql(HANDED_IN)}) AND NOT e.data ? 'again'
     AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
       WHERE o.appeal_id = a.id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
   ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
@@ -164,32 +169,33 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
         "event_known": "AND o.recorded_at <= :as_of" if as_of else "",
         "timer_known": "AND o.recorded_at <= :as_of" if as_of else "",
     }
-    columns = _columns(as_of=as_of)
+    columns = columns_sql(as_of=as_of)
     others = "".join(
         _OTHER.format(
             ended=_ENDED_THEN if as_of else "true",
             promise=PROMISE_OF[name].value,
             name=name,
             timer_known=known["timer_known"],
-            stands=_stands("o.due_at", as_of=as_of),
+            stands=stands_sql("o.due_at", as_of=as_of),
         )
         for name in ("interim", "final")
     )
-    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + _APPROVED.format(**known) + _NOTICED.format(**known)
+    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + STOOD.format(paused="")
+    joins += _APPROVED.format(**known) + _NOTICED.format(**known)
     joins += _THEN if as_of else ""
-    joins += _WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
+    joins += WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
-    own = _OWN_THEN if as_of else _OWN
+    own = _OWN_THEN if as_of else OWN
     return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins} WHERE {own}"  # noqa: S608 - fragments of this file
 
 
-def _stands(due: str, *, as_of: bool) -> str:
+def stands_sql(due: str, *, as_of: bool) -> str:
     """Whether the clock stands still, or stood still then."""
     standing = "AND p.since <= :as_of AND (p.until IS NULL OR p.until > :as_of)" if as_of else "AND p.until IS NULL"
     return _STANDS.format(due=due, open=standing)
 
 
-def _columns(*, as_of: bool) -> dict[str, str]:
+def columns_sql(*, as_of: bool) -> dict[str, str]:
     """What stands in each column of a line."""
     others = {
         f"{name}_{what}": f"{name}.{column}"
@@ -225,7 +231,7 @@ def _first(*, as_of: bool) -> dict[str, str]:
     holder = "coalesce(held.agency_id, a.agency_id)" if as_of else "a.agency_id"
     return {
         "agency_id": f"coalesce(CASE WHEN {ended} THEN c.agency_id END, {holder})",
-        "first_due_at": f"CASE WHEN NOT ({ended}) AND {_stands('c.due_at', as_of=as_of)} THEN 'infinity' ELSE c.due_at END",
+        "first_due_at": f"CASE WHEN NOT ({ended}) AND {stands_sql('c.due_at', as_of=as_of)} THEN 'infinity' ELSE c.due_at END",
         "first_stopped_at": f"CASE WHEN NOT c.promised THEN stop.occurred_at WHEN {ended} THEN c.stopped_at END",
         "first_outcome": outcome,
         "first_seconds": f"CASE WHEN NOT c.promised THEN {_PLAIN_SECONDS} WHEN {ended} THEN c.elapsed_seconds END",
@@ -235,23 +241,36 @@ def _first(*, as_of: bool) -> dict[str, str]:
 
 
 # What was merged into an older appeal is counted there, once; the cycles before were matters of their own.
-_OWN = "(a.merged_into IS NULL OR c.cycle < a.cycle)"
+OWN = "(a.merged_into IS NULL OR c.cycle < a.cycle)"
 _OWN_THEN = f"""coalesce((
   SELECT e.act <> '{Act.MERGED.value}' FROM appeal_event e
   WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ('{Act.MERGED.value}', '{Act.UNMERGED.value}') AND e.recorded_at <= :as_of
   ORDER BY e.id DESC LIMIT 1), true)"""  # noqa: S608 - constants
 
+
+_UPTO = """(
+  SELECT s.before + least(extract(epoch FROM {at} - s.opens_at), extract(epoch FROM s.closes_at - s.opens_at)) * 1000000 AS worked
+  FROM working_span s WHERE s.calendar_version_id = c.calendar_version_id AND s.opens_at <= {at}
+  ORDER BY s.opens_at DESC LIMIT 1) {name}"""
+_WORKED = """(
+  SELECT CAST(least(greatest(round((high.worked - low.worked) / 1e6), 0), 2147483647) AS integer) FROM {low}, {high})"""
+
+
+def _worked(since: str, until: str) -> str:
+    """`otklik_worked` by the calendar of the cycle, said on the spot: called for each line, the function was half of the cost."""
+    return _WORKED.format(low=_UPTO.format(at=since, name="low"), high=_UPTO.format(at=until, name="high"))
+
+
 _RAN = "handed.until > handed.since"
 _OWN_TIMES = {
     "agency_seconds": f"CASE WHEN {_RAN} THEN {_LAG.format(until='handed.until', since='handed.since')}"
     " - CAST(round(coalesce(stood.seconds, 0)) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
-    "agency_working": f"CASE WHEN {_RAN} THEN otklik_worked(c.calendar_version_id, handed.since, handed.until)"
+    "agency_working": f"CASE WHEN {_RAN} THEN {_worked('handed.since', 'handed.until')}"
     " - CAST(coalesce(stood.working, 0) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
     "approval_seconds": f"CASE WHEN approved.until IS NOT NULL THEN {_LAG.format(until='approved.until', since='approved.since')} END",
-    "approval_working": "otklik_worked(c.calendar_version_id, approved.since, approved.until)",
+    "approval_working": _worked("approved.since", "approved.until"),
     "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since='m.recorded_at')} END",
-    "triage_working": "CASE WHEN m.id IS NOT NULL"
-    " THEN otklik_worked(c.calendar_version_id, m.recorded_at, greatest(a.opened_at, m.recorded_at)) END",
+    "triage_working": f"CASE WHEN m.id IS NOT NULL THEN {_worked('m.recorded_at', 'greatest(a.opened_at, m.recorded_at)')} END",
     "detection_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='m.recorded_at', since='a.written_at')} END",
 }
 

@@ -127,14 +127,26 @@ class ReportQueue(Base):
 
 
 class ReportState(Base):
-    """One row: the zone whose days the cells are cut by, when they were built, when a worker last looked at the queue."""
+    """One row: the zone whose days the cells are cut by, and how far the building of lines and cells has come (`build.py`).
+
+    `after` and `month`: the next step begins there. `lines_wanted`: lines are to be computed anew too; `lines_kept`: they are complete.
+    """
 
     __tablename__ = "report_state"
-    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one"),
+        CheckConstraint("stage IN ('clearing', 'lines', 'cells', 'done')", name="stage"),
+    )
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     tz: Mapped[str] = word()
     built_at: Mapped[datetime] = moment()
+    stage: Mapped[str] = mapped_column(String, server_default=sql("'done'"))
+    lines_kept: Mapped[bool] = mapped_column(Boolean, server_default=sql("true"))
+    lines_wanted: Mapped[bool] = mapped_column(Boolean, server_default=sql("false"))
+    after: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
+    month: Mapped[date | None] = mapped_column(Date)
+    lines: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
 
 
 class WorkingSpan(Base):

@@ -46,12 +46,13 @@ class Source(StrEnum):
 
 
 _SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.NEVER: _NEVER, Source.THEN: _THEN}
-SOURCE = text("SELECT EXISTS (SELECT FROM report_state) AS built, EXISTS (SELECT FROM report_queue) AS queued")
-# What there is to read: by which zone's days cells are cut (none: nothing was ever kept), whether something is queued, and how
-# much cells hold.
+SOURCE = text("SELECT EXISTS (SELECT FROM report_state WHERE lines_kept) AS built, EXISTS (SELECT FROM report_queue) AS queued")
+# What there is to read: whether lines are complete, by which zone's days cells are cut (none: they are not complete), whether
+# something is queued, and how much cells hold.
 GROUND = text(
     """
-    SELECT (SELECT tz FROM report_state) AS tz, EXISTS (SELECT FROM report_queue) AS queued,
+    SELECT EXISTS (SELECT FROM report_state WHERE lines_kept) AS built, (SELECT tz FROM report_state WHERE stage = 'done') AS tz,
+      EXISTS (SELECT FROM report_queue) AS queued,
       (SELECT sum(c.opened) FROM report_cell c
         JOIN unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[])) s(level, start) ON s.level = c.level AND s.start = c.start
         WHERE c.dim = :dim AND (CAST(:keys AS text[]) IS NULL OR c.key = ANY (CAST(:keys AS text[])))) AS opened

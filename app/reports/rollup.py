@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from app.kernel.log import logger
-from app.reports.build import COUNTED_ANEW, Progress, build, unseen
+from app.reports import build
 from app.reports.cells import EVERY, add_cells_sql
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.working import know_calendars
@@ -21,10 +22,12 @@ from app.reports.working import know_calendars
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
-    from app.kernel.db import Database
+    from app.kernel.db import Database, WriteSession
 
 AT_ONCE = 2_000
 """Appeals computed in one transaction."""
+BUILD_SECONDS = 5.0
+"""So long a worker builds before it looks whether it is to stop."""
 _LOCK = 7_305_148_204
 
 
@@ -51,7 +54,6 @@ def refresh_sql() -> TextClause:
 
 # --- keeping ------------------------------------------------------------------------------------------------------
 
-_STATE = text("SELECT tz FROM report_state")
 _TAKE = text(
     """
     WITH taken AS (DELETE FROM report_queue WHERE id IN (SELECT id FROM report_queue ORDER BY id LIMIT :most) RETURNING appeal_id)
@@ -70,32 +72,65 @@ _WITH_LATER = text(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refreshed:
-    """How many appeals were computed anew."""
+    """How many appeals were computed anew; `more`: there is more to do at once."""
 
     appeals: int
+    more: bool = False
 
 
-async def refresh(database: Database, *, tz: str, most: int = AT_ONCE) -> Refreshed:
-    """Compute what is queued, at most so many appeals. Builds everything first when it never was, or by another zone's days."""
-    async with database.write() as session:
-        if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}):
-            return Refreshed(appeals=0)
-        known = await session.scalar(_STATE)
-        if known != tz:
-            if known is not None:
-                logger.warning("reports_rebuilt", reason="time_zone", before=known, now=tz)
-            return Refreshed(appeals=await build(session, tz=tz))
-        ids = list((await session.scalars(_TAKE, {"most": most})).all())
-        if ids:
-            await session.execute(COUNTED_ANEW, {"anew": False})
-            await know_calendars(session)
-            later = (await session.scalars(_WITH_LATER, {"ids": ids})).all()
-            await session.execute(refresh_sql(), {"ids": sorted({*ids, *later}), "tz": tz})
-    return Refreshed(appeals=len(ids))
+async def refresh(database: Database, *, tz: str, most: int = AT_ONCE, seconds: float = BUILD_SECONDS) -> Refreshed:
+    """Compute what is queued, at most so many appeals. Builds everything first when it never was, or by another zone's days.
+
+    A build that is not done after `seconds` goes on with the next call, whoever makes it.
+    """
+    until, built = monotonic() + seconds, 0
+    while True:
+        async with database.write() as session:
+            if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}):
+                return Refreshed(appeals=built)
+            state = await build.state_of(session)
+            if state is not None and state.tz == tz and state.stage is build.Stage.DONE:
+                return Refreshed(appeals=built, more=True) if built else await _refreshed(session, tz, most)
+            built = await _built(session, state, tz)
+        if monotonic() > until:
+            return Refreshed(appeals=built, more=True)
 
 
-async def rebuild(database: Database, *, tz: str, progress: Progress = unseen) -> int:
-    """Everything anew from the history. Whatever stops it, what was kept before stays. `progress`: what, and how many of it."""
-    async with database.write() as session:
-        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        return await build(session, tz=tz, progress=progress)
+async def _built(session: WriteSession, state: build.State | None, tz: str) -> int:
+    """A step of the building; how many lines it has come to."""
+    if state is None or state.tz != tz:
+        if state is not None:
+            logger.warning("reports_rebuilt", reason="time_zone", before=state.tz, now=tz)
+        await build.begin(session, tz=tz, lines=False)
+        return 0
+    await build.step(session, state)
+    return state.lines
+
+
+async def _refreshed(session: WriteSession, tz: str, most: int) -> Refreshed:
+    ids = list((await session.scalars(_TAKE, {"most": most})).all())
+    if ids:
+        await session.execute(build.COUNTED_ANEW, {"anew": False})
+        await know_calendars(session)
+        later = (await session.scalars(_WITH_LATER, {"ids": ids})).all()
+        await session.execute(refresh_sql(), {"ids": sorted({*ids, *later}), "tz": tz})
+    return Refreshed(appeals=len(ids), more=len(ids) >= most)
+
+
+async def rebuild(database: Database, *, tz: str, progress: build.Progress = build.unseen) -> int:
+    """Everything anew from the history; how many lines. `progress`: what, and how many of it.
+
+    Whatever stops it, the worker or the next call goes on; a worker that runs does steps of it too.
+    """
+    begun = False
+    while True:
+        async with database.write() as session:
+            await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            state = await build.state_of(session)
+            if begun and state is not None and state.stage is build.Stage.DONE:
+                return state.lines
+            if begun and state is not None:
+                await build.step(session, state, progress)
+            else:
+                await build.begin(session, tz=tz)
+                begun = True

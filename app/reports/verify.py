@@ -147,11 +147,11 @@ def recounted_of(appeal: Raw, *, now: datetime) -> tuple[list[Line], list[Differ
 
 # What is kept is compared where nothing is queued: of that it is known that it is not up to date.
 _LINES = text(
-    "SELECT * FROM report_line l WHERE appeal_id = ANY (:ids) AND EXISTS (SELECT FROM report_state)"
+    "SELECT * FROM report_line l WHERE appeal_id = ANY (:ids) AND EXISTS (SELECT FROM report_state WHERE lines_kept)"
     " AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = l.appeal_id)"
 )
 _UNKEPT = text(
-    "SELECT i FROM unnest(CAST(:ids AS bigint[])) i WHERE EXISTS (SELECT FROM report_state)"
+    "SELECT i FROM unnest(CAST(:ids AS bigint[])) i WHERE EXISTS (SELECT FROM report_state WHERE lines_kept)"
     " AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = i)"
 )
 _SHAPES = ("median_s", "p90_s", "p99_s")
