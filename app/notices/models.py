@@ -64,13 +64,15 @@ class Notice(Base):
 class NoticeRule(Base):
     """Who is told outside, when, by which carriers: from a share of the term on (percent), or so long after it has passed.
 
-    A rule is never changed: it ends, and another one stands in its place.
+    Of an agency or a territory with its children, or - both empty - of all. A rule is never changed: it ends, and another
+    one stands in its place.
     """
 
     __tablename__ = "notice_rule"
     __table_args__ = (
         CheckConstraint("role IN ('operator', 'coordinator', 'supervisor')", name="role"),
         CheckConstraint("(share IS NULL) <> (after_seconds IS NULL) AND share BETWEEN 1 AND 99 OR after_seconds >= 0", name="moment"),
+        CheckConstraint("agency_id IS NULL OR territory_id IS NULL", name="one_scope"),
     )
 
     id: Mapped[int] = row_id()
@@ -80,6 +82,8 @@ class NoticeRule(Base):
     carriers: Mapped[list[Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = moment(default_now=True)
     ended_at: Mapped[datetime | None] = moment(nullable=True)
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    territory_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("territory.id"))
 
 
 class NoticeAddress(Base):

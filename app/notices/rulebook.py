@@ -26,30 +26,45 @@ MOST_RULES = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleRow:
-    """A rule that holds."""
+    """A rule that holds. `place`: its agency's or territory's name, "" for everywhere; `ours`: the asker may end it."""
 
     id: int
     rule: Rule
+    place: str = ""
+    ours: bool = False
 
 
-_LIST = text(
-    "SELECT id, role, share, after_seconds, carriers FROM notice_rule WHERE ended_at IS NULL ORDER BY share, after_seconds, role, id"
+_LIST = text("SELECT * FROM notice_rule WHERE ended_at IS NULL ORDER BY share, after_seconds, role, id")
+_LIST_FOR = text(
+    """
+    SELECT r.*, coalesce(a.name, y.name, '') AS place, otklik_may_grant(r.agency_id, r.territory_id) AS ours
+    FROM notice_rule r LEFT JOIN agency a ON a.id = r.agency_id LEFT JOIN territory y ON y.id = r.territory_id
+    WHERE r.ended_at IS NULL
+    ORDER BY r.agency_id IS NOT NULL, r.territory_id IS NOT NULL, place, r.share, r.after_seconds, r.role, r.id
+    """
 )
 
 
 async def list_rules(session: ReadSession) -> list[RuleRow]:
     """Those that hold: warnings first, then the deadline and what comes after it."""
-    return [_row(row) for row in await session.execute(_LIST)]
+    return [RuleRow(id=row.id, rule=_rule(row)) for row in await session.execute(_LIST)]
 
 
-def _row(row: Any) -> RuleRow:  # noqa: ANN401 - a typed row
-    rule = Rule(
+async def rules_for(session: ReadSession) -> list[RuleRow]:
+    """The same for an administrator's screen, everywhere's own first, with the name of each place."""
+    rows = await session.execute(_LIST_FOR)
+    return [RuleRow(id=row.id, rule=_rule(row), place=row.place, ours=row.ours) for row in rows]
+
+
+def _rule(row: Any) -> Rule:  # noqa: ANN401 - a typed row
+    return Rule(
         role=Role(row.role),
         carriers=frozenset(map(Carrier, row.carriers)),
         share=row.share,
         after=None if row.after_seconds is None else timedelta(seconds=row.after_seconds),
+        agency_id=row.agency_id,
+        territory_id=row.territory_id,
     )
-    return RuleRow(id=row.id, rule=rule)
 
 
 def checked(rule: Rule) -> Rule:
@@ -68,19 +83,24 @@ def checked(rule: Rule) -> Rule:
 
 
 async def add_rule(session: WriteSession, access: Access, rule: Rule, *, now: datetime) -> int:
-    """It holds from now on, for warnings and deadlines to come. InvalidError, also when there are too many."""
+    """It holds from now on, for warnings and deadlines to come. InvalidError, also when there are too many.
+
+    The asker's scope holds the rule's place: the caller has seen to it, and the database refuses any other.
+    """
     access.require(Permission.CONFIGURE)
     checked(rule)
-    if len(await list_rules(session)) >= MOST_RULES:
+    place = (rule.agency_id, rule.territory_id)
+    if sum((one.rule.agency_id, one.rule.territory_id) == place for one in await list_rules(session)) >= MOST_RULES:
         raise InvalidError("notice_rule.many", "There are enough rules: end one first.", field="role")
     row = await session.execute(
         text(
-            "INSERT INTO notice_rule (role, share, after_seconds, carriers, created_at) "
-            "VALUES (:role, :share, :after, CAST(:carriers AS jsonb), :now) RETURNING id"
+            "INSERT INTO notice_rule (role, share, after_seconds, carriers, created_at, agency_id, territory_id) "
+            "VALUES (:role, :share, :after, CAST(:carriers AS jsonb), :now, :agency, :territory) RETURNING id"
         ),
         {
             "role": rule.role.value, "share": rule.share, "after": None if rule.after is None else int(rule.after.total_seconds()),
             "carriers": orjson.dumps(sorted(rule.carriers)).decode(), "now": now,
+            "agency": rule.agency_id, "territory": rule.territory_id,
         },
     )  # fmt: skip
     rule_id = int(row.scalar_one())
@@ -89,7 +109,7 @@ async def add_rule(session: WriteSession, access: Access, rule: Rule, *, now: da
 
 
 async def end_rule(session: WriteSession, access: Access, rule_id: int, *, now: datetime) -> None:
-    """Nobody is told by it any more. NotFoundError when it does not hold."""
+    """Nobody is told by it any more. NotFoundError when it does not hold, or holds beyond their scope."""
     access.require(Permission.CONFIGURE)
     row = await session.execute(
         text("UPDATE notice_rule SET ended_at = :now WHERE id = :id AND ended_at IS NULL RETURNING id"), {"id": rule_id, "now": now}
@@ -101,4 +121,6 @@ async def end_rule(session: WriteSession, access: Access, rule_id: int, *, now: 
 
 def _told(rule: Rule) -> dict[str, Any]:
     when = {"share": rule.share} if rule.after is None else {"after_seconds": int(rule.after.total_seconds())}
-    return {"role": rule.role.value, "carriers": sorted(rule.carriers), **when}
+    place = {"agency": rule.agency_id, "territory": rule.territory_id}
+    given = {name: value for name, value in place.items() if value is not None}
+    return {"role": rule.role.value, "carriers": sorted(rule.carriers), **when, **given}

@@ -53,13 +53,24 @@ def triage_key(kind: Kind, comment_id: int) -> str:
 class Rule:
     """Who of those in whose scope the matter lies is told: at each warning from `share` percent of the term on, or `after` the deadline.
 
-    Exactly one of `share` and `after` is given.
+    Exactly one of `share` and `after` is given. It holds in an agency or a territory and below, or - neither - everywhere.
     """
 
     role: Role
     carriers: frozenset[Carrier]
     share: int | None = None
     after: timedelta | None = None
+    agency_id: int | None = None
+    territory_id: int | None = None
+
+    def distance(self, what: Happening) -> int | None:
+        """How far its place is from the matter: the agency's line comes before the territory's. None: it does not hold there."""
+        if self.agency_id is not None:
+            return what.agencies.index(self.agency_id) if self.agency_id in what.agencies else None
+        if self.territory_id is not None:
+            near = self.territory_id in what.territories
+            return len(what.agencies) + what.territories.index(self.territory_id) if near else None
+        return len(what.agencies) + len(what.territories)
 
     def stage(self, kind: Kind, share: int | None) -> timedelta | None:
         """How long after a notice of this kind and share it tells; None: it does not tell of it at all.
@@ -131,12 +142,21 @@ class Plan:
     again_at: datetime | None
 
 
+def holding(rules: Iterable[Rule], what: Happening) -> list[Rule]:
+    """The rules that hold for a matter: for each role those of the nearest place that has any for it, as all else is inherited."""
+    held = [(distance, rule) for rule in rules if (distance := rule.distance(what)) is not None]
+    nearest: dict[Role, int] = {}
+    for distance, rule in held:
+        nearest[rule.role] = min(distance, nearest.get(rule.role, distance))
+    return [rule for distance, rule in held if distance == nearest[rule.role]]
+
+
 def plan(what: Happening, rules: Iterable[Rule], listeners: Iterable[Listener], *, now: datetime) -> Plan:
     """Who is to be told of a notice by `now` and was not yet. Each stage comes once; a person is told once by each address.
 
     Of operators only the one who took the appeal is told, if anybody did and an address of theirs can be told by the rule.
     """
-    staged = [(stage, rule) for rule in rules if (stage := rule.stage(what.kind, what.share)) is not None]
+    staged = [(stage, rule) for rule in holding(rules, what) if (stage := rule.stage(what.kind, what.share)) is not None]
     fresh = [(stage, rule) for stage, rule in staged if what.told_upto is None or stage > what.told_upto]
     due = [(stage, rule) for stage, rule in fresh if what.at + stage <= now]
     near = [one for one in listeners if one.holds(what)]

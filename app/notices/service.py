@@ -100,17 +100,19 @@ _FOLLOW = text(
       SELECT n.id, a.agency_id, a.territory_id FROM notice n JOIN appeal a ON a.id = n.appeal_id
       WHERE n.settled_at IS NULL AND (n.agency_id, n.territory_id) IS DISTINCT FROM (a.agency_id, a.territory_id)
       ORDER BY n.id FOR UPDATE OF n SKIP LOCKED)
-    UPDATE notice n SET agency_id = moved.agency_id, territory_id = moved.territory_id FROM moved WHERE n.id = moved.id
+    UPDATE notice n SET agency_id = moved.agency_id, territory_id = moved.territory_id, stage = -1, stage_at = CAST(:now AS timestamptz)
+    FROM moved WHERE n.id = moved.id
     """
 )
+"""Whoever holds the matter now is told outside, too: of every stage that has come, each address of each once."""
 
 
 async def tidy(session: WriteSession, *, now: datetime) -> None:
-    """Settle notices whose timer stopped or whose comment was decided; let the others follow their appeal.
+    """Settle notices whose timer stopped or whose comment was decided; let the others follow their appeal to its new holders.
 
     One at a time over all workers: who comes second does nothing. Readers do not wait for it (see `queries`).
     """
     if await session.scalar(_TRY_LOCK):
         await session.execute(_SETTLE_STOPPED)
         await session.execute(_SETTLE_DECIDED, {"now": now})
-        await session.execute(_FOLLOW)
+        await session.execute(_FOLLOW, {"now": now})

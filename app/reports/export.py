@@ -18,6 +18,10 @@ from app.reports.measures import Unit
 from app.reports.tables import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xlsxwriter.worksheet import Worksheet
+
     from app.reports.tables import Cell, Sheet
 
 _DAY = 86_400
@@ -51,8 +55,11 @@ def _plain(value: Cell) -> str | int:
     return safe_cell(value if isinstance(value, str) else value.isoformat())
 
 
-def as_xlsx(sheet: Sheet) -> bytes:
-    """Real numbers: times as durations, shares as percentages; a second sheet says what they mean. The same report is the same bytes."""
+def as_xlsx(sheet: Sheet, *, tabs: Sequence[str] = ("Figures", "Definition")) -> bytes:
+    """Real numbers: times as durations, shares as percentages; a second sheet says what they mean. The same report is the same bytes.
+
+    `tabs`: what the two sheets are called.
+    """
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         book.set_properties({"created": sheet.made_at.astimezone(UTC).replace(tzinfo=None)})
@@ -63,7 +70,7 @@ def as_xlsx(sheet: Sheet) -> bytes:
         }
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         head = book.add_format({"bold": True, "text_wrap": True})
-        figures = book.add_worksheet("Figures")
+        figures = book.add_worksheet(tabs[0])
         figures.freeze_panes(1, 2)
         shown = [place for place, column in enumerate(sheet.columns) if column.kind not in {Kind.DEPTH, Kind.FLAG}]
         depth = next((place for place, column in enumerate(sheet.columns) if column.kind is Kind.DEPTH), None)
@@ -84,13 +91,16 @@ def as_xlsx(sheet: Sheet) -> bytes:
         names = [at for at, place in enumerate(shown) if sheet.columns[place].kind is Kind.NAME]
         for at in names:
             figures.set_column(at, at, _NAME_WIDTH)
-        words = book.add_worksheet("Definition")
-        for number, (name, told) in enumerate(sheet.about):
-            words.write_string(number, 0, name)
-            words.write_string(number, 1, told)
-        words.set_column(0, 0, 28)
-        words.set_column(1, 1, _WIDEST)
+        _write_about(book.add_worksheet(tabs[1]), sheet)
     return out.getvalue()
+
+
+def _write_about(words: Worksheet, sheet: Sheet) -> None:
+    for number, (name, told) in enumerate(sheet.about):
+        words.write_string(number, 0, name)
+        words.write_string(number, 1, told)
+    words.set_column(0, 0, 28)
+    words.set_column(1, 1, _WIDEST)
 
 
 def _unit(kind: Unit | Kind) -> Unit:

@@ -24,7 +24,7 @@ from app.kernel.clock import FixedClock
 from app.kernel.mail import parse_mail_server
 from app.kernel.parts import NoticeParts
 from app.kernel.vault import Vault
-from app.notices import addresses, letters
+from app.notices import addresses, letters, service as notices
 from app.notices.hours import Hours
 from app.notices.rules import Carrier
 from app.people.queries import access_of_operator
@@ -161,6 +161,21 @@ async def test_who_took_the_appeal_is_told_and_colleagues_are_not(town: Town) ->
         await session.execute(text("UPDATE appeal SET operator_id = :id WHERE id = :appeal"), {"id": colleague.id, "appeal": appeal.id})
     await town.at(NEAR)
     assert [who for who, _ in town.told()] == ["colleague"]
+
+
+async def test_an_overdue_appeal_handed_on_is_told_to_its_new_agency_and_to_nobody_again(town: Town) -> None:
+    (appeal,) = await town.appeals()
+    await town.at(DUE)
+    async with town.owner.write() as session:
+        neighbours = await make.make_agency(session, territory=town.place)
+        neighbour = await make.make_operator(session, scope=neighbours)
+        await town.address(session, neighbour, "neighbour@town.example")
+        await session.execute(text("UPDATE appeal SET agency_id = :id WHERE id = :appeal"), {"id": neighbours.id, "appeal": appeal.id})
+    async with town.worker.write() as session:
+        await notices.tidy(session, now=DUE + timedelta(minutes=1))
+    for minutes in (1, 2, 121, 122):
+        await town.at(DUE + timedelta(minutes=minutes))
+    assert [who for who, _ in town.told()] == ["operator", "neighbour", "coordinator"]
 
 
 async def test_an_escalation_waits_while_the_clock_stands_and_ends_with_an_answer(town: Town) -> None:

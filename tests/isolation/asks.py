@@ -111,10 +111,12 @@ def _reports(ours: str, home: str) -> Iterable[Ask]:
     period = {"from": "2026-11-01", "to": "2026-11-30"}
     for grouping in ("agency", "territory", "topic", "page", "platform", "operator"):
         yield Ask(method="GET", route="/reports", query=period | {"group_by": grouping})
+        yield Ask(method="GET", route="/reports/file", query=period | {"group_by": grouping, "format": "csv"})
         for as_of in ({}, {"as_of": "2026-11-17T07:00:00Z"}):
             yield Ask(method="GET", route="/api/v1/reports/response-times", query=period | {"group_by": grouping} | as_of)
     for only in ({"figure": "opened"}, {"figure": "answered", "agency": ours, "over": "60"}, {"measure": "backlog", "territory": home}):
         yield Ask(method="GET", route="/reports/appeals", query=period | only)
+        yield Ask(method="GET", route="/reports/appeals/file", query=period | only)
     for measure in ("first-answer", "agency-answer", "dismissed"):
         yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": measure}, query=period)
     yield Ask(method="GET", route="/api/v1/reports/{measure}", path={"measure": "backlog"}, query=period)
@@ -131,6 +133,7 @@ def _reports(ours: str, home: str) -> Iterable[Ask]:
 def _approved(town: Town) -> Iterable[Ask]:
     path, route = {"report_id": str(town.approved)}, "/reports/approved/{report_id}"
     yield Ask(method="GET", route=route, path=path)
+    yield Ask(method="GET", route=f"{route}/file", path=path)
     yield Ask(method="GET", route=f"/api/v1{route}", path=path)
     yield Ask(method="GET", route=f"/api/v1{route}/changes", path=path)
     october = {"measure": "load", "from": "2026-10-01", "to": "2026-10-31", "group_by": "agency"}
@@ -245,7 +248,7 @@ def _administration(town: Town) -> Iterable[Ask]:
     failed = path | {"delivery_id": str(town.webhook_failed)}
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/deliveries/{{delivery_id}}/again", path=failed, form={})
     yield Ask(method="POST", route=f"{webhooks}/{{target_id}}/revoke", path=path, form={})
-    rule = {"role": "coordinator", "amount": "3", "unit": "hours", "email": "1"}
+    rule = {"role": "coordinator", "amount": "3", "unit": "hours", "email": "1", "place": f"agency:{town.ours.id}"}
     yield Ask(method="POST", route="/administration/notices/rules", form=rule)
     yield Ask(method="POST", route="/administration/notices/rules/end", form={"rule": str(town.rule)})
     yield Ask(method="POST", route="/administration/notices/letters", form={"letter": str(town.letter), "act": "again"})

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from app.notices.digest import Storm, gather
 from app.notices.hours import Hours
-from app.notices.rules import BREACHES, Carrier, Happening, Kind, Listener, Rule, Told, plan
+from app.notices.rules import BREACHES, Carrier, Happening, Kind, Listener, Rule, Told, holding, plan
 from app.people.rules import Role
 
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
@@ -59,6 +59,34 @@ def people(told: frozenset[Told]) -> set[int]:
 )
 def test_who_is_told_when(what: Happening, hours: int, who: set[int]) -> None:
     assert people(plan(what, RULES, EVERYBODY, now=NOW + timedelta(hours=hours)).told) == who
+
+
+AT_ONCE, LATER = timedelta(0), timedelta(hours=5)
+
+
+@pytest.mark.parametrize(
+    ("places", "told_at"),
+    [
+        ([{}, {"territory_id": 4}], "territory 4"),
+        ([{}, {"territory_id": 4}, {"territory_id": 5}], "territory 5"),  # the nearer one
+        ([{"territory_id": 5}, {"agency_id": 6}], "agency 6"),  # the agency's line before the territory's
+        ([{"agency_id": 6}, {"agency_id": 7}, {}], "agency 7"),
+        ([{}, {"agency_id": 8}, {"territory_id": 9}], "everywhere"),  # rules of other places do not hold here
+    ],
+)
+def test_the_nearest_place_speaks_for_a_role_alone(places: list[dict[str, int]], told_at: str) -> None:
+    def named(rule: Rule) -> str:
+        return f"agency {rule.agency_id}" if rule.agency_id else f"territory {rule.territory_id}" if rule.territory_id else "everywhere"
+
+    rules = [Rule(role=Role.OPERATOR, carriers=ALL, after=AT_ONCE, **place) for place in places]
+    others = Rule(role=Role.COORDINATOR, carriers=ALL, after=LATER)  # another role's rules stay as they are
+    assert [named(rule) for rule in holding([*rules, others], happening(Kind.SLA_BREACH))] == [told_at, "everywhere"]
+
+
+def test_a_place_may_tell_later_than_the_region() -> None:
+    here = Rule(role=Role.OPERATOR, carriers=ALL, after=LATER, agency_id=7)
+    found = plan(happening(Kind.SLA_BREACH), [*RULES, here], EVERYBODY, now=NOW + timedelta(hours=2))
+    assert (people(found.told), found.again_at) == ({2}, NOW + LATER)
 
 
 def test_the_next_look_is_at_the_next_stage() -> None:

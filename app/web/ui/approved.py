@@ -104,5 +104,5 @@ def _view(visit: Visit, one: Approved, changed: tuple[Change, ...]) -> ApprovedV
         ),
         more_changes=max(len(seen) - MOST_CHANGES, 0),
         today=question.here(),
-        files=tuple(Link(form.upper(), f"/api/v1/reports/approved/{head.id}?format={form}") for form in ("xlsx", "csv")),
+        files=tuple(Link(form.upper(), f"/reports/approved/{head.id}/file?format={form}") for form in ("xlsx", "csv")),
     )

@@ -183,7 +183,7 @@ async def _preview(visit: Visit, session: ReadSession, scope: Scope, row: Calend
         days=tuple(days[:MOST_DAYS_TOLD]),
         more_days=max(len(days) - MOST_DAYS_TOLD, 0),
         followers=tuple(calendar_year.name_of(visit, one.scope) for one in planned if one.scope != scope),
-        effect=effect_view(told, most=MOST_JUDGED),
+        effect=effect_view(visit, told, most=MOST_JUDGED),
     )
 
 

@@ -361,3 +361,7 @@ class Words:
             return words % dict(params or {})
         except (KeyError, ValueError, TypeError):
             return fallback
+
+    def plain(self, msgid: str) -> str:
+        """A sentence that is marked where it stands, in this language."""
+        return self._gettext(msgid)

@@ -65,11 +65,12 @@ class EffectLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EffectView:
-    """`capped`: only the newest so many were judged."""
+    """`capped`: only the newest so many were judged. `everywhere`: appeals of all territories were; else of the reader's alone."""
 
     judged: int
     lines: tuple[EffectLine, ...]
     capped: bool = False
+    everywhere: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -134,12 +134,12 @@ async def _effect(visit: Visit, session: ReadSession, norm: Norm) -> EffectView:
     book = await load_book(session, now=visit.now)
     # Some seconds for twenty thousand matters: others are answered meanwhile.
     told = await run_in_threadpool(effect_of, norm, book, found, now=visit.now)
-    return effect_view(told, most=MOST_JUDGED)
+    return effect_view(visit, told, most=MOST_JUDGED)
 
 
-def effect_view(told: Effect, *, most: int) -> EffectView:
+def effect_view(visit: Visit, told: Effect, *, most: int) -> EffectView:
     """An effect for the screen; of more matters than `most` only the newest were judged."""
-    return EffectView(judged=told.judged, lines=_lines(told), capped=told.judged >= most)
+    return EffectView(judged=told.judged, lines=_lines(told), capped=told.judged >= most, everywhere=_territories(visit) is None)
 
 
 def _lines(told: Effect) -> tuple[EffectLine, ...]:

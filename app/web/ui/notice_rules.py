@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.kernel.errors import InvalidError
+from app.kernel.errors import ForbiddenError, InvalidError
 from app.notices.letters import Trouble, decide, troubles
-from app.notices.rulebook import RuleRow, add_rule, end_rule, list_rules
+from app.notices.rulebook import RuleRow, add_rule, end_rule, rules_for
 from app.notices.rules import TOLD_ROLES, Carrier, Rule
 from app.people import administration
 from app.people.rules import Grant, Permission, Role
 from app.web.deps import current_person, requires
 from app.web.ui.fields import Fields, Form
 from app.web.ui.notice_views import NoticeRulesPage, RuleLine, TroubleLine
+from app.web.ui.places import place_choices, place_of
 from app.web.ui.views import Choice
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
@@ -42,15 +44,19 @@ async def rules_screen(visit: CurrentVisit, request: Request) -> Response:
 
 @router.post(f"{PATH}/rules")
 async def add(visit: CurrentVisit, form: Form) -> Response:
-    """One more rule; of administrators of the whole region, since it concerns everybody."""
+    """One more rule, of a place within the administrator's own scope."""
     try:
-        rule = _rule(form)
+        agency_id, territory_id = place_of(visit.office.desk.directory, form)
+        rule = replace(_rule(form), agency_id=agency_id, territory_id=territory_id)
+        place = Grant(role=Role.ADMINISTRATOR, agency_id=agency_id, territory_id=territory_id)
         async with visit.writing() as session:
-            await administration.require_grants(session, grants=[Grant(role=Role.ADMINISTRATOR)])
+            await administration.require_grants(session, grants=[place])
             await add_rule(session, visit.access, rule, now=visit.now)
-    except InvalidError as error:
-        sentence = visit.words("fault", error.code, error.params, otherwise=error.detail)
-        return await _page(visit, values=form.values, errors={str(error.params.get("field", "amount")): sentence})
+    except (InvalidError, ForbiddenError) as error:
+        where = str(error.params.get("field", "amount" if isinstance(error, InvalidError) else "place"))
+        return await _page(
+            visit, values=form.values, errors={where: visit.words("fault", error.code, error.params, otherwise=error.detail)}
+        )
     return see_other(f"{PATH}?added=1")
 
 
@@ -90,7 +96,9 @@ def _line(row: RuleRow) -> RuleLine:
         unit = next(name for name in ("days", "hours", "minutes") if not rule.after % _UNITS[name] or name == "minutes")
         amount = rule.after // _UNITS[unit]
     carriers = tuple(one.value for one in Carrier if one in rule.carriers)
-    return RuleLine(id=str(row.id), role=rule.role.value, amount=amount, unit=unit, carriers=carriers)
+    return RuleLine(
+        id=str(row.id), role=rule.role.value, amount=amount, unit=unit, carriers=carriers, place=row.place, ours=row.ours
+    )  # fmt: skip
 
 
 def _trouble(row: Trouble) -> TroubleLine:
@@ -103,7 +111,7 @@ async def _page(
     given = {one.value: "1" for one in Carrier} | {"unit": "hours"} if values is None else values
     async with visit.reading() as session:
         frame = await visit.frame(session)
-        rules = await list_rules(session)
+        rules = await rules_for(session)
         wrong = await troubles(session)
 
     def choices(kind: str, names: list[str], chosen: str = "") -> tuple[Choice, ...]:
@@ -113,6 +121,7 @@ async def _page(
         rules=tuple(map(_line, rules)),
         troubles=tuple(map(_trouble, wrong)),
         opened=() if visit.parts.notices is None else visit.parts.notices.open_carriers,
+        places=place_choices(visit.office.desk.directory, visit.access, visit.words, given.get("place", "")),
         roles=choices("told_role", [role.value for role in TOLD_ROLES], given.get("role", "")),
         units=choices("notice_unit", [_PERCENT, *_UNITS], given.get("unit", "")),
         carriers=tuple(

@@ -46,13 +46,18 @@ class OwnNoticesPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleLine:
-    """A rule: who, when (an amount of a unit: "percent", "minutes", "hours" or "days" after the deadline), by what."""
+    """A rule: who, when (an amount of a unit: "percent", "minutes", "hours" or "days" after the deadline), by what.
+
+    `place`: of whose appeals, "" of all; `ours`: the reader may end it.
+    """
 
     id: str
     role: str
     amount: int
     unit: str
     carriers: tuple[str, ...]
+    place: str
+    ours: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +79,7 @@ class NoticeRulesPage:
     rules: tuple[RuleLine, ...]
     troubles: tuple[TroubleLine, ...]
     opened: tuple[str, ...]
+    places: tuple[Choice, ...]
     roles: tuple[Choice, ...]
     units: tuple[Choice, ...]
     carriers: tuple[Choice, ...]

@@ -76,14 +76,13 @@ class Question:
         return "/reports/appeals?" + urlencode(told | self._narrowing(key) | dict(also or {}))
 
     def file(self, form: str) -> str:
-        """The table as a file, by the API."""
-        told = {"from": self.period.start.isoformat(), "to": self.period.end.isoformat(), "group_by": self.group_by.value, "format": form}
-        return f"/api/v1/reports/{self.measure.code}?" + urlencode(told | self._narrowing())
+        """The table as a file."""
+        return "/reports/file?" + urlencode(self.pairs(bucket="", working="", format=form))
 
     def file_behind(self, figure: str, also: Mapping[str, str]) -> str:
-        """The list as a file, by the API."""
-        told = {"figure": figure, "from": self.period.start.isoformat(), "to": self.period.end.isoformat(), "format": "xlsx"}
-        return f"/api/v1/reports/{self.measure.code}/appeals?" + urlencode(told | self._narrowing() | dict(also))
+        """The list as a file."""
+        told = {"measure": self.measure.code, "figure": figure, "from": self.period.start.isoformat(), "to": self.period.end.isoformat()}
+        return "/reports/appeals/file?" + urlencode(told | self._narrowing() | dict(also))
 
     def _narrowing(self, key: tuple[Grouping, str] | None = None) -> dict[str, str]:
         only = dict(self.only) | (dict([key]) if key is not None else {})

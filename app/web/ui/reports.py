@@ -82,7 +82,7 @@ async def behind_screen(visit: CurrentVisit, request: Request) -> Response:
         kind=kind_of(question.period),
         zone=question.period.zone,
         as_of=asked.ages_at,
-        narrowed=tuple(one.label for one in _narrowed(visit, question)),
+        narrowed=tuple(one.label for one in narrowed_to(visit, question)),
         back=question.here(),
         next_href="" if found.next_cursor is None else question.behind(figure, also=also | {"cursor": found.next_cursor}),
         file=question.file_behind(figure, also),
@@ -155,7 +155,7 @@ def _made(visit: Visit, question: Question, now: Trend, was: Trend, report: Repo
         zone=period.zone,
         unfinished=period.end >= today,
         kept=tuple((name, value) for name, value in question.pairs(bucket="").items() if name not in {"measure", "from", "to", "group_by"}),
-        narrowed=_narrowed(visit, question),
+        narrowed=narrowed_to(visit, question),
         figures=build.head_figures(question, now.total, was.total),
         before=(earlier.start, earlier.end, kind_of(earlier)),
         chief=build.chief(question.measure).title,
@@ -203,7 +203,7 @@ def _span(start: date, end: date) -> dict[str, str]:
     return {"from": start.isoformat(), "to": end.isoformat()}
 
 
-def _narrowed(visit: Visit, question: Question) -> tuple[Link, ...]:
+def narrowed_to(visit: Visit, question: Question) -> tuple[Link, ...]:
     """What the report is narrowed to, each with the address without it."""
     directory, found = visit.office.desk.directory, []
     trees: Mapping[Grouping, Mapping[int, object]] = {

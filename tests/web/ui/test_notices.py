@@ -11,8 +11,10 @@ from sqlalchemy import text
 from app.kernel.mail import parse_mail_server
 from app.kernel.parts import NoticeParts
 from app.notices.letters import code_hash
+from app.people.rules import Role
 from app.web.app import create_app
 from app.web.ui.render import catalogue
+from tests import factories as make
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -115,7 +117,7 @@ async def test_rules_are_set_and_ended_by_administrators_and_stand_in_the_trail(
     page = (await administrator.get(RULES)).text
     assert "через 2 часа после срока" in page
     assert "когда прошло 80 процентов срока" in page
-    rule: dict[str, Any] = {"role": "coordinator", "amount": 90, "unit": "minutes", "email": 1, "telegram": 1}
+    rule: dict[str, Any] = {"role": "coordinator", "amount": 90, "unit": "minutes", "email": 1, "telegram": 1, "place": "whole"}
     assert (await coordinator.post(f"{RULES}/rules", at=RULES, **rule)).status_code == 403
     assert (await administrator.post(f"{RULES}/rules", at=RULES, **rule)).status_code == 303
     (added,) = await rows(owner_db, "SELECT * FROM notice_rule WHERE after_seconds = 5400")
@@ -127,6 +129,7 @@ async def test_rules_are_set_and_ended_by_administrators_and_stand_in_the_trail(
         {"amount": -1},
         {"amount": 61, "unit": "days"},
         {"unit": "years"},
+        {"place": "agency:999999"},
     )
     for one in (*wrong, {"email": 0, "telegram": 0}):
         assert (await administrator.post(f"{RULES}/rules", at=RULES, **rule | one)).status_code == 422, one
@@ -135,6 +138,25 @@ async def test_rules_are_set_and_ended_by_administrators_and_stand_in_the_trail(
     acts = await rows(owner_db, "SELECT act, data FROM audit_entry WHERE subject = 'notice_rule' ORDER BY id")
     assert [row.act for row in acts] == ["notice_rule.added", "notice_rule.ended"]
     assert acts[0].data == {"role": "coordinator", "carriers": ["email", "telegram"], "after_seconds": 5400}
+
+
+async def test_rules_of_a_place_are_set_and_ended_by_whoever_administers_it(enter: Enter, town: Town, owner_db: Database) -> None:
+    everywhere = await enter("administrator")
+    async with owner_db.write() as session:
+        town.people["local"] = await make.make_operator(session, role=Role.ADMINISTRATOR, scope=town.ours)
+    local = await enter("local")
+    rule: dict[str, Any] = {"role": "operator", "amount": 30, "unit": "minutes", "email": 1}
+    for place, status in (("whole", 422), (f"agency:{town.theirs.id}", 422), (f"agency:{town.ours.id}", 303)):
+        assert (await local.post(f"{RULES}/rules", at=RULES, **rule, place=place)).status_code == status, place
+    (added,) = await rows(owner_db, "SELECT id, agency_id FROM notice_rule WHERE after_seconds = 1800")
+    assert added.agency_id == town.ours.id
+    (wider,) = await rows(owner_db, "SELECT min(id) AS id FROM notice_rule")
+    page = (await local.get(RULES)).text
+    assert "через 30 минут после срока" in page
+    assert "Правила ведомства или территории" in page
+    assert (f'name="rule" value="{added.id}"' in page, f'name="rule" value="{wider.id}"' in page) == (True, False)
+    assert (await local.post(f"{RULES}/rules/end", at=RULES, rule=wider.id)).status_code == 404
+    assert (await everywhere.post(f"{RULES}/rules/end", at=RULES, rule=added.id)).status_code == 303
 
 
 async def test_an_unknown_outcome_is_shown_and_decided_about(enter: Enter, town: Town, owner_db: Database) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 
 from app.appeals.rules import Status
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from app.kernel.db import Database
     from tests.web.ui.conftest import Browser, Enter, Town
 
+ZONE = "Europe/Moscow"
 PERIOD = "from=2026-11-01&to=2026-11-17"
 CELL = re.compile(r'data-v="([0-9.]+)"><a href="(/reports/appeals[^"]*)">(\d+)<')
 """Of a number of appeals: of times and shares the text is another than the value."""
@@ -104,6 +107,27 @@ async def test_nobody_counts_or_lists_beyond_their_scope(enter: Enter, town: Tow
     assert (await narrow.get("/reports/appeals?figure=nonsense")).status_code == 422
     assert await count_behind(wide, f"/reports/appeals?{PERIOD}&figure=answered&over=7200&agency={town.ours.id}") == 2
     assert await count_behind(wide, f"/reports/appeals?{PERIOD}&measure=backlog&territory={town.place.id}") > 0
+
+
+@pytest.mark.usefixtures("answered")
+async def test_what_is_saved_from_the_page_is_in_the_readers_words(enter: Enter) -> None:
+    """Headings, names of lines and outcomes, and the sheet of definitions; the API's own files keep their names for programs."""
+    supervisor = await enter("supervisor")
+    page = html.unescape((await supervisor.get(f"/reports?{PERIOD}&group_by=platform")).text)
+    (address,) = re.findall(r'href="(/reports/file[^"]*format=xlsx)"', page)
+    book = openpyxl.load_workbook(io.BytesIO((await supervisor.get(address)).content))
+    assert book.sheetnames == ["Показатели", "Что посчитано"]
+    figures = [[cell.value for cell in row] for row in book["Показатели"].iter_rows()]
+    assert figures[0][:3] == ["Площадка", "Обращения", "Ответ дан"]
+    assert [row[0] for row in figures[1:]] == ["ВКонтакте", "Всего"]
+    words = {row[0].value: row[1].value for row in book["Что посчитано"].iter_rows()}
+    assert {"Показатель", "Период", "Часовой пояс", "Обращения"} <= words.keys()
+    assert not [cell for row in (*figures[:1], *words.items()) for cell in row if re.search(r"[A-Za-z]{3}", str(cell).replace(ZONE, ""))]
+    (listed,) = re.findall(r'href="(/reports/appeals/file[^"]*)"', html.unescape((await supervisor.get(f"/reports/appeals?{PERIOD}")).text))
+    told = (await supervisor.get(f"{listed}&format=csv")).text.splitlines()
+    assert told[0].startswith("\ufeff№,Цикл,Написано,Срок,")
+    assert "ждёт ответа,,,ВКонтакте,Управа Заречья" in told[1]
+    assert (await supervisor.get(f"/reports/file?{PERIOD}&measure=backlog")).status_code == 422
 
 
 async def test_a_period_is_stepped_through(enter: Enter) -> None:

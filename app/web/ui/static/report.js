@@ -1,7 +1,7 @@
 // Each picture draws the figures of its own table, so that the two can never differ; what is clicked leads where the table's link leads.
 (() => {
   "use strict";
-  const HOUR = 3600, TILE = { width: 168, height: 58 }, HEAT_LINE = 26, NARROW = 520;
+  const HOUR = 3600, TILE = { width: 168, height: 58 }, HEAT_LINE = 26, READABLE = 4.5, NARROW = 520;
   document.querySelector("form[data-submits]")?.addEventListener("change", (event) => {
     if (event.target.tagName === "SELECT") event.currentTarget.requestSubmit();
   });
@@ -33,16 +33,34 @@
   };
 
   // --- colours --------------------------------------------------------------------------------------------------
+  const mix = (from, to, share) => from.map((one, at) => one + (to[at] - one) * share);
+  const luminance = (rgb) => {
+    const [red, green, blue] = rgb.map((one) => (one / 255 <= 0.04045 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const contrast = (one, other) => {
+    const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  };
   const paint = () => {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
     const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    const low = parts(colour("--heat-low")), high = parts(colour("--heat-high"));
+    const low = parts(colour("--heat-low")), high = parts(colour("--heat-high")), panel = parts(colour("--panel"));
+    const inks = ["--heat-on-low", "--heat-on-high"].map((name) => ({ ink: colour(name), rgb: parts(colour(name)) }));
     const font = { fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 12, color: colour("--ink") };
     return {
       colour, font, small: { ...font, fontSize: 11, color: colour("--muted") },
-      shade: (share) => `rgb(${low.map((from, at) => Math.round(from + (high[at] - from) * share)).join(",")})`,
-      on: (share) => colour(share > 0.55 ? "--heat-on-high" : "--heat-on-low"),
+      // A shade and ink that can be read on it (WCAG 2.2, 1.4.3). In the middle of the scale neither ink can: it steps over that.
+      shade: (share, few) => {
+        let fill = few ? mix(panel, mix(low, high, share), 0.6) : mix(low, high, share);
+        for (let step = 0; step < 100; step += 1) {
+          const found = inks.find(({ rgb }) => contrast(fill, rgb) >= READABLE);
+          if (found) return { fill: `rgb(${fill.map(Math.round).join(",")})`, ink: found.ink };
+          fill = mix(fill, low, 0.03);
+        }
+        return { fill: colour("--heat-low"), ink: inks[0].ink };
+      },
       tooltip: {
         renderMode: "richText", confine: true, backgroundColor: colour("--panel"), borderColor: colour("--line-strong"), borderWidth: 1,
         padding: [6, 10], textStyle: font, extraCssText: "",
@@ -155,15 +173,16 @@
         series: [{
           type: "scatter", symbol: "rect", symbolSize: [width, TILE.height - 5],
           data: rows.map((row, at) => {
-            const { value, few } = row.cells[0], part = value === null ? null : share(value);
+            const { value, few } = row.cells[0];
+            const { fill, ink } = value === null ? { fill: look.colour("--sunk"), ink: look.colour("--muted") } : look.shade(share(value), few);
             return {
               value: [(at % across) + 0.5, Math.floor(at / across) + 0.5], href: row.cells[0].href, row,
-              itemStyle: { color: part === null ? look.colour("--sunk") : look.shade(part), opacity: few ? 0.6 : 1 },
+              itemStyle: { color: fill },
               label: {
                 show: true, formatter: `{name|${name(row.label)}}\n{figure|${row.cells[0].text}}`,
                 rich: {
-                  name: { ...look.small, color: part === null ? look.colour("--muted") : look.on(part), width: width - 16, align: "left", padding: [0, 0, 3, 0] },
-                  figure: { ...look.font, fontSize: 15, fontWeight: 600, color: part === null ? look.colour("--muted") : look.on(part), width: width - 16, align: "left" },
+                  name: { ...look.small, color: ink, width: width - 16, align: "left", padding: [0, 0, 3, 0] },
+                  figure: { ...look.font, fontSize: 15, fontWeight: 600, color: ink, width: width - 16, align: "left" },
                 },
               },
             };
@@ -194,11 +213,10 @@
         },
         series: [{
           type: "scatter", symbol: "rect", symbolSize: [Math.max(width - 2, 2), HEAT_LINE - 2],
-          data: points.map(({ row, cell, x, y }) => ({
-            value: [x, y], href: cell.href, row, cell,
-            itemStyle: { color: look.shade(share(cell.value)), opacity: cell.few ? 0.6 : 1 },
-            label: { show: told, formatter: cell.text, ...look.small, color: look.on(share(cell.value)) },
-          })),
+          data: points.map(({ row, cell, x, y }) => {
+            const { fill, ink } = look.shade(share(cell.value), cell.few);
+            return { value: [x, y], href: cell.href, row, cell, itemStyle: { color: fill }, label: { show: told, formatter: cell.text, ...look.small, color: ink } };
+          }),
         }],
       },
     };
