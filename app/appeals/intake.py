@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import text
 
 from app.appeals import answers, history
+from app.appeals.marks import mark_of
 from app.appeals.records import stop_waiting
 from app.appeals.reopening import Again, reopen
 from app.appeals.rules import OPEN, Act, Status
@@ -62,6 +63,7 @@ class Known:
     status: Status
     cycle: int
     closed_at: datetime | None
+    answered_at: datetime | None = None
     answered_with_another: bool = False
     """It was merged into another appeal, which still waits: what its citizen writes is of that matter."""
 
@@ -77,6 +79,8 @@ class Decision:
     joins: int | None = None
     """The comment of this batch whose new appeal it joins."""
     reopens: bool = False
+    mark: int | None = None
+    """What the citizen thinks of the answer, 1 to 5: such a comment asks for nothing."""
 
 
 def key_of(comment: UnseenComment) -> Key:
@@ -109,9 +113,11 @@ def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key
     appeal = known.get(key)
     if appeal is None or not _continues(appeal, looked.comment.written_at):
         return Decision(looked=looked, fate=fate, reason=reason)
-    wants_answer = looked.classification.is_appeal is not False
-    reopens = wants_answer and appeal.status in {Status.ANSWERED, Status.CLOSED} and appeal.id not in reopened
-    return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens)
+    finished = appeal.status in {Status.ANSWERED, Status.CLOSED} and appeal.id not in reopened
+    answered = finished and appeal.answered_at is not None and looked.comment.written_at > appeal.answered_at
+    mark = mark_of(looked.comment.text) if answered else None
+    reopens = finished and mark is None and looked.classification.is_appeal is not False
+    return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens, mark=mark)
 
 
 _NEVER_JOINS = frozenset({"by_page", "context", "deleted"})
@@ -160,7 +166,7 @@ _WITH_KEY = Bulk(
 # All at once and in order: two batches that took theirs in parts could wait for each other in a circle.
 _LOCK_APPEALS = text(
     """
-    SELECT a.id, a.post_id, a.root_external_id, a.author_id, a.status, a.cycle, a.closed_at,
+    SELECT a.id, a.post_id, a.root_external_id, a.author_id, a.status, a.cycle, a.closed_at, a.answered_at,
       coalesce((SELECT o.status IN ('new', 'in_work') FROM appeal o WHERE o.id = a.merged_into), false) AS answered_with_another
     FROM appeal a WHERE a.id = ANY (:ids) ORDER BY a.id FOR UPDATE OF a
     """
@@ -264,6 +270,7 @@ async def _known(session: WriteSession, batch: Sequence[Looked]) -> dict[Key, Kn
                 status=Status(row.status),
                 cycle=row.cycle,
                 closed_at=row.closed_at,
+                answered_at=row.answered_at,
                 answered_with_another=row.answered_with_another,
             )
     return found
@@ -358,8 +365,9 @@ async def _write_appended(
     reopened = await reopen(session, again, promises=promises, now=now)
     others = {one.appeal_id for one in decisions if one.appeal_id is not None} - reopened.keys()
     await _TOUCH.run(session, [(appeal_id, now) for appeal_id in sorted(others)])
+    marked = [_rated(one, one.mark, cycles[one.appeal_id]) for one in decisions if one.mark is not None and one.appeal_id in cycles]
     cycles |= reopened
-    await history.record(session, [_appended(one, cycles.get(one.appeal_id or 0, 1)) for one in decisions])
+    await history.record(session, [_appended(one, cycles.get(one.appeal_id or 0, 1)) for one in decisions] + marked)
     written = [(one.appeal_id, one.looked.comment.written_at, one.looked.comment.id) for one in decisions if one.appeal_id in others]
     await stop_waiting(session, written, cycles)
 
@@ -375,6 +383,11 @@ def _appended(decision: Decision, cycle: int) -> history.Event:
         occurred_at=comment.written_at,
         data={"comment": comment.id},
     )
+
+
+def _rated(decision: Decision, mark: int, cycle: int) -> history.Event:
+    """Of the cycle whose answer it is, whatever the citizen asked since."""
+    return replace(_appended(decision, cycle), act=Act.RATED, data={"comment": decision.looked.comment.id, "mark": mark})
 
 
 def nearest_due(timers: Sequence[PlannedTimer]) -> datetime | None:

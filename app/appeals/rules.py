@@ -59,6 +59,8 @@ class Act(StrEnum):
     UNMERGED = "unmerged"
     JOINED = "joined"
     PARTED = "parted"
+    RATED = "rated"
+    """The citizen marked the answer, 1 to 5."""
     FOLLOWED = "followed"
     """The appeal that it was merged into was handed on."""
 
@@ -105,6 +107,7 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.UNMERGED: {Status.DISMISSED: Status.NEW},
     Act.JOINED: _WAITS,
     Act.PARTED: _SAME,
+    Act.RATED: {Status.ANSWERED: Status.ANSWERED, Status.CLOSED: Status.CLOSED},
     Act.FOLLOWED: {Status.DISMISSED: Status.DISMISSED},
 }
 

@@ -16,6 +16,7 @@ from app.kernel.errors import InvalidError
 from app.reports.backlog import ALWAYS
 from app.reports.ground import source_of
 from app.reports.measures import BACKLOG
+from app.reports.models import MARKS
 from app.reports.queries import COUNTED, facts_sql
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _CURSOR = re.compile(r"([0-9]{1,12})\.([0-9]{1,18})\.([0-9]{1,9})")
 LISTED = COUNTED | {
     "unanswered": f"(({COUNTED['waiting']}) OR ({COUNTED['closed_unanswered']}))",
     "decided": " OR ".join(f"({COUNTED[one]})" for one in ("in_time", "late", "overdue", "closed_unanswered")),
+    "rated": " OR ".join(f"({COUNTED[one]})" for one in MARKS),
 }
 """What can be listed: every number, those unanswered, and `decided`: those of whose share in time is told."""
 
@@ -46,6 +48,8 @@ BEHIND = {
     "overdue_share": "waiting",
     "reopened_share": "reopened",
     "repeated_share": "repeated",
+    "rating": "rated",
+    "rated_share": "rated",
     "dismissed_share": "dismissed",
 }
 """Which list stands behind a figure that is no number of appeals itself."""

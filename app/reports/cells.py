@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.appeals.marks import HIGHEST, LOWEST
 from app.reports.lines import UNPROMISED
 from app.reports.models import CELL_COUNTS, CELL_PROMISES, CELL_SUMS, CELL_TIMES
 from app.reports.spans import DAY, MONTH, YEAR
@@ -31,6 +32,7 @@ _COUNTED = {
     "dismissed": "d.dismissed",
     "reopened": f"d.reopened AND d.first_outcome {_ANSWERED}",
     "repeated": "d.repeated AND NOT d.dismissed",
+    **{f"mark_{mark}": f"d.mark = {mark} AND d.first_outcome {_ANSWERED}" for mark in range(LOWEST, HIGHEST + 1)},
 } | {
     f"{promise}_{what}": condition
     for promise in CELL_PROMISES

@@ -28,6 +28,7 @@ _DAY = 86_400
 _EPOCH = date(1970, 1, 1)
 _WIDEST = 60
 _NAME_WIDTH = 40
+_PATTERNS = {Unit.COUNT: "0", Unit.SECONDS: "[h]:mm:ss", Unit.SHARE: "0.0%", Unit.MARK: "0.00"}
 
 
 def as_csv(sheet: Sheet) -> bytes:
@@ -63,11 +64,7 @@ def as_xlsx(sheet: Sheet, *, tabs: Sequence[str] = ("Figures", "Definition")) ->
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         book.set_properties({"created": sheet.made_at.astimezone(UTC).replace(tzinfo=None)})
-        formats = {
-            Unit.COUNT: book.add_format({"num_format": "0"}),
-            Unit.SECONDS: book.add_format({"num_format": "[h]:mm:ss"}),
-            Unit.SHARE: book.add_format({"num_format": "0.0%"}),
-        }
+        formats = {unit: book.add_format({"num_format": pattern}) for unit, pattern in _PATTERNS.items()}
         day = book.add_format({"num_format": "yyyy-mm-dd"})
         head = book.add_format({"bold": True, "text_wrap": True})
         figures = book.add_worksheet(tabs[0])
@@ -122,8 +119,9 @@ def as_parquet(sheet: Sheet) -> bytes:
             field="format",
         ) from None
     types = {
-        Unit.COUNT: DataType.int64(), Unit.SECONDS: DataType.float64(), Unit.SHARE: DataType.float64(), Kind.DEPTH: DataType.int64(),
-        Kind.FLAG: DataType.bool(), Kind.DAY: DataType.int32(), Kind.TEXT: DataType.utf8(), Kind.NAME: DataType.utf8(),
+        Unit.COUNT: DataType.int64(), Unit.SECONDS: DataType.float64(), Unit.SHARE: DataType.float64(), Unit.MARK: DataType.float64(),
+        Kind.DEPTH: DataType.int64(), Kind.FLAG: DataType.bool(), Kind.DAY: DataType.int32(), Kind.TEXT: DataType.utf8(),
+        Kind.NAME: DataType.utf8(),
     }  # fmt: skip
     arrays: list[Any] = []
     fields: list[Any] = []
@@ -150,4 +148,4 @@ def _stored(value: Cell, kind: Unit | Kind) -> object:
         return None
     if isinstance(value, date):
         return (value - _EPOCH).days
-    return float(value) if kind in {Unit.SECONDS, Unit.SHARE} else value
+    return float(value) if kind in {Unit.SECONDS, Unit.SHARE, Unit.MARK} else value

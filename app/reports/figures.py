@@ -32,6 +32,11 @@ class Figures:
     reopened: int = 0
     repeated: int = 0
     dismissed: int = 0
+    mark_1: int = 0
+    mark_2: int = 0
+    mark_3: int = 0
+    mark_4: int = 0
+    mark_5: int = 0
     oldest_unanswered_age_s: float | None = None
     average_s: float | None = None
     median_s: float | None = None
@@ -77,6 +82,22 @@ class Figures:
         """0 to 1, of all that came, the dismissed ones among them."""
         came = self.opened + self.dismissed
         return self.dismissed / came if came else None
+
+    @property
+    def rated(self) -> int:
+        """How many answers were marked."""
+        return self.mark_1 + self.mark_2 + self.mark_3 + self.mark_4 + self.mark_5
+
+    @property
+    def rating(self) -> float | None:
+        """The mean mark, 1 to 5; None where nobody marked."""
+        total = self.mark_1 + 2 * self.mark_2 + 3 * self.mark_3 + 4 * self.mark_4 + 5 * self.mark_5
+        return total / self.rated if self.rated else None
+
+    @property
+    def rated_share(self) -> float | None:
+        """0 to 1, of those answered."""
+        return self.rated / self.answered if self.answered else None
 
     @property
     def small_number(self) -> bool:

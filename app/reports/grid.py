@@ -12,6 +12,7 @@ from app.kernel.errors import InvalidError
 from app.reports.figures import Figures
 from app.reports.ground import ground_of
 from app.reports.measures import BACKLOG
+from app.reports.models import MARKS
 from app.reports.paging import tree_page
 from app.reports.queries import COLUMN_OF, COUNTED, COUNTS_SQL, Sight, facts_sql
 from app.reports.rolled import rolled_sql
@@ -80,7 +81,7 @@ _KEPT_AS = {
     "closed_unanswered": "unanswered",
     **{one: one for one in ("n", "s", "wn", "ws")},
 }
-_OF_THE_APPEAL = ("reopened", "repeated", "dismissed")
+_OF_THE_APPEAL = ("reopened", "repeated", "dismissed", *MARKS)
 _Piles = dict[int, dict[int | None, Pile]]
 
 

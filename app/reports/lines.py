@@ -24,7 +24,7 @@ COLUMNS = (
     "appeal_id", "cycle", "started_at", "agency_id", "territory_id", "topic_id", "page_id", "operator_id", "platform",
     *(f"{promise}_{what}" for promise in PROMISES for what in ("due_at", "stopped_at", "outcome", "seconds", "working")),
     "agency_seconds", "agency_working", "triage_seconds", "triage_working", "detection_seconds", "reopened", "repeated", "dismissed",
-    "approval_seconds", "approval_working",
+    "approval_seconds", "approval_working", "mark",
 )  # fmt: skip
 """Of a line, in the order of the table."""
 
@@ -119,6 +119,14 @@ LEFT JOIN LATERAL (
   writer ON true
 """  # noqa: S608 - constants
 
+# The last mark that the citizen gave the answer of this cycle.
+_MARKED = f"""
+LEFT JOIN LATERAL (
+  SELECT CAST(e.data ->> 'mark' AS smallint) AS mark FROM appeal_event e
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act = '{Act.RATED.value}' {{known}}
+  ORDER BY e.id DESC LIMIT 1) marked ON true
+"""  # noqa: S608 - constants
+
 _NOTICED = f"""
 LEFT JOIN comment m ON c.cycle = 1 AND m.id = a.comment_id
 LEFT JOIN LATERAL (
@@ -181,7 +189,7 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
         for name in ("interim", "final")
     )
     joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + STOOD.format(paused="")
-    joins += _APPROVED.format(**known) + _NOTICED.format(**known)
+    joins += _APPROVED.format(**known) + _MARKED.format(**known) + _NOTICED.format(**known)
     joins += _THEN if as_of else ""
     joins += WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
@@ -218,6 +226,7 @@ def columns_sql(*, as_of: bool) -> dict[str, str]:
             "page_id": "a.page_id",
             "operator_id": "writer.operator_id",
             "platform": "a.platform",
+            "mark": "marked.mark",
             "reopened": "next.again",
             "repeated": f"c.cycle = 1 AND a.author_id IS NOT NULL AND otklik_repeated(a.id, {':as_of' if as_of else 'NULL'})",
         }

@@ -22,6 +22,7 @@ class Unit(StrEnum):
     COUNT = "count"
     SECONDS = "seconds"
     SHARE = "share"
+    MARK = "mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ _COUNTS = {
             N_("Appeals whose author had written on the same topic in the 30 days before."),
             Unit.COUNT,
         ),
+        Measure("rating", N_("Mean mark"), N_("The mean of the marks, from 1 to 5."), Unit.MARK),
+        Measure("rated", N_("Rated"), N_("Answered appeals whose author gave a mark; the last one counts."), Unit.COUNT),
+        Measure("rated_share", N_("Rated, share"), N_("Of the answered appeals, the share whose author gave a mark."), Unit.SHARE),
+        Measure("mark_1", N_("Mark 1"), N_("Answers that were given a 1."), Unit.COUNT),
+        Measure("mark_2", N_("Mark 2"), N_("Answers that were given a 2."), Unit.COUNT),
+        Measure("mark_3", N_("Mark 3"), N_("Answers that were given a 3."), Unit.COUNT),
+        Measure("mark_4", N_("Mark 4"), N_("Answers that were given a 4."), Unit.COUNT),
+        Measure("mark_5", N_("Mark 5"), N_("Answers that were given a 5."), Unit.COUNT),
         Measure("dismissed", N_("Dismissed"), N_("Spam, abuse, thanks, not a question, duplicates, matters of others."), Unit.COUNT),
         Measure(
             "oldest_unanswered_age_s",
@@ -287,6 +296,18 @@ REPEATED = Definition(
     chief="repeated_share",
     measures=_counts("repeated_share", "repeated", "opened"),
 )
+RATING = Definition(
+    code="rating",
+    title=N_("Rating of answers"),
+    population=_APPEALS,
+    clock=N_(
+        "The last mark from 1 to 5 that the appeal's own author wrote under the answer, whenever it was. "
+        "Answers without a mark are counted beside, never in the mean."
+    ),
+    attribution=_HOLDER,
+    chief="rating",
+    measures=_counts("rating", "rated", "rated_share", "mark_5", "mark_4", "mark_3", "mark_2", "mark_1", "answered"),
+)
 LOAD = Definition(
     code="load",
     title=N_("Load"),
@@ -312,6 +333,6 @@ MEASURES: dict[str, Definition] = {
     one.code: one
     for one in (
         FIRST_ANSWER, IN_TIME, OVERDUE, INTERIM_ANSWER, FINAL_ANSWER, AGENCY_ANSWER, APPROVAL, DETECTION_LAG, TRIAGE_LAG, REOPENED,
-        REPEATED, DISMISSED, LOAD, BACKLOG,
+        REPEATED, RATING, DISMISSED, LOAD, BACKLOG,
     )
 }  # fmt: skip

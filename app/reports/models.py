@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.appeals.marks import HIGHEST, LOWEST
 from app.kernel.db import Base, moment, row_id, word
 
 PROMISES = ("first", "interim", "final")
@@ -32,8 +33,9 @@ PROMISES = ("first", "interim", "final")
 CELL_PROMISES = ("first", "final")
 CELL_TIMES = ("first", "final", "agency", "triage", "detection", "approval")
 """Times of which cells keep number, sum and distribution, by calendar and by working time."""
+MARKS = tuple(f"mark_{mark}" for mark in range(LOWEST, HIGHEST + 1))
 CELL_COUNTS = (
-    "opened", "dismissed", "reopened", "repeated", "ended",
+    "opened", "dismissed", "reopened", "repeated", "ended", *MARKS,
     *(f"{promise}_{what}" for promise in CELL_PROMISES for what in ("population", "met", "late", "unpromised", "unanswered")),
 )  # fmt: skip
 CELL_SUMS = tuple(f"{time}_{what}" for time in CELL_TIMES for what in ("n", "s", "wn", "ws"))
@@ -76,6 +78,7 @@ report_line = Table(
     Column("dismissed", Boolean, nullable=False),
     Column("approval_seconds", Integer),
     Column("approval_working", Integer),
+    Column("mark", SmallInteger),
     Index("ix_report_line_started_at", "started_at"),
     Index("ix_report_line_agency_id", "agency_id", "started_at"),
     Index("ix_report_line_territory_id", "territory_id", "started_at"),

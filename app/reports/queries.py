@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.reports.lines import KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql
-from app.reports.models import PROMISES
+from app.reports.models import MARKS, PROMISES
 from app.reports.rules import TREES, Grouping
 from app.sla.rules import TimerOutcome
 
@@ -75,7 +75,8 @@ class Clock(StrEnum):
 def _columns(clock: Clock) -> str:
     """A line's columns as the figures name them."""
     # What happened to a matter as a whole is told where first answers are.
-    fates = "l.reopened, l.repeated" if clock is Clock.FIRST else "false AS reopened, false AS repeated"
+    own = clock is Clock.FIRST
+    fates = "l.reopened, l.repeated, l.mark" if own else "false AS reopened, false AS repeated, CAST(NULL AS smallint) AS mark"
     base = f"l.appeal_id, l.cycle, l.started_at, l.first_outcome, {fates}, l.dismissed, " + ", ".join(f"l.{key}" for key in KEYS)
     name = clock.value
     if name in PROMISES:
@@ -168,6 +169,7 @@ COUNTED = {
     "reopened": f"f.counts AND f.reopened AND f.first_outcome IN {_ANSWERS}",
     "repeated": "f.counts AND f.repeated",
     "dismissed": "f.dismissed",
+    **{one: f"f.counts AND f.mark = {one[-1]} AND f.first_outcome IN {_ANSWERS}" for one in MARKS},
 }
 """Which lines a number counts, said once: figures count by it, the list behind a number is made by it."""
 COUNTS_SQL = ", ".join(f"count(*) FILTER (WHERE {condition}) AS {name}" for name, condition in COUNTED.items())

@@ -10,7 +10,7 @@ from app.appeals.rules import Act
 from app.reports.lines import COLUMNS, HANDED_IN, OWN, PROMISE_OF, STOOD, STOPPING_ACTS, WRITER, acts_sql, columns_sql, stands_sql
 from app.sla.rules import Promise
 
-_READ = (Act.OPENED, Act.REOPENED, Act.ROUTED, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, *STOPPING_ACTS, *HANDED_IN)
+_READ = (Act.OPENED, Act.REOPENED, Act.ROUTED, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.RATED, *STOPPING_ACTS, *HANDED_IN)
 _IN_RANGE = "{of} > :after AND {of} <= :upto"
 
 SETTINGS = ("enable_seqscan = off", "enable_nestloop = off")
@@ -45,6 +45,9 @@ approvals AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, h.occurred_at AS since, greatest(e.occurred_at, h.occurred_at) AS until
   FROM events e JOIN events h ON h.appeal_id = e.appeal_id AND h.data -> 'reply' = e.data -> 'reply'
   WHERE e.act = '{Act.REPLY_APPROVED.value}' AND h.act = '{Act.REPLY_SUBMITTED.value}' ORDER BY e.appeal_id, e.cycle, e.id),
+marks AS MATERIALIZED (
+  SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, CAST(e.data ->> 'mark' AS smallint) AS mark FROM events e
+  WHERE e.act = '{Act.RATED.value}' ORDER BY e.appeal_id, e.cycle, e.id DESC),
 agains AS MATERIALIZED (
   SELECT DISTINCT e.appeal_id, e.cycle - 1 AS cycle FROM events e WHERE e.act = '{Act.REOPENED.value}'),
 cycles AS MATERIALIZED (
@@ -69,6 +72,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN paused ON paused.appeal_id = c.appeal_id
 {STOOD.format(paused="paused.appeal_id IS NOT NULL AND ")}
 LEFT JOIN approvals approved ON approved.appeal_id = c.appeal_id AND approved.cycle = c.cycle
+LEFT JOIN marks marked ON marked.appeal_id = c.appeal_id AND marked.cycle = c.cycle
 LEFT JOIN LATERAL (
   SELECT o.id, o.recorded_at FROM comment o WHERE c.cycle = 1 AND o.id = a.comment_id OFFSET 0) m ON true
 LEFT JOIN agains n ON n.appeal_id = c.appeal_id AND n.cycle = c.cycle

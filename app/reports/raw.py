@@ -28,7 +28,7 @@ _ACTS = [
     for act in (
         Act.OPENED, Act.REOPENED, Act.ROUTED, Act.TOPIC_SET, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_QUEUED, Act.REPLY_SENT,
         Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.EXTENDED, Act.POLICY_APPLIED, Act.RESUMED, Act.MERGED, Act.UNMERGED, Act.CLOSED,
-        Act.DISMISSED,
+        Act.DISMISSED, Act.RATED,
     )
 ]  # fmt: skip
 _APPEALS = text(

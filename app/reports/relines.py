@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from app.appeals.marks import LOWEST
 from app.appeals.rules import Act
 from app.reports.figures import Figures
 from app.reports.lines import HANDED_IN, PROMISE_OF, UNPROMISED
+from app.reports.models import MARKS
 from app.reports.queries import Clock
 from app.reports.recount import begun, last_said, spent, stop_of
 from app.sla.rules import Promise, TimerOutcome
@@ -66,6 +68,7 @@ class Line:
     keys: Mapping[str, int | str | None] = field(hash=False)
     reopened: bool
     repeated: bool
+    mark: int | None = None
 
     @property
     def dismissed(self) -> bool:
@@ -103,6 +106,7 @@ def line(cycle: int, matter: Matter, history: History, facts: Mapping[Promise, F
         },
         reopened=any(one.act is Act.REOPENED and one.cycle == cycle + 1 for one in history.events),
         repeated=cycle == 1 and matter.repeated,
+        mark=next((int(str(one.data["mark"])) for one in reversed(history.events) if one.act is Act.RATED and one.cycle == cycle), None),
     )
 
 
@@ -207,6 +211,7 @@ def summarise(lines: Iterable[Line], clock: Clock, *, dismissed: bool, now: date
         reopened=sum(one.reopened for one in answered) if first else 0,
         repeated=sum(one.repeated for one in counted) if first else 0,
         dismissed=sum(one.dismissed for one in lines) if dismissed else 0,
+        **{name: sum(one.mark == mark for one in answered) if first else 0 for mark, name in enumerate(MARKS, start=LOWEST)},
         oldest_unanswered_age_s=max(ages, default=None),
         average_s=average,
         median_s=median,

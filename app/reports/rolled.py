@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app.reports.cells import moved_sql, sketched_sql
 from app.reports.lines import COLUMNS, QUEUED, lines_sql
-from app.reports.models import CELL_PROMISES
+from app.reports.models import CELL_PROMISES, MARKS
 from app.reports.queries import Clock
 from app.reports.rules import TREES, Grouping
 
@@ -162,7 +162,8 @@ def _grouped(group_by: Grouping | None, *, sliced: bool) -> tuple[str, str]:
 def _names(clock: Clock) -> list[str]:
     """The sums that the figures of a clock are made of."""
     promised = ("population", "met", "late", "unpromised", "unanswered") if clock.value in CELL_PROMISES else ()
-    return ["opened", "dismissed", "reopened", "repeated", *(f"{clock.value}_{what}" for what in (*promised, "n", "s", "wn", "ws"))]
+    marks = MARKS if clock is Clock.FIRST else ()
+    return ["opened", "dismissed", "reopened", "repeated", *marks, *(f"{clock.value}_{what}" for what in (*promised, "n", "s", "wn", "ws"))]
 
 
 def _counted(clock: Clock, *, dismissed: bool) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.reports import sketch
-from app.reports.models import PROMISES
+from app.reports.models import MARKS, PROMISES
 from app.reports.queries import Clock
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) 
     else:
         values |= {"opened": answered[0], "answered": answered[0], "unpromised": answered[0]}
     if clock is Clock.FIRST:
-        values |= {"reopened": get("reopened") or 0, "repeated": get("repeated") or 0}
+        values |= {name: get(name) or 0 for name in ("reopened", "repeated", *MARKS)}
     if dismissed:
         values["dismissed"] = get("dismissed") or 0
     return values

@@ -191,7 +191,7 @@ def _columns(one: Line) -> dict[str, object]:
         if clock.value in PROMISES:
             values |= {f"{clock.value}_{what}": getattr(time, what) for what in ("due_at", "stopped_at", "outcome")}
     del values["detection_working"]
-    return values | {"reopened": one.reopened, "repeated": one.repeated, "dismissed": one.dismissed}
+    return values | {"mark": one.mark, "reopened": one.reopened, "repeated": one.repeated, "dismissed": one.dismissed}
 
 
 def _same(mine: Any, other: Any, *, rounded: bool) -> bool:  # noqa: ANN401 - a column's value

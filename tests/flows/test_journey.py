@@ -107,6 +107,25 @@ async def test_thanks_after_the_answer_do_not_reopen_but_a_new_question_does(tow
     assert [row.cycle for row in await rows("SELECT cycle FROM sla_timer WHERE promise = 'first_answer' ORDER BY cycle")] == [1, 2]
 
 
+async def test_the_citizens_own_mark_under_the_answer_is_its_rating(town: Town, rows: Rows) -> None:
+    """The last one counts, nobody else's does, it takes nothing up again, and a later question leaves it where it belongs."""
+    post = town.world.write_post(town.page, "Дороги")
+    root = town.world.write_comment(post, PIT, author="Олег")
+    town.world.write_comment(post, "5", author="Олег", reply_to=root)  # nothing has been answered: a figure
+    await town.bring_in()
+    (appeal,) = await rows("SELECT * FROM appeal")
+    await town.answer(appeal.number, "Завтра.")
+    await town.outbound().send_due()
+    again = "Яма на дороге так и стоит, когда почините?"
+    for words, author in (("Спасибо, 4", "Олег"), ("1", "Пётр"), ("Ставлю 2!", "Олег"), (again, "Олег")):
+        town.pass_time(600)
+        town.world.write_comment(post, words, author=author, reply_to=root)
+    await town.bring_in()
+    told = await rows("SELECT cycle, data ->> 'mark' AS mark, operator_id FROM appeal_event WHERE act = 'rated' ORDER BY id")
+    assert [(row.cycle, row.mark, row.operator_id) for row in told] == [(1, "4", None), (1, "2", None)]
+    assert [(row.status, row.cycle) for row in await rows("SELECT status, cycle FROM appeal ORDER BY id LIMIT 1")] == [("new", 2)]
+
+
 async def test_the_pages_answer_by_hand_stops_the_clock(town: Town, rows: Rows) -> None:
     """Somebody answered on the platform itself."""
     post = town.world.write_post(town.page, "Дороги")

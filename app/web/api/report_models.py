@@ -25,6 +25,12 @@ class FiguresOut(Told):
     reopened: int
     repeated: int
     dismissed: int
+    rated: int
+    mark_1: int
+    mark_2: int
+    mark_3: int
+    mark_4: int
+    mark_5: int
     oldest_unanswered_age_s: float | None
     average_s: float | None
     median_s: float | None
@@ -39,6 +45,8 @@ class FiguresOut(Told):
     reopened_share: float | None
     repeated_share: float | None
     dismissed_share: float | None
+    rating: float | None = Field(description="The mean mark, 1 to 5")
+    rated_share: float | None
     small_number: bool = Field(description="Too few answers to compare")
 
 

@@ -62,6 +62,7 @@ class MeasureCode(StrEnum):
     TRIAGE_LAG = "triage-lag"
     REOPENED = "reopened"
     REPEATED = "repeated"
+    RATING = "rating"
     DISMISSED = "dismissed"
     LOAD = "load"
     BACKLOG = "backlog"

@@ -255,6 +255,7 @@ def _history(visit: Visit, event: EventRow) -> HistoryLine:
             "topic": topic.name if topic else "–",
             "reason": visit.words(reasons, str(data.get("reason", "–"))) if reasons else "",
             "promise": visit.words("promise", str(data.get("promise", ""))),
+            "mark": str(data.get("mark", "–")),
             "number": appeal_number(number_text(number)) if isinstance(number := data.get("number"), int) else "–",
         },
         approver=event.approver_name or "",

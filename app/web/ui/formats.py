@@ -43,6 +43,7 @@ class Formats:
             "hours": self.hours,
             "share": self.share,
             "number": self.number,
+            "mark": self.mark,
             "appeal_number": appeal_number,
             "browser": browser,
             "zone_name": self.zone_name,
@@ -101,6 +102,10 @@ class Formats:
         if whole >= _HOUR:
             return f"{whole // _HOUR} {hour} {whole % _HOUR // _MINUTE:02d} {minute}"
         return f"{whole // _MINUTE} {minute}"
+
+    def mark(self, value: float) -> str:
+        """A mean mark, with two decimals."""
+        return format_decimal(value, "0.00", locale=self.language)
 
     def hours(self, value: float | None) -> str:
         """Hours with one decimal; two below one hour; a dash when there are none."""

@@ -161,6 +161,7 @@ EVENT = {
     "unmerged": N_("A matter of its own again, apart from %(number)s"),
     "joined": N_("Appeal %(number)s was merged into this one"),
     "parted": N_("Appeal %(number)s is a matter of its own again"),
+    "rated": N_("The citizen rated the answer: %(mark)s of 5"),
     "followed": N_("Handed on to %(agency)s with the appeal that it was merged into"),
 }
 

@@ -28,8 +28,14 @@ _COLUMNS_OF_TIMES = (
 )  # fmt: skip
 _MOST_FIGURES = 6
 # What a share is a share of.
-_SHARE_OF = {"in_time_share": "in_time_of", "overdue_share": "waiting", "reopened_share": "answered", "repeated_share": "opened"}
-_LEAST_SEEN = {Unit.SECONDS: 180, Unit.SHARE: 0.005, Unit.COUNT: 0.5}
+_SHARE_OF = {
+    "in_time_share": "in_time_of",
+    "overdue_share": "waiting",
+    "reopened_share": "answered",
+    "repeated_share": "opened",
+    "rated_share": "answered",
+}
+_LEAST_SEEN = {Unit.SECONDS: 180, Unit.SHARE: 0.005, Unit.COUNT: 0.5, Unit.MARK: 0.05}
 """A smaller difference is none to whoever reads hours with one decimal, and whole per cent."""
 
 
@@ -71,6 +77,8 @@ def _rests_on(figures: Figures, measure: Measure) -> int:
     """On how many appeals a time or a share rests; 0 of what is no such figure."""
     if measure.unit is Unit.SHARE:
         return int(getattr(figures, _SHARE_OF.get(measure.code, ""), figures.opened + figures.dismissed))
+    if measure.unit is Unit.MARK:
+        return figures.rated
     return figures.answered if measure.unit is Unit.SECONDS and measure.code != "oldest_unanswered_age_s" else 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.appeals import answers, approval, service as appeals
+from app.appeals import answers, approval, history, service as appeals
 from app.appeals.models import Appeal
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, possible
 from app.kernel.db import utc_now_of
@@ -96,6 +96,7 @@ class Office:
             Act.DISMISSED: lambda turn: appeals.dismiss(
                 turn.session, access, number=turn.number, reason=DismissReason.SPAM, seen_version=None, now=turn.now
             ),
+            Act.RATED: self._rate,
             Act.CLOSED: lambda turn: appeals.close(
                 turn.session,
                 access,
@@ -134,6 +135,13 @@ class Office:
             seen_version=None,
             now=turn.now,
         )
+
+    async def _rate(self, turn: _Turn) -> None:
+        """The citizen's own comment does it; what becomes of such a comment is tested where comments are taken in."""
+        cycle = int(await turn.session.scalar(text("SELECT cycle FROM appeal WHERE id = :id"), {"id": turn.appeal_id}) or 0)
+        data = {"comment": 1, "mark": self.dice.randint(1, 5)}
+        event = history.Event(appeal_id=turn.appeal_id, act=Act.RATED, cycle=cycle, operator_id=None, occurred_at=turn.earlier, data=data)
+        await history.record(turn.session, [event])
 
     async def _set_topic(self, turn: _Turn) -> None:
         topic = self.dice.choice(self.topics)

@@ -97,7 +97,7 @@
           axisLine: { lineStyle: { color: look.colour("--line") } }, axisLabel: { ...look.small, hideOverlap: true },
         },
         yAxis: {
-          type: "value", min: 0, max: unit === "share" ? 100 : null, splitNumber: 4, axisLabel: { ...look.small, formatter: axisText(unit) },
+          type: "value", min: 0, max: { share: 100, mark: 5 }[unit] ?? null, splitNumber: 4, axisLabel: { ...look.small, formatter: axisText(unit) },
           splitLine: { lineStyle: { color: look.colour("--line") } },
         },
         series: [
