@@ -156,7 +156,8 @@ class MaxConnector:
         """How many comments there are: MAX has no counter, so they are counted, a hundred a call."""
         if len(posts) > self.probe_limit:
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
-        return [await self._count(post) for post in posts]
+        heard = (post for post in posts if mapping.hears_private(post.page) or not mapping.is_dialogs(post.page))
+        return [await self._count(post) for post in heard]
 
     async def _count(self, post: PostRef) -> PostCount:
         seen: set[str] = set()

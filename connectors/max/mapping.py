@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from connectors.contract import AttachmentKind, PageRef
 
-BOT, LINK, DIALOGS = "bot", "link", "dialogs"
-"""Of a page's options: our bot's number, the page's address, and "yes" for the bot itself."""
+BOT, LINK, DIALOGS, PRIVATE = "bot", "link", "dialogs", "private"
+"""Of a page's options: our bot's number, the page's address; of the bot itself "yes", and "on" once an administrator has switched private
+messages on."""
 FILES: dict[str, AttachmentKind] = {
     "image": "photo", "video": "video", "audio": "audio", "file": "document", "sticker": "sticker", "share": "link",
 }  # fmt: skip
@@ -78,6 +79,11 @@ class PostsPage:
 def is_dialogs(page: PageRef) -> bool:
     """Whether a page is the bot itself, with its private dialogs."""
     return page.options.get(DIALOGS) == "yes"
+
+
+def hears_private(page: PageRef) -> bool:
+    """Whether private messages to the bot are to be heard."""
+    return is_dialogs(page) and page.options.get(PRIVATE) == "on"
 
 
 def bot_number(answer: object) -> int:

@@ -69,7 +69,7 @@ def batch(body: bytes, *, pages: Sequence[PageRef], observed_at: datetime) -> Ba
         if kind == REMOVED:
             return _removed(update, channels, observed_at)
         if kind in MESSAGES:
-            own = next((page for page in pages if mapping.is_dialogs(page)), None)
+            own = next((page for page in pages if mapping.hears_private(page)), None)
             return _message(update, channels, own, observed_at)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=str(odd), raw=body),))

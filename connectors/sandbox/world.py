@@ -256,7 +256,8 @@ class World:
             listener(event)
 
     def _admit(self, page: Page, post: Post, new: NewComment) -> None:
-        if page.platform == "telegram" and post.root_id is None:
+        private = any(bot.username.lower() == page.name.lower() for bot in self.state.bots.values())
+        if page.platform == "telegram" and post.root_id is None and not private:
             message = f"channel {page.name!r} has no discussion group: nobody can comment"
             raise WorldError(message, 409)
         if not post.comments_open:

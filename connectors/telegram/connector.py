@@ -66,6 +66,9 @@ class TelegramConnector:
         raise failure
 
     async def _describe(self, credential: Credential, name: str) -> PageSnapshot:
+        own = await self._itself(credential, name)
+        if own is not None:
+            return own
         answer = await self._client.chat(credential, name)
         chat = answer.value
         if not is_object(chat):
@@ -82,6 +85,17 @@ class TelegramConnector:
         except OddError as odd:
             raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
         return replace(snapshot, members=await self._members(credential, snapshot.external_id))
+
+    async def _itself(self, credential: Credential, name: str) -> PageSnapshot | None:
+        """The bot as a page, when it is the bot that is named: what citizens write to it in private."""
+        if not name.lower().endswith("bot"):  # every bot's name does
+            return None
+        answer = await self._client.me(credential)
+        try:
+            page = mapping.bot_page(answer.value, credential_key=credential.key)
+        except OddError as odd:
+            raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
+        return page if name.lower() == f"@{page.options[mapping.CHANNEL_NAME]}".lower() else None
 
     async def _members(self, credential: Credential, channel: str) -> int | None:
         """How many follow the channel: nice to know, and no reason to refuse a page."""
@@ -158,7 +172,8 @@ class TelegramConnector:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""
         _check_text(outgoing.text)
         page = outgoing.post.page
-        credential, group = self._owner(page), page.options.get(mapping.GROUP)
+        credential = self._owner(page)
+        group = outgoing.post.external_id if mapping.is_dialogs(page) else page.options.get(mapping.GROUP)
         reply_to = mapping.maybe_number(outgoing.reply_to_external_id)
         if credential is None:
             raise AccessLost("token_kind", "no bot is configured")
@@ -173,11 +188,16 @@ class TelegramConnector:
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Never known: the Bot API shows no history, and a bot does not hear its own messages."""
-        return CannotTell(reason=f"Telegram shows no history; look at {outgoing.post.page.options.get(mapping.GROUP)}")
+        page = outgoing.post.page
+        return CannotTell(
+            reason=f"Telegram shows no history; look at {page.options.get(mapping.GROUP) or page.options.get(mapping.CHANNEL_NAME)}"
+        )
 
 
 def _link(outgoing: Outgoing, group: str, number: int) -> str:
     page, post = outgoing.post.page, outgoing.post
+    if mapping.is_dialogs(page):
+        return f"{links.SITE}/{page.options.get(mapping.CHANNEL_NAME, '')}"
     if post.external_id:
         channel = links.post_link(page.external_id, page.options.get(mapping.CHANNEL_NAME), post.external_id)
         return links.comment_link(channel, number)

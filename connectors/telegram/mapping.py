@@ -39,6 +39,9 @@ GROUP: Final = "linked_chat_id"
 GROUP_NAME: Final = "group_username"
 CHANNEL_NAME: Final = "username"
 BOT: Final = "credential_key"
+DIALOGS, PRIVATE = "dialogs", "private"
+"""Of the bot itself as a page: "yes", and "on" once an administrator has switched private messages on."""
+START: Final = "/start"
 
 ANONYMOUS_ADMINISTRATOR: Final = 1087968824
 """GroupAnonymousBot: an administrator who writes in the group's own name."""
@@ -51,6 +54,8 @@ class Watch:
     pages: dict[int, PageRef]
     bots: frozenset[int]
     observed_at: datetime
+    own: PageRef | None = None
+    """The bot itself, when its private messages are to be heard."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,12 +83,19 @@ class Thread:
 
 def watch(pages: Iterable[PageRef], *, bots: frozenset[int], observed_at: datetime) -> Watch:
     """The pages by their discussion group; a page without one can have no comments."""
+    pages = list(pages)
     by_group = {maybe_number(page.options.get(GROUP)): page for page in pages}
     return Watch(
         pages={group: page for group, page in by_group.items() if group is not None},
         bots=bots,
         observed_at=observed_at,
+        own=next((page for page in pages if page.options.get(PRIVATE) == "on" and is_dialogs(page)), None),
     )
+
+
+def is_dialogs(page: PageRef) -> bool:
+    """Whether a page is the bot itself, with its private dialogs."""
+    return page.options.get(DIALOGS) == "yes"
 
 
 def maybe_number(text: str | None) -> int | None:
@@ -122,6 +134,10 @@ def _update(row: Json, seen: Watch, told: Told) -> None:
     try:
         message = as_object(row[kinds[0]], kinds[0])
         chat = as_object(message.get("chat"), "message.chat")
+        if chat.get("type") == "private":
+            page = seen.own
+            _private(message, chat, seen, told)
+            return
         page = seen.pages.get(as_int(chat.get("id"), "message.chat.id"))
         if page is None:
             told.skipped["another chat"] += 1
@@ -150,6 +166,46 @@ def _message(message: Json, page: PageRef, seen: Watch, told: Told) -> None:
     if post:
         _keep(post, told)
     told.comments.append(_comment(message, thread, post, page, seen))
+
+
+def _private(message: Json, chat: Json, seen: Watch, told: Told) -> None:
+    """A message to the bot itself: the dialog is a post without words, and all of it is one thread."""
+    page = seen.own
+    if page is None:
+        told.skipped["private messages are switched off"] += 1
+        return
+    if not is_written(message) or text_of(message).split("@")[0].split(" ")[0] == START:
+        told.skipped["news of the chat itself"] += 1
+        return
+    number, dialog, edited = _message_id(message), str(as_int(chat.get("id"), "message.chat.id")), message.get("edit_date")
+    reply = message.get("reply_to_message")
+    parent = maybe_int(reply.get("message_id")) if is_object(reply) else None
+    written_at = as_moment(message.get("date"), "message.date")
+    link = links.post_link(page.external_id, page.options.get(CHANNEL_NAME), "").rstrip("/")
+    post = PostSnapshot(
+        page_external_id=page.external_id, external_id=dialog, text="", published_at=written_at, observed_at=seen.observed_at, link=link,
+        raw=b"{}",
+    )  # fmt: skip
+    told.posts.setdefault((post.page_external_id, post.external_id), post)
+    author, by_page = _author(message, page, seen)
+    told.comments.append(
+        CommentSnapshot(
+            page_external_id=page.external_id,
+            post_external_id=dialog,
+            external_id=str(number),
+            text=text_of(message),
+            written_at=written_at,
+            observed_at=seen.observed_at,
+            link=link,
+            raw=to_bytes(message),
+            author=author,
+            by_page=by_page,
+            root_external_id=dialog,
+            reply_to_external_id=None if parent is None else str(parent),
+            edited_at=as_moment(edited, "message.edit_date") if edited else None,
+            attachments=attachments(message),
+        )
+    )
 
 
 def _keep(post: PostSnapshot, told: Told) -> None:
@@ -245,6 +301,15 @@ def _author(message: Json, page: PageRef, seen: Watch) -> tuple[AuthorSnapshot |
     link = links.profile_link(maybe_text(person.get("username")))
     by_page = person_id in seen.bots or person_id == ANONYMOUS_ADMINISTRATOR
     return AuthorSnapshot(external_id=str(person_id), name=name, link=link), by_page
+
+
+def bot_page(me: object, *, credential_key: str) -> PageSnapshot:
+    """The bot itself as a page (`getMe`): its private dialogs. Raises OddError."""
+    bot = as_object(me, "bot")
+    number, username = as_int(bot.get("id"), "bot.id"), as_text(bot.get("username"), "bot.username")
+    options = {DIALOGS: "yes", BOT: credential_key, CHANNEL_NAME: username}
+    title = as_text(bot.get("first_name"), "bot.first_name")
+    return PageSnapshot(external_id=f"bot{number}", title=title, link=f"{links.SITE}/{username}", options=options)
 
 
 def sent(result: object) -> tuple[int, datetime]:

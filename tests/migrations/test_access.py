@@ -65,6 +65,7 @@ GRANTS = {
     "pgqueuer_schedules": ("", "SIUD"),
     "pgqueuer_statistics": ("", "SIUD"),
     "picture": ("Si", "SuD"),
+    "link_lookup": ("Si", "SuD"),
     "post": ("S", "SIU"),
     "pushed_event": ("I", "SIuD"),
     "publishing_stop": ("SIu", "S"),

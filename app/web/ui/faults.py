@@ -164,6 +164,7 @@ FAULT = {
     "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),
     "publishing.stopped": N_("Publishing is stopped there already."),
     "publishing.subject": N_("Choose what to stop."),
+    "private.unknown": N_("There is no such bot. Load the page again."),
     "publishing.unknown": N_("There is no such stop, or it does not concern you."),
     "reply.decision": N_("Say whether the answer was found, should be sent again, or should not be sent."),
     "reply.state": N_("The answer has moved on meanwhile. Look at it as it is now."),

@@ -247,6 +247,7 @@ SECTION = {
     "subjects": N_("A citizen's data"),
     "tokens": N_("API tokens"),
     "webhooks": N_("Webhooks"),
+    "private": N_("Private messages"),
 }
 
 PLACE = {

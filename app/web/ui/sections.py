@@ -23,6 +23,7 @@ SECTIONS = (
     Section(name="norms", path="/administration/norms", permission=Permission.NORM_EDIT),
     Section(name="calendars", path="/administration/calendars", permission=Permission.NORM_EDIT),
     Section(name="notices", path="/administration/notices", permission=Permission.CONFIGURE),
+    Section(name="private", path="/administration/private", permission=Permission.CONFIGURE),
     Section(name="tokens", path="/administration/tokens", permission=Permission.CONFIGURE),
     Section(name="webhooks", path="/administration/webhooks", permission=Permission.CONFIGURE),
 )

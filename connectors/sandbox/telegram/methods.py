@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.model import Comment, Page, Token
+from connectors.sandbox.model import Comment, Page, Post, Token
 from connectors.sandbox.telegram import objects
 from connectors.sandbox.telegram.errors import TelegramError, bad, forbidden
 from connectors.sandbox.telegram.params import Params
@@ -26,14 +26,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat that a bot named: a page's channel or its discussion group."""
+    """A chat that a bot named: a page's channel, its discussion group, or a private dialog of its own."""
 
     page: Page
     is_group: bool
+    dialog: Post | None = None
 
     @property
     def id(self) -> int:
         """The chat's id."""
+        if self.dialog is not None:
+            return self.dialog.id
         return self.page.group_chat_id if self.is_group else self.page.chat_id
 
 
@@ -51,6 +54,8 @@ def find_chat(call: Call, name: str = "chat_id") -> Chat:
 def member_chat(call: Call) -> Chat:
     """A chat of which the bot is a member. Raises TelegramError(403) otherwise."""
     chat = find_chat(call)
+    if chat.dialog is not None:
+        return chat
     if not call.bot.serves(chat.page) or not (chat.is_group or call.bot.admin):
         kind = "supergroup" if chat.is_group else "channel"
         description = f"bot is not a member of the {kind} chat"
@@ -102,6 +107,8 @@ def send_message(call: Call) -> Json:
     """Send a text: into a thread when it replies to one, into a channel as a post."""
     chat = member_chat(call)
     text = _text(call)
+    if chat.dialog is not None:
+        return _send_private(call, chat.page, chat.dialog, text)
     if not chat.is_group:
         return objects.channel_message(chat.page, call.world.add_post(chat.page, text))
     if call.params.has("message_thread_id"):
@@ -118,6 +125,12 @@ def send_message(call: Call) -> Json:
     except WorldError as error:
         raise bad(str(error)) from error
     return objects.group_message(call.world.state, page, comment)
+
+
+def _send_private(call: Call, page: Page, dialog: Post, text: str) -> Json:
+    target = _reply_target(call)
+    new = NewComment(text=text, voice="bot", author_id=call.bot.user_id, reply_to=target, via_api=True)
+    return objects.private_message(call.world.state, page, call.world.add_comment(page, dialog, new))
 
 
 def edit_message_text(call: Call) -> Json:
@@ -198,6 +211,9 @@ def _by_id(call: Call, raw: str) -> Chat | None:
     if not raw.removeprefix("-").isdecimal():
         return None
     chat_id = call.params.number("chat_id", 0)
+    own = call.world.state.find("telegram", call.bot.username)
+    if own is not None and chat_id in own.posts:
+        return Chat(own, is_group=False, dialog=own.posts[chat_id])
     page = call.world.state.chats.get(chat_id)
     return None if page is None else Chat(page, is_group=chat_id == page.group_chat_id)
 

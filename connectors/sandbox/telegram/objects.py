@@ -128,6 +128,17 @@ def group_message(state: State, page: Page, comment: Comment, *, nested: bool = 
     return item | _content(comment.text, comment.photo)
 
 
+def private_message(state: State, page: Page, comment: Comment, *, nested: bool = True) -> Json:
+    """A message of a private dialog with the bot, whose page has the bot's name; the dialog's number is the chat's."""
+    sender = _sender(state, page, comment)
+    item: Json = {"message_id": comment.id, **sender, "chat": {"id": comment.post_id, "type": "private"}, "date": comment.written_at}
+    if comment.edited_at is not None:
+        item["edit_date"] = comment.edited_at
+    if nested and comment.reply_to is not None:
+        item["reply_to_message"] = private_message(state, page, page.comments[comment.reply_to], nested=False)
+    return item | _content(comment.text, comment.photo)
+
+
 def stray_message(state: State, page: Page, stray: Stray) -> Json:
     """A bot's message in the group outside the threads."""
     bot = state.bots.get(stray.bot_id)

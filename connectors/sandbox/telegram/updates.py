@@ -8,7 +8,7 @@ from typing import Any
 from connectors.sandbox.journal import Event
 from connectors.sandbox.model import Comment, Page, Token
 from connectors.sandbox.state import State
-from connectors.sandbox.telegram.objects import channel_message, forwarded, group_message
+from connectors.sandbox.telegram.objects import channel_message, forwarded, group_message, private_message
 
 KINDS = ("message", "edited_message", "channel_post", "edited_channel_post")
 _FIRST_UPDATE = 100_000_001
@@ -90,6 +90,9 @@ class Updates:
         elif op in {"comment", "edit"}:
             comment = page.comments[event["id"]]
             kind = "message" if op == "comment" else "edited_message"
+            own = next((bot for bot in self._state.bots.values() if bot.username.lower() == page.name.lower()), None)
+            if own is not None and comment.voice == "citizen":
+                self.queue(own.user_id).push(kind, private_message(self._state, page, comment), now)
             for bot in self._members(page):
                 if may_see(bot, page, comment):
                     self.queue(bot.user_id).push(kind, group_message(self._state, page, comment), now)

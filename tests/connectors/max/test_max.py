@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 RECORDED: dict[str, Any] = fixtures("max")
 CHANNEL = PageRef(external_id="-6242", options={"bot": "41", "link": "https://max.ru/sadovoye"})
-DIALOGS = PageRef(external_id="bot41", options={"bot": "41", "link": "https://max.ru/sadovoye_bot", "dialogs": "yes"})
+DIALOGS = PageRef(external_id="bot41", options={"bot": "41", "link": "https://max.ru/sadovoye_bot", "dialogs": "yes", "private": "on"})
 TOKEN = "made-up-token-of-max"
 SCALE = 50.0
 
@@ -144,7 +144,7 @@ async def test_a_bot_without_a_right_is_told_which(server: Server) -> None:
 
 
 async def test_private_messages_are_a_page_of_the_bot_s_own(server: Server) -> None:
-    """Connecting the bot itself is what switches them on; a dialog that is known is read, answered and looked up like any thread."""
+    """Once they are switched on: a dialog that is known is read, answered and looked up like any thread."""
     async with server.world(SCALE) as world:
         await town(world)
         chat = (await world.post("/world/posts", platform="max", page="sadovoye_bot", text="Диалог"))["id"]
@@ -153,7 +153,8 @@ async def test_private_messages_are_a_page_of_the_bot_s_own(server: Server) -> N
         )["id"]
         one = connector(world.url)
         described = await one.describe_page("https://max.ru/sadovoye_bot")
-        page = PageRef(external_id=described.external_id, options=described.options)
+        off = PageRef(external_id=described.external_id, options=described.options)
+        page = PageRef(external_id=described.external_id, options={**described.options, "private": "on"})
         assert (await one.discover(page, limit=10)).posts == ()
         ref = PostRef(page=page, external_id=chat)
         (asked,) = (await one.read_thread(ref, root_external_id=None, cursor=None)).comments
@@ -165,6 +166,7 @@ async def test_private_messages_are_a_page_of_the_bot_s_own(server: Server) -> N
         assert [(comment.external_id, comment.by_page) for comment in told.comments] == [(mine, False), (sent.external_id, True)]
         (count,) = await one.probe([ref])
         assert (count.comment_count, count.gone) == (2, False)
+        assert await one.probe([PostRef(page=off, external_id=chat)]) == []  # so nobody reads it
         assert one.calls_per_second("probe") * one.probe_limit == one.calls_per_second("read_thread") == 30
         await one.close()
 

@@ -139,7 +139,7 @@ def test_a_comment_whose_parent_is_gone_still_stands_in_its_thread() -> None:
         ("message__members_joined", "news of the chat itself"),
         ("message__outside_every_thread", "outside every thread"),
         ("message__thread_of_the_group", "outside every thread"),
-        ("message__private_chat", "another chat"),
+        ("message__private_chat", "private messages are switched off"),
     ],
 )
 def test_what_is_no_comment_is_counted(name: str, reason: str) -> None:
