@@ -73,7 +73,7 @@ def scope_of(access: Access, roles: frozenset[Role]) -> dict[str, Any]:
     }
 
 
-_READERS = frozenset(role for role in Role if Permission.PAGE_READ in ROLE_PERMISSIONS[role])
+READERS = frozenset(role for role in Role if Permission.PAGE_READ in ROLE_PERMISSIONS[role])
 
 _PAGES = text(
     f"""
@@ -97,6 +97,6 @@ async def pages(session: ReadSession, access: Access, *, after: str | None = Non
     access.require(Permission.PAGE_READ)
     if after is not None and not re.fullmatch("[0-9]{1,18}", after):
         raise InvalidError("cursor", "This is no cursor of this list: begin without one.", field="cursor")
-    found = await session.execute(_PAGES, {**scope_of(access, _READERS), "after": int(after or 0), "most": checked_limit(limit) + 1})
+    found = await session.execute(_PAGES, {**scope_of(access, READERS), "after": int(after or 0), "most": checked_limit(limit) + 1})
     rows = tuple(PageRow(**row._mapping) for row in found)  # noqa: SLF001 - SQLAlchemy's documented name
     return PagesPage(rows=rows[:limit], next=str(rows[limit - 1].id) if len(rows) > limit else None)

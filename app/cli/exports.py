@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from app.appeals.page_file import csv_lines
+from app.appeals.page_health import every_page
 from app.audit import service as audit
 from app.cli import show
 from app.cli.owner import owner, run
+from app.cli.page_filters import EVERYTHING, InAgency, InSphere, InTerritory, Platform, State, filters_of
 from app.cli.reports import From, To, period_of
 from app.exchange.incident.exporting import agencies_of, export_rows
 from app.exchange.incident.workbook import Written, write_rows
@@ -21,6 +24,32 @@ exports = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write f
 @exports.callback()
 def group() -> None:
     """Write files that other systems read."""
+
+
+@exports.command()
+def pages(  # noqa: PLR0913 - one parameter per option
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.", metavar="FILE.csv")],
+    *,
+    platform: Platform = "",
+    agency: InAgency = "",
+    territory: InTerritory = "",
+    sphere: InSphere = "",
+    state: State = None,
+) -> None:
+    """Pages as the table that `otklik import pages` reads."""
+
+    async def work() -> int:
+        async with owner() as administrator, administrator.database.read() as session:
+            filters = await filters_of(session, platform=platform, agency=agency, territory=territory, sphere=sphere, state=state)
+            lines = [line async for line in csv_lines(every_page(session, EVERYTHING, filters, now=administrator.clock.now()))]
+        try:
+            with file.open("x", encoding="utf-8", newline="") as table:
+                table.writelines(lines)
+        except OSError as error:
+            raise SetupError("setup.file", f"{file} cannot be made: {error.strerror}. Give the name of a new file.") from error
+        return sum(line.count("\r\n") for line in lines) - 1
+
+    show.done(f"{run(work())} pages written to {file}.")
 
 
 @exports.command()

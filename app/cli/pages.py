@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from app.appeals.page_health import every_page
 from app.cli import show
 from app.cli.imports import watch
 from app.cli.owner import owner, run
-from app.exchange.pages import OPTIONAL, REQUIRED, list_pages
+from app.cli.page_filters import EVERYTHING, InAgency, InSphere, InTerritory, Platform, State, filters_of
+from app.exchange.pages import OPTIONAL, REQUIRED
 from app.exchange.table import ImportFaultsError
 from app.kernel.errors import InvalidError
 
@@ -20,14 +22,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @pages.command("list")
-def list_all(*, json: Json = False) -> None:
-    """All pages, when each was read last, and what is wrong with it."""
+def list_all(  # noqa: PLR0913 - one parameter per option
+    *,
+    platform: Platform = "",
+    agency: InAgency = "",
+    territory: InTerritory = "",
+    sphere: InSphere = "",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Pages by title, when each was read last, and how it goes: fine, late, faulty, no_access, closed, off."""
 
     async def work() -> None:
         async with owner() as administrator, administrator.database.read() as session:
-            lines = await list_pages(session)
-        columns = ("platform", "title", "link", "agency", "territory", "active", "polled_at", "error")
-        show.listing(lines, columns, json_wanted=json, nothing="No pages yet. Add one: otklik pages add, or otklik import pages FILE.csv")
+            filters = await filters_of(session, platform=platform, agency=agency, territory=territory, sphere=sphere, state=state)
+            found = every_page(session, EVERYTHING, filters, now=administrator.clock.now())
+            lines = [row async for part in found for row in part]
+        columns = ("platform", "title", "link", "agency_code", "territory_code", "members", "state", "polled_at", "error_code")
+        show.listing(lines, columns, json_wanted=json, nothing="No page fits. Add one: otklik pages add, or otklik import pages FILE.csv")
 
     run(work())
 

@@ -134,6 +134,7 @@ async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms
         table: await ids_of_codes(session, table, sorted({line[table] for line in lines})) for table in ("agency", "territory", "sphere")
     }
     names, pages = await PageNames.load(session), {page.id: page for page in await list_pages(session)}
+    by_id = {(page.platform, page.external_id): page.id for page in pages.values()}  # a name of one may be the number of another
     rows = []
     for line in lines:
         if line["platform"] not in platforms.plugins:
@@ -143,7 +144,7 @@ async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms
                 faults.add(line, f"{column} {line[column]!r} is unknown. Import it first, or mend the code.")
         if not line["link"]:
             faults.add(line, "link is empty. Give the address of the page, as the browser shows it.")
-        page_id = names.find(f"{line['platform']}:{line['external_id']}") if line["external_id"] else names.find(line["link"])
+        page_id = by_id.get((line["platform"], line["external_id"])) if line["external_id"] else names.find(line["link"])
         rows.append(
             _Row(
                 line=line,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.kernel.errors import InvalidError
+from app.kernel.sheet import plain_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +88,7 @@ def read_table(data: bytes, *, required: Sequence[str], optional: Sequence[str] 
                 number, f"There are {len(cells)} cells, the header has {len(columns)}. Put a cell with a comma or semicolon in quotes."
             )
             continue
-        line = Line(number=number, cells={name: cell.strip() for name, cell in zip(columns, cells, strict=False)})
+        line = Line(number=number, cells={name: plain_cell(cell.strip()) for name, cell in zip(columns, cells, strict=False)})
         if not any(line.cells.values()):
             continue
         _check_cells(line, faults)

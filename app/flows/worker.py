@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import deadlines, inbound, looking_up, pictures, pushing
+from app.flows import deadlines, facts, inbound, looking_up, pictures, pushing
 from app.flows.greeting import Greeter, build_bots
 from app.flows.listening import Ears
 from app.flows.outbound import Outbound
@@ -30,6 +30,7 @@ from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 from app.sources import lookups
+from app.sources.facts import forget_days
 from app.sources.hooks import forget_events
 from connectors.contract import Listens
 
@@ -48,6 +49,7 @@ WEBHOOKS_SECONDS = 2.0
 NOTICES_SECONDS = 2.0
 GREETING_SECONDS = 5.0
 TIDY_SECONDS = 600.0
+FACTS_SECONDS = 30.0
 SWITCH_SECONDS = 0.0001
 """How long triage, which computes in a thread, may keep the interpreter from the loop that talks to PostgreSQL. With
 Python's own 5 ms each statement of a batch waits so long for its turn: a third fewer appeals a second."""
@@ -120,6 +122,9 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
         group.create_task(_forever("keeping", keeping.step, stop, idle=KEEPING_SECONDS))
+        group.create_task(
+            _forever("facts", partial(facts.round_of_facts, parts.database, parts.connectors, parts.clock), stop, idle=FACTS_SECONDS)
+        )
         group.create_task(_forever("tidy", partial(_tidy, parts), stop, idle=TIDY_SECONDS))
         group.create_task(_forever("seal", partial(_seal, parts), stop, idle=SEAL_SECONDS))
         if (teller := _teller(parts)) is not None:
@@ -198,6 +203,7 @@ async def _look_up(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
 async def _tidy(parts: WorkerParts) -> bool:
     async with parts.database.write() as session:
         forgotten = await forget_events(session, now=parts.clock.now())
+        forgotten += await forget_days(session, now=parts.clock.now())
         dropped = await shelf.tidy(session, now=parts.clock.now(), most_bytes=parts.media_cache_mb * 1_000_000)
         over = await lookups.tidy(session, now=parts.clock.now())
         return bool(await jobs.forget(session) + forgotten + dropped + over)

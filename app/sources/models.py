@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import REAL, BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text as sql
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    text as sql,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,10 +40,18 @@ class CredentialRow(Base):
 
 
 class Page(Base):
-    """An official page that we watch. Comments older than `watched_since` are context and open nothing."""
+    """An official page that we watch. Comments older than `watched_since` are context and open nothing.
+
+    What the platform says of it is None where it tells nothing; it is asked again from `describe_at` on.
+    """
 
     __tablename__ = "page"
-    __table_args__ = (UniqueConstraint("platform", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("platform", "external_id"),
+        Index("ix_page_describe_at", "describe_at", postgresql_where=sql("active")),
+        Index("ix_page_title", sql("left(replace(lower(title), 'ё', 'е'), 100)"), "id"),
+        Index("ix_page_members", sql("coalesce(members, -1)"), "id"),
+    )
 
     id: Mapped[int] = row_id()
     platform: Mapped[str] = word()
@@ -46,10 +66,29 @@ class Page(Base):
     active: Mapped[bool] = mapped_column(Boolean, server_default=sql("true"))
     connected_at: Mapped[datetime] = moment(default_now=True)
     watched_since: Mapped[datetime] = moment()
+    official: Mapped[bool | None] = mapped_column(Boolean)
+    comments_open: Mapped[bool | None] = mapped_column(Boolean)
+    described_at: Mapped[datetime | None] = moment(nullable=True)
+    describe_at: Mapped[datetime] = moment(default_now=True)
+
+
+class PageDay(Base):
+    """What a platform said of a page on a day: how many follow it, and whether it carries the platform's mark."""
+
+    __tablename__ = "page_day"
+    __table_args__ = (Index("ix_page_day_day", "day"),)
+
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"), primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    members: Mapped[int | None] = mapped_column(Integer)
+    official: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class FeedState(Base):
-    """A polled unit: a page, or the stream of a credential; leased by one worker at a time."""
+    """A polled unit: a page, or the stream of a credential; leased by one worker at a time.
+
+    `lag_s`: how long comments take to be noticed, the last ones counting most.
+    """
 
     __tablename__ = "feed"
     __table_args__ = (
@@ -71,6 +110,7 @@ class FeedState(Base):
     failures: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
+    lag_s: Mapped[float | None] = mapped_column(REAL)
 
 
 class Post(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 
 REPLACEMENT = "\ufffd"
@@ -34,3 +35,21 @@ def storable(text: str) -> tuple[str, bool]:
     """
     clean, replaced = _UNSTORABLE.subn(REPLACEMENT, text)
     return clean, replaced > 0
+
+
+class PageState(StrEnum):
+    """How the watching of a page goes: exactly one of these, the first that fits from the top."""
+
+    OFF = "off"
+    NO_ACCESS = "no_access"
+    CLOSED = "closed"
+    FAULTY = "faulty"
+    LATE = "late"
+    FINE = "fine"
+
+
+LATE_AFTER = timedelta(minutes=15)
+"""A page is late when it was to be read so long ago and was not."""
+NO_ACCESS = frozenset({"reauthorise", "token_kind", "no_right", "restricted", "app_off", "captcha", "validation"})
+"""Codes of a token or a right that is missing (connectors/README.md): a person mends them."""
+CLOSED = frozenset({"comments_closed"})

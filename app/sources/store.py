@@ -17,6 +17,7 @@ from app.kernel import metrics
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
 from app.kernel.log import logger
 from app.sources import store_sql as sql
+from app.sources.facts import Lag, lag_of, note_lags
 from app.sources.rules import storable
 from app.sources.store_rows import (
     Key,
@@ -58,7 +59,7 @@ class Stored:
     """What a batch did. `lags`: seconds from the citizen's time to our noticing, of the new ones."""
 
     new: list[int] = field(default_factory=list)
-    lags: list[float] = field(default_factory=list)
+    lags: list[Lag] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     set_aside: int = 0
 
@@ -78,7 +79,8 @@ async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now
         await enqueue(session, INBOUND_TRIAGE, {"upto": stored.new[-1]})
         metrics.COMMENTS_STORED.labels(platform=platform).inc(len(stored.new))
         for lag in stored.lags:
-            metrics.COMMENT_LAG_SECONDS.labels(platform=platform).observe(lag)
+            metrics.COMMENT_LAG_SECONDS.labels(platform=platform).observe(lag.seconds)
+        await note_lags(session, stored.lags)
     return stored
 
 
@@ -278,7 +280,7 @@ class _Writer:
     async def _write(self, rows: Sequence[Row]) -> tuple[list[int], list[Change]]:
         inserted = await sql.INSERT_COMMENTS.run(self.session, [insertable(row, self.now) for row in rows])
         ids = {(row.page_id, row.post_id, row.external_id): row.id for row in inserted}
-        self.stored.lags += [max((self.now - row.snapshot.written_at).total_seconds(), 0.0) for row in rows if row.key in ids]
+        self.stored.lags += [lag_of(row.key[0], row.snapshot.written_at, self.now) for row in rows if row.key in ids]
         revisions = [
             (ids[row.key], 1, row.text, row.attachments, row.snapshot.raw, edited_at(row.snapshot), row.snapshot.observed_at)
             for row in rows

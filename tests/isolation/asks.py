@@ -59,7 +59,7 @@ class Ask:
 
 # Parameters of an address that name something secret, and values that name nothing at all.
 NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
-NOWHERE |= {"report_id": "9007199254740993", "row": "9007199254740993"}
+NOWHERE |= {"report_id": "9007199254740993", "row": "9007199254740993", "page_id": "9007199254740993"}
 # Parameters of an address that name nothing secret.
 HARMLESS = frozenset({"action", "of", "place", "size", "code"})
 
@@ -105,6 +105,15 @@ def _reads(town: Town) -> Iterable[Ask]:
     yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
     yield Ask(method="GET", route="/administration/calendars/of", query={"territory": str(town.home.id)})
     yield Ask(method="GET", route="/live", query={"after": "0.0"})
+    yield from _pages(town, ours, home)
+
+
+def _pages(town: Town, ours: str, home: str) -> Iterable[Ask]:
+    for query in ({}, {"agency": ours, "territory": home}, {"state": "fine", "q": "а"}, {"order": "read"}, {"order": "lag", "sphere": "1"}):
+        yield Ask(method="GET", route="/pages", query=query)
+    yield Ask(method="GET", route="/pages/file", query={"agency": ours})
+    administrators = frozenset({Role.ADMINISTRATOR})
+    yield Ask(method="GET", route="/pages/{page_id}", path={"page_id": str(town.post.page_id)}, shared=administrators)
 
 
 def _reports(ours: str, home: str) -> Iterable[Ask]:

@@ -36,7 +36,7 @@ from app.web.ui.views import (
     VerdictView,
     Viewer,
 )
-from tests.web import report_samples
+from tests.web import page_samples, report_samples
 from tests.web.screen_bits import HOSTILE, NOW, ZONE, ago
 
 EVERYTHING = (
@@ -312,6 +312,7 @@ def triage(*, empty: bool = False) -> TriagePage:
 
 
 VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
+    **page_samples.VIEWS,
     "queue": ("workplace.html", lambda: {"queue": queue(), "card": None}),
     "queue, filtered": (
         "workplace.html",

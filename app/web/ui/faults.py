@@ -99,6 +99,8 @@ FEED_PROBLEM = {
     "gone": N_("The page is no longer there"),
     "denied": N_("The page is closed to us"),
     "moved": N_("The discussion has moved: connect the page again"),
+    "comments_closed": N_("Nobody may comment on the page: open the comments on the platform"),
+    "malformed": N_("The platform answers in a way that we do not understand"),
     "rate": N_("The platform asks us to wait"),
     "flood": N_("The platform asks us to wait"),
     "quota": N_("The day's quota of the platform is used up"),
@@ -115,6 +117,23 @@ LINK_REFUSED = {
     "other": N_("The platform did not show it to us. Copy what the citizen wrote, their name and the time into the form."),
 }
 
+PAGE_STATE = {
+    "fine": N_("works"),
+    "late": N_("late"),
+    "faulty": N_("faulty"),
+    "no_access": N_("no access"),
+    "closed": N_("comments are closed"),
+    "off": N_("not watched"),
+}
+
+PAGE_ORDER = {
+    "title": N_("by title"),
+    "members": N_("most members first"),
+    "read": N_("unread for longest first"),
+    "lag": N_("slowest noticed first"),
+    "new": N_("newest first"),
+}
+
 # Our own errors, by their codes.
 FAULT = {
     "answer.before": N_("The citizen had not written yet at this moment. Check the date and the time."),
@@ -126,6 +145,7 @@ FAULT = {
     "link.many": N_("You have had many links looked up. Wait a minute."),
     "link.unknown": N_("We cannot read there. Copy what the citizen wrote, their name and the time into the form; the link stays with it."),
     "link.web": N_("Give an address that begins with https://."),
+    "page.unknown": N_("There is no such page that you may see."),
     "access.administration": N_("Your role opens no section of the administration."),
     "access.permission": N_("Your role does not allow this."),
     "access.scope": N_("This agency is outside your scope."),

@@ -1,19 +1,16 @@
-"""Where people arrive, the pages that are watched, and the notices of deadlines."""
+"""Where people arrive, and the notices of deadlines."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.appeals.pages import PageRow, pages
 from app.notices.queries import StandingNotice, standing_notices
 from app.people.rules import Permission
-from app.replies.stops import may_stop
 from app.web.deps import requires
 from app.web.ui.fields import row_number
-from app.web.ui.page_views import NoticeLine, NoticesPage, PageLine, PagesPage
+from app.web.ui.page_views import NoticeLine, NoticesPage
 from app.web.ui.queue_view import number_text
-from app.web.ui.thread_view import web_address
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of)])
@@ -31,33 +28,6 @@ _START = (
 async def home(visit: CurrentVisit) -> Response:
     """To the work: operators and coordinators to the queue, supervisors to the report, administrators to the pages."""
     return see_other(next((path for permission, path in _START if visit.access.may(permission)), "/pages"))
-
-
-@router.get("/pages", dependencies=[Depends(requires(Permission.PAGE_READ))])
-async def pages_screen(visit: CurrentVisit, request: Request) -> Response:
-    """The official pages within reach, with how watching them goes."""
-    async with visit.reading() as session:
-        frame = await visit.frame(session)
-        found = await pages(session, visit.access, after=request.query_params.get("cursor") or None)
-    return visit.page("pages.html", {"page": PagesPage(rows=tuple(_page(visit, row) for row in found.rows), next_cursor=found.next)}, frame)
-
-
-def _page(visit: Visit, row: PageRow) -> PageLine:
-    return PageLine(
-        id=str(row.id),
-        platform=row.platform,
-        title=row.title,
-        url=web_address(row.link),
-        agency=row.agency_name,
-        territory=row.territory_name,
-        sphere=row.sphere_name or "",
-        members=row.members,
-        active=row.active,
-        polled_at=row.polled_at,
-        failures=row.failures,
-        problem=row.error_code or "",
-        may_stop=may_stop(visit.access, agency_id=row.agency_id, territory_id=row.territory_id),
-    )
 
 
 @router.get("/notices", dependencies=[Depends(requires(Permission.APPEAL_READ))])

@@ -334,6 +334,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "token_state": TOKEN_STATE,
     "came_by": CAME_BY,
     "feed_problem": faults.FEED_PROBLEM,
+    "page_state": faults.PAGE_STATE,
+    "page_order": faults.PAGE_ORDER,
 }
 
 

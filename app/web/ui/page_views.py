@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from urllib.parse import urlencode
 
+from app.sources.facts import Day
 from app.web.ui.views import Choice
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLine:
-    """An official page, and how watching it goes; `problem` is a code."""
+    """An official page, and how watching it goes: `state` and `problem` are codes. `overdue_s`: late by so much."""
 
     id: str
     platform: str
@@ -21,19 +23,108 @@ class PageLine:
     territory: str
     sphere: str
     members: int | None
-    active: bool
+    state: str
     polled_at: datetime | None
     failures: int
     problem: str
+    official: bool | None = None
+    comments_open: bool | None = None
+    overdue_s: float = 0.0
+    lag_s: float | None = None
+    stopped: bool = False
     may_stop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PageQuery:
+    """What an address of the list asks for, as it stands there."""
+
+    state: str = ""
+    order: str = "title"
+    q: str = ""
+    platform: str = ""
+    agency: str = ""
+    territory: str = ""
+    sphere: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but the order was chosen."""
+        return bool(self.state or self.q or self.platform or self.agency or self.territory or self.sphere)
+
+    def at(self, path: str = "/pages", **changed: str) -> str:
+        """The address of this list with something changed."""
+        told = {name: getattr(self, name) for name in ("state", "order", "q", "platform", "agency", "territory", "sphere")} | changed
+        shown = {name: value for name, value in told.items() if value and (name, value) != ("order", "title")}
+        return path + (f"?{urlencode(shown)}" if shown else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StateCount:
+    """How many pages are in a state."""
+
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PagesPage:
-    """Official pages in the order in which they were connected."""
+    """Official pages, what they can be narrowed to, and how many are in which state."""
 
     rows: tuple[PageLine, ...]
+    query: PageQuery = PageQuery()
+    states: tuple[StateCount, ...] = ()
+    platforms: tuple[Choice, ...] = ()
+    agencies: tuple[Choice, ...] = ()
+    territories: tuple[Choice, ...] = ()
+    spheres: tuple[Choice, ...] = ()
+    orders: tuple[Choice, ...] = ()
     next_cursor: str | None = None
+
+    @property
+    def total(self) -> int:
+        """All states together."""
+        return sum(one.count for one in self.states)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trend:
+    """How many follow a page, day by day: a line within `WIDE` by `HIGH`, and the change over the days that are known."""
+
+    points: str
+    members: int
+    change: int
+    since: date
+
+
+WIDE, HIGH = 160, 36
+
+
+def trend(days: Sequence[Day]) -> Trend | None:
+    """None when fewer than two days are known: there is nothing to compare."""
+    known = [(one.day, one.members) for one in days if one.members is not None]
+    if len(known) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    first, last = known[0][0], known[-1][0]
+    least, most = min(count for _, count in known), max(count for _, count in known)
+    wide, high = max((last - first).days, 1), max(most - least, 1)
+    points = " ".join(
+        f"{(day - first).days / wide * WIDE:.1f},{HIGH / 2 if most == least else HIGH - 2 - (count - least) / high * (HIGH - 4):.1f}"
+        for day, count in known
+    )
+    return Trend(points=points, members=known[-1][1], change=known[-1][1] - known[0][1], since=first)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageCard:
+    """One page, whole."""
+
+    line: PageLine
+    trend: Trend | None
+    connected_at: datetime
+    described_at: datetime | None
+    wide: int = WIDE
+    high: int = HIGH
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

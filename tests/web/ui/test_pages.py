@@ -160,6 +160,24 @@ async def test_a_page_says_whether_it_was_read(enter: Enter, owner_db: Database)
     assert not re.search(r"</svg>\s*читается", shown)
 
 
+@pytest.mark.usefixtures("town")
+async def test_the_list_of_pages_is_handed_out_and_a_page_has_a_card(enter: Enter, owner_db: Database) -> None:
+    coordinator = await enter("coordinator")
+    shown = (await coordinator.get("/pages?order=read&q=Заречье")).text
+    handed = await coordinator.get("/pages/file?platform=vk")
+    assert handed.headers["content-type"].startswith("text/csv")
+    assert handed.text.startswith("\ufeffplatform,link,external_id,title,agency,territory,sphere\r\n")
+    card = re.search(r'href="(/pages/(\d+))"', shown)
+    assert card is not None
+    members = "INSERT INTO page_day (page_id, day, members) VALUES (:page, '2026-11-10', 100), (:page, '2026-11-17', 107)"
+    async with owner_db.write() as session:
+        await session.execute(text(members), {"page": int(card[2])})
+    told = (await coordinator.get(card[1])).text
+    assert "+7 с " in told
+    assert "<polyline" in told
+    assert (await (await enter("other")).get(card[1])).status_code == 404
+
+
 async def test_people_arrive_where_their_work_is(enter: Enter) -> None:
     for who, path in {"operator": "/queue", "coordinator": "/queue", "supervisor": "/reports", "administrator": "/pages"}.items():
         response = await (await enter(who)).get("/")

@@ -1,0 +1,55 @@
+"""The list of official pages and one page's card, with everything they can show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+
+from app.sources.facts import Day
+from app.sources.rules import PageState
+from app.web.ui.page_views import PageCard, PageLine, PageQuery, PagesPage, StateCount, trend
+from app.web.ui.views import Choice
+from tests.web.screen_bits import HOSTILE, NOW, ago
+
+PROBLEMS = {PageState.FAULTY: "malformed", PageState.NO_ACCESS: "no_right", PageState.CLOSED: ""}
+
+
+def line(state: PageState, place: int = 0) -> PageLine:
+    """A page in a state."""
+    return PageLine(
+        id=str(place), platform="vk" if place % 2 else "unheard-of", title=HOSTILE, url=f"https://vk.com/{HOSTILE}", agency=HOSTILE,
+        territory=HOSTILE, sphere=HOSTILE, members=None if place else 1200, state=state.value, polled_at=ago(1) if place else None,
+        failures=place, problem=PROBLEMS.get(state, ""), official=bool(place % 2), comments_open=None, overdue_s=4000.0,
+        lag_s=(None, 3.0, 400.0)[place % 3], stopped=bool(place % 2), may_stop=True,
+    )  # fmt: skip
+
+
+def pages(*, empty: bool = False, query: PageQuery | None = None) -> PagesPage:
+    """The list."""
+    choices = (Choice(value="1", label=HOSTILE, chosen=True),)
+    return PagesPage(
+        rows=() if empty else tuple(line(state, place) for place, state in enumerate(PageState)),
+        query=query or PageQuery(),
+        states=tuple(StateCount(state=state.value, count=place) for place, state in enumerate(PageState)),
+        platforms=choices, agencies=choices, territories=choices, spheres=choices, orders=choices, next_cursor="1.<b>",
+    )  # fmt: skip
+
+
+def card(*, bare: bool = False) -> PageCard:
+    """One page."""
+    days = [Day(day=date(2026, 11, 1) + timedelta(days=place), members=1000 - place * place, official=True) for place in range(9)]
+    return PageCard(
+        line=line(PageState.FINE, 0 if bare else 1),
+        trend=None if bare else trend(days),
+        connected_at=NOW,
+        described_at=None if bare else NOW,
+    )
+
+
+VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
+    "pages": ("pages.html", lambda: {"page": pages(query=PageQuery(state="late", q=HOSTILE, agency="1"))}),
+    "pages, none fits": ("pages.html", lambda: {"page": pages(empty=True, query=PageQuery(state="late"))}),
+    "pages, none": ("pages.html", lambda: {"page": pages(empty=True)}),
+    "page": ("page.html", lambda: {"page": card()}),
+    "page, bare": ("page.html", lambda: {"page": card(bare=True)}),
+}
