@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from connectors.errors import ConnectorError, TryLater
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from connectors.errors import ConnectorError
 
 Ability = Literal["see", "read", "answer", "open"]
 ABILITIES: tuple[Ability, ...] = ("see", "read", "answer", "open")
@@ -31,6 +31,17 @@ class AbilityCheck:
     code: str = ""
     detail: str = ""
     token_kinds: tuple[str, ...] = ()
+
+
+def refused(ability: Ability, error: ConnectorError, token_kinds: tuple[str, ...] = ()) -> AbilityCheck:
+    """What a refusal says of an ability: a platform that wants to be left alone says nothing."""
+    state: Literal["no", "unclear"] = "unclear" if isinstance(error, TryLater) else "no"
+    return AbilityCheck(ability=ability, state=state, code=error.code, detail=error.detail, token_kinds=token_kinds)
+
+
+def token_missing(ability: Ability, token_kinds: tuple[str, ...]) -> AbilityCheck:
+    """No token of a fitting kind is there."""
+    return AbilityCheck(ability=ability, state="no", code="token_kind", token_kinds=token_kinds)
 
 
 @runtime_checkable

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +27,7 @@ from app.exchange.table import LARGEST_FILE, ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.exchange.topics import import_topics
 from app.kernel.errors import InvalidError, SetupError
+from app.sources.budget import SharedBudget
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -38,6 +42,8 @@ imports = typer.Typer(
     help="Read CSV files: territories, spheres, agencies, calendar, topics, pages, rules, in this order; then past incidents. "
     "A file is checked as a whole first; running it again changes only what differs.",
 )
+SHARE_SECONDS = 0.2
+"""So often is our part of what the tokens allow renewed while platforms are asked."""
 File = Annotated[Path, typer.Argument(help="CSV file; commas or semicolons, UTF-8 or Windows-1251.", metavar="FILE.csv")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count, write nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result, or the faults, as JSON.")]
@@ -78,11 +84,12 @@ def pages(
     file: File,
     *,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the platforms about known pages, too.")] = False,
+    leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out, and tell, the lines that a platform refuses.")] = False,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Pages to watch: platform, link, agency, territory[, external_id, title, sphere]."""
-    _import(file, lambda data: _pages(data, dry_run=dry_run, refresh=refresh), json=json)
+    """Pages to watch: platform, link, agency, territory[, external_id, title, sphere]. Links are looked up many at once."""
+    _import(file, lambda data: _pages(data, dry_run=dry_run, refresh=refresh, leave_out=leave_out), json=json)
 
 
 @imports.command()
@@ -160,10 +167,12 @@ def _told(file: Path, work: Callable[[], IncidentImport], *, mapping: Path, json
         show.note("Nothing was written: --dry-run.")
 
 
-async def watch(work: Owner, data: bytes, *, dry_run: bool, refresh: bool) -> Imported:
-    """Import pages with the connectors that have tokens."""
+async def watch(work: Owner, data: bytes, *, dry_run: bool, refresh: bool, leave_out: bool = False) -> Imported:
+    """Import pages with the connectors that have tokens; a running worker and we share what the tokens allow."""
     plugins = bootstrap.load_plugins(work.settings)
-    connectors = await bootstrap.build_connectors(work.settings, work.database, plugins)
+    budget = SharedBudget(work.database, worker=f"import:{socket.gethostname()}:{os.getpid()}")
+    connectors = await bootstrap.build_connectors(work.settings, work.database, plugins, budget)
+    sharing = asyncio.create_task(_share(budget))
     try:
         return await import_pages(
             work.database,
@@ -173,15 +182,25 @@ async def watch(work: Owner, data: bytes, *, dry_run: bool, refresh: bool) -> Im
             now=work.clock.now(),
             dry_run=dry_run,
             refresh=refresh,
+            leave_out=leave_out,
         )
     finally:
+        sharing.cancel()
+        await asyncio.gather(sharing, return_exceptions=True)
+        await budget.leave()
         for connector in connectors.values():
             await connector.close()
 
 
-async def _pages(data: bytes, *, dry_run: bool, refresh: bool) -> Imported:
+async def _share(budget: SharedBudget) -> None:
+    while True:
+        if not await budget.beat():
+            await asyncio.sleep(SHARE_SECONDS)
+
+
+async def _pages(data: bytes, *, dry_run: bool, refresh: bool, leave_out: bool) -> Imported:
     async with owner() as work:
-        return await watch(work, data, dry_run=dry_run, refresh=refresh)
+        return await watch(work, data, dry_run=dry_run, refresh=refresh, leave_out=leave_out)
 
 
 async def _in_one(importer: Callable[..., Awaitable[Imported]], data: bytes, *, dry_run: bool) -> Imported:
@@ -207,6 +226,8 @@ def _import(file: Path, work: Callable[[bytes], Awaitable[Imported]], *, json: b
     if json:
         show.as_json(result)
         return
+    for fault in result.left_out:
+        show.fail(f"{file.name}, line {fault.line}, left out: {fault.text}")
     show.done(f"{result.kind}: {result.added} new, {result.changed} changed, {result.same} as they were.")
     if not result.written:
         show.note("Nothing was written: --dry-run.")

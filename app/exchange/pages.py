@@ -7,9 +7,9 @@ connector; so these functions take the database: no transaction is open while a 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import text
 
@@ -19,11 +19,14 @@ from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
 from app.sources.service import connect_page, ensure_feeds
 from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams, TryLater
+from connectors.pages import PageFacts, TellsPages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from app.kernel.db import Database, ReadSession, WriteSession
+
+_Told = TypeVar("_Told")
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4))
 LONGEST_WAIT = timedelta(seconds=10)
@@ -83,11 +86,13 @@ async def import_pages(
     now: datetime,
     dry_run: bool = False,
     refresh: bool = False,
+    leave_out: bool = False,
 ) -> Imported:
     """Watch the pages of a file from now on (comments older than `context` before now open nothing).
 
     `refresh` asks the platforms about pages that are known already or described by the file, too: after a token was changed.
-    Raises ImportFaultsError with every fault, those that the platforms tell included; nothing is written then.
+    Raises ImportFaultsError with every fault, those that the platforms tell included; nothing is written then. With `leave_out` only
+    the lines that a platform refuses stay out, and are told: of seven thousand pages some are always gone.
     """
     lines = read_table(data, required=REQUIRED, optional=OPTIONAL)
     faults = Faults()
@@ -96,9 +101,11 @@ async def import_pages(
         rows = await _resolve(reading, lines, platforms, faults)
     faults.stop()
     found = await _snapshots(rows, platforms, faults, refresh=refresh)
+    left_out = tuple(faults.found) if leave_out else ()
+    faults = Faults() if leave_out else faults
     _check_twice(found, faults)
     faults.stop()
-    result, _ = compare(
+    counted, _ = compare(
         "pages",
         {f"{row.line['platform']} {snapshot.external_id}": _said(row, snapshot) for row, snapshot in found},
         {
@@ -107,6 +114,7 @@ async def import_pages(
         },
         dry_run=dry_run,
     )
+    result = replace(counted, left_out=left_out)
     if not dry_run:
         async with database.write() as session:
             for row, snapshot in found:
@@ -158,13 +166,45 @@ async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms
 
 
 async def _snapshots(rows: list[_Row], platforms: Platforms, faults: Faults, *, refresh: bool) -> list[tuple[_Row, PageSnapshot]]:
-    found = []
+    told: dict[int, PageSnapshot] = {}
+    asked: dict[str, list[_Row]] = {}
     for row in rows:
         ask = refresh and (row.known is not None or row.line["platform"] in platforms.connectors)
         snapshot = None if ask else _told_before(row, platforms)
-        snapshot = snapshot or await _asked(row, platforms, faults)
-        if snapshot is not None:
-            found.append((row, snapshot))
+        if snapshot is None:
+            asked.setdefault(row.line["platform"], []).append(row)
+        else:
+            told[row.line.number] = snapshot
+    for platform, some in asked.items():
+        connector = platforms.connectors.get(platform)
+        if isinstance(connector, TellsPages):
+            told |= await _asked_at_once(some, connector, platforms.plugins[platform], faults)
+        else:
+            told |= {row.line.number: snapshot for row in some if (snapshot := await _asked(row, platforms, faults)) is not None}
+    return [(row, told[row.line.number]) for row in rows if row.line.number in told]
+
+
+async def _asked_at_once(rows: list[_Row], connector: TellsPages, plugin: Plugin, faults: Faults) -> dict[int, PageSnapshot]:
+    """What the platform says of many pages, as many a call as it takes; what it refuses of one is told with its line."""
+    found: dict[int, PageSnapshot] = {}
+    for start in range(0, len(rows), connector.pages_limit):
+        part = rows[start : start + connector.pages_limit]
+        names = list(dict.fromkeys(row.line["link"] for row in part))
+        told: Mapping[str, PageFacts | ConnectorError]
+        try:
+            told = await _patiently(lambda names=names: connector.tell_pages(names))  # type: ignore[misc]  # of this part
+        except ConnectorError as error:
+            told = dict.fromkeys(names, error)
+        for row in part:
+            facts = told.get(row.line["link"])
+            if isinstance(facts, PageFacts):
+                snapshot = PageSnapshot(
+                    external_id=facts.external_id, title=facts.title, link=facts.link, members=facts.members, options=facts.options
+                )
+                taken = _taken(row, snapshot, faults)
+                found |= {} if taken is None else {row.line.number: taken}
+            else:
+                faults.add(row.line, f"{plugin.title} does not tell about {row.line['link']}: {facts or 'no answer'}.")
     return found
 
 
@@ -191,10 +231,16 @@ async def _asked(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapsho
         )
         return None
     try:
-        told = await _patiently(connector, line["link"])
+        told = await _patiently(lambda: connector.describe_page(line["link"]))
     except ConnectorError as error:
         faults.add(line, f"{plugin.title} does not tell about {line['link']}: {error}.")
         return None
+    return _taken(row, told, faults)
+
+
+def _taken(row: _Row, told: PageSnapshot, faults: Faults) -> PageSnapshot | None:
+    """What was told, with the title and the address that the file prefers; a page other than the file says is a fault."""
+    line = row.line
     if line["external_id"] and line["external_id"] != told.external_id:
         faults.add(line, f"external_id is {line['external_id']}, but {line['link']} is {told.external_id}. Mend one of them.")
         return None
@@ -204,16 +250,16 @@ async def _asked(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapsho
     )  # fmt: skip
 
 
-async def _patiently(connector: Connector, link: str) -> PageSnapshot:
+async def _patiently(ask: Callable[[], Awaitable[_Told]]) -> _Told:
     """The platform's answer; a worker that reads with the same token may have used up the second's share of calls."""
     for pause in PAUSES:
         try:
-            return await connector.describe_page(link)
+            return await ask()
         except TryLater as error:
             if error.after > LONGEST_WAIT:
                 raise
             await asyncio.sleep(max(error.after, pause).total_seconds())
-    return await connector.describe_page(link)
+    return await ask()
 
 
 def _streams(plugin: Plugin | None) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.audit.service import record
+from app.exchange.table import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported:
-    """How many rows were new, differed, or were there already; `written` is false for a dry run."""
+    """How many rows were new, differed, or were there already; `written` is false for a dry run.
+
+    `left_out`: lines that stayed out, each with its reason.
+    """
 
     kind: str
     added: int
     changed: int
     same: int
     written: bool
+    left_out: tuple[Fault, ...] = ()
 
 
 async def note_import(session: WriteSession, result: Imported) -> None:

@@ -24,7 +24,7 @@ from connectors.contract import (
     TryLater,
     UnknownPayload,
 )
-from connectors.pages import ChecksAbilities
+from connectors.pages import ABILITIES, ChecksAbilities, PageFacts, TellsPages
 
 OPTIONAL_VERBS: dict[str, type] = {
     "poll": Streams,
@@ -33,6 +33,7 @@ OPTIONAL_VERBS: dict[str, type] = {
     "read_thread": ReadsThreads,
     "fetch_media": FetchesMedia,
     "check_page": ChecksAbilities,
+    "tell_pages": TellsPages,
 }
 TEXTS = (
     "Почему на Садовой третий день нет воды?",
@@ -80,6 +81,39 @@ class ConnectorConformance:
         refused = await caught(connector.describe_page("https://nowhere.example/ничего такого"))
         assert isinstance(refused, Rejected)
         await connector.close()
+
+    async def test_many_pages_are_told_as_one_is(self, stage: Stage) -> None:
+        """Facts agree with the description; what is no page is said of itself and holds up no other."""
+        connector = stage.plugin.build(stage.options)
+        if isinstance(connector, TellsPages):
+            nowhere = "https://nowhere.example/ничего такого"
+            one = await patiently(lambda: connector.describe_page(stage.page_link))
+            told = await patiently(lambda: connector.tell_pages([stage.page_link, one.external_id, nowhere]))
+            assert isinstance(told[nowhere], Rejected)
+            for name in (stage.page_link, one.external_id):
+                facts = told[name]
+                assert isinstance(facts, PageFacts)
+                assert (facts.external_id, facts.title, facts.link, facts.members) == (one.external_id, one.title, one.link, one.members)
+                assert facts.options == one.options
+        await connector.close()
+
+    async def test_abilities_are_told_and_a_check_never_fails(self, stage: Stage) -> None:
+        """Each ability once; of a page that is not there too. Without a token nothing is called possible."""
+        connector = stage.plugin.build(stage.options)
+        bare = stage.plugin.build(replace(stage.options, credentials=()))
+        if isinstance(connector, ChecksAbilities) and isinstance(bare, ChecksAbilities):
+            page = await patiently(lambda: connector.describe_page(stage.page_link))
+            checks = await connector.check_page(page.external_id, page_options=page.options)
+            assert sorted(check.ability for check in checks) == sorted(ABILITIES)
+            states = {check.ability: check.state for check in checks}
+            assert (states["see"], states["read"]) == ("yes", "yes"), checks
+            assert states["answer"] != "no", checks
+            for check in await connector.check_page("-999999999", page_options={}):
+                assert check.state == "yes" or check.code, check
+            if stage.options.credentials:
+                assert all(check.state != "yes" for check in await bare.check_page(page.external_id, page_options=page.options))
+        for one in (connector, bare):
+            await one.close()
 
     async def test_ids_are_stable_over_reading_again(self, stage: Stage) -> None:
         """Two looks at the same comments give the same snapshots."""

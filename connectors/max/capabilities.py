@@ -10,6 +10,7 @@ RIGHTS = ("read_all_messages", "write")
 
 CAPABILITIES = (
     Capability(verb="describe_page", methods=("getChatByLink", "getMembership", "getMyInfo"), token_kinds=BOTS, calls=3),
+    Capability(verb="check_page", methods=("getChat", "getMembership", "getMyInfo"), token_kinds=BOTS, calls=2),
     Capability(verb="discover", methods=("getMessages",), token_kinds=BOTS, calls=1),
     Capability(verb="probe", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=PROBE_LIMIT),
     Capability(verb="read_thread", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),

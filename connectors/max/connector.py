@@ -13,6 +13,7 @@ from connectors.contract import (
     AccessLost,
     Batch,
     CannotTell,
+    ConnectorError,
     Found,
     OutcomeUnknown,
     PageRef,
@@ -23,12 +24,13 @@ from connectors.contract import (
     WholeThread,
 )
 from connectors.max import links, mapping, push, references
-from connectors.max.capabilities import PROBE_LIMIT, RIGHTS, TEXT_LIMIT
+from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS, TEXT_LIMIT
 from connectors.max.client import Answer, MaxClient
+from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
 from connectors.payload import OddError, is_object, is_publishable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from connectors.contract import (
         CommentSnapshot,
@@ -60,6 +62,15 @@ class Reading:
     since: str
     before: int | None = None
     sound: bool = True
+
+
+ABILITY_RIGHTS: Final[tuple[tuple[Ability, str], ...]] = (("read", RIGHTS[0]), ("answer", RIGHTS[1]))
+
+
+def _held(ability: Ability, yes: bool, right: str) -> AbilityCheck:  # noqa: FBT001 - what was found
+    if yes:
+        return AbilityCheck(ability=ability, state="yes")
+    return AbilityCheck(ability=ability, state="no", code="no_right", detail=right, token_kinds=BOTS)
 
 
 class MaxConnector:
@@ -125,6 +136,21 @@ class MaxConnector:
             detail = f"the bot must be an administrator of the channel with the rights {', '.join(RIGHTS)}; missing: {', '.join(missing)}"
             raise AccessLost("no_right", detail, credential_key=bot.key)
         return page
+
+    async def check_page(self, external_id: str, *, page_options: Mapping[str, str]) -> Sequence[AbilityCheck]:
+        """What the bot may do in a channel; in its own dialogs it may do all."""
+        page = PageRef(external_id=external_id, options=page_options)
+        opened = AbilityCheck(ability="open", state="unclear", code="not_told")
+        try:
+            bot = self._bot(page)
+            if mapping.is_dialogs(page):
+                await self._client.get(bot, "/me")
+                return [AbilityCheck(ability=ability, state="yes") for ability in ABILITIES]
+            held = _mapped(await self._client.get(bot, f"/chats/{quote(external_id, safe='')}/members/me"), mapping.rights)
+        except ConnectorError as error:
+            return [*(refused(ability, error, BOTS) for ability in ABILITIES if ability != "open"), opened]
+        read, write = (_held(ability, right in held, right) for ability, right in ABILITY_RIGHTS)
+        return [AbilityCheck(ability="see", state="yes"), read, write, opened]
 
     async def discover(self, page: PageRef, *, limit: int) -> Batch:
         """The newest `limit` posts of a channel. Dialogs cannot be listed: they come by push, and are read again from then on."""

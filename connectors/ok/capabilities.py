@@ -10,6 +10,8 @@ KINDS = ("user",)
 
 CAPABILITIES = (
     Capability(verb="describe_page", methods=("url.getInfo", "group.getInfo"), token_kinds=KINDS, calls=2),
+    Capability(verb="tell_pages", methods=("url.getInfo", "group.getInfo"), token_kinds=KINDS, calls=1),
+    Capability(verb="check_page", methods=("group.getInfo", "discussions.getList"), token_kinds=KINDS, calls=2),
     Capability(verb="discover", methods=("discussions.getList",), token_kinds=KINDS, calls=1),
     Capability(verb="probe", methods=("discussions.getList", "discussions.getDiscussionCommentsCount"), token_kinds=KINDS, calls=1),
     Capability(verb="read_thread", methods=("discussions.getComments",), token_kinds=KINDS, calls=1),

@@ -21,13 +21,13 @@ from connectors.contract import (
     UnknownPayload,
     WholeThread,
 )
-from connectors.ok import links, mapping, references
+from connectors.ok import links, mapping, pages, references
 from connectors.ok.capabilities import PROBE_LIMIT, TEXT_LIMIT
 from connectors.ok.client import OkClient
 from connectors.payload import OddError, is_object, is_publishable, readable_part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from connectors.contract import (
         CommentSnapshot,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Reference,
         SentLookup,
     )
+    from connectors.pages import AbilityCheck, PageFacts
     from connectors.references import Fetched
 
 ROWS: Final = 100
@@ -71,6 +72,7 @@ class OkConnector:
     """The verbs of the contract over OK's REST API."""
 
     probe_limit = PROBE_LIMIT
+    pages_limit = pages.PAGES_LIMIT
 
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
@@ -95,6 +97,14 @@ class OkConnector:
         if found is None:
             raise Rejected("gone", f"OK knows no group {group}")
         return found
+
+    async def tell_pages(self, names: Sequence[str]) -> Mapping[str, PageFacts | ConnectorError]:
+        """What OK says of at most 100 groups."""
+        return await pages.tell(self._client, names)
+
+    async def check_page(self, external_id: str, *, page_options: Mapping[str, str]) -> Sequence[AbilityCheck]:  # noqa: ARG002 - the contract's
+        """What the tokens may do on a group."""
+        return await pages.check(self._client, external_id)
 
     async def _resolve(self, short_name: str) -> str:
         answer = await self._client.read("url.getInfo", {"url": f"{links.SITE}/{short_name}"}, page=None)

@@ -7,6 +7,7 @@ BOTS = ("bot",)
 
 CAPABILITIES = (
     Capability(verb="describe_page", methods=("getChat", "getMe", "getChatMember"), token_kinds=BOTS, calls=4),
+    Capability(verb="check_page", methods=("getChat", "getMe", "getChatMember"), token_kinds=BOTS, calls=4),
     Capability(verb="poll", methods=("getUpdates",), token_kinds=BOTS, calls=1),
     Capability(verb="send", methods=("sendMessage",), token_kinds=BOTS, calls=1),
     Capability(verb="fetch_media", methods=("getFile",), token_kinds=BOTS, calls=2),

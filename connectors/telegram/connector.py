@@ -17,9 +17,10 @@ from connectors.contract import (
     Sent,
     UnknownPayload,
 )
+from connectors.pages import ABILITIES, AbilityCheck, refused, token_missing
 from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
 from connectors.telegram import links, mapping, push
-from connectors.telegram.capabilities import TEXT_LIMIT
+from connectors.telegram.capabilities import BOTS, TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
@@ -96,6 +97,53 @@ class TelegramConnector:
         except OddError as odd:
             raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
         return page if name.lower() == f"@{page.options[mapping.CHANNEL_NAME]}".lower() else None
+
+    async def check_page(self, external_id: str, *, page_options: Mapping[str, str]) -> Sequence[AbilityCheck]:
+        """What the page's bot may do in the channel's discussion group."""
+        page = PageRef(external_id=external_id, options=page_options)
+        owner = self._owner(page)
+        if owner is not None and mapping.is_dialogs(page):
+            try:
+                await self._client.me(owner)
+            except ConnectorError as error:
+                return [refused(ability, error, BOTS) for ability in ABILITIES]
+            return [AbilityCheck(ability=ability, state="yes") for ability in ABILITIES]
+        if owner is None:
+            return [token_missing(ability, BOTS) for ability in ABILITIES]
+        checks = {ability: AbilityCheck(ability=ability, state="unclear", code="not_told") for ability in ABILITIES}
+        try:
+            chat = (await self._client.chat(owner, external_id)).value
+            linked = maybe_int(chat.get("linked_chat_id")) if is_object(chat) else None
+            checks["see"] = AbilityCheck(ability="see", state="yes")
+            if linked is None:
+                return [*list(checks.values())[:3], AbilityCheck(ability="open", state="no", code="comments_closed")]
+            checks["open"] = AbilityCheck(ability="open", state="yes")
+        except ConnectorError as error:
+            return [refused(ability, error, BOTS) for ability in ABILITIES]
+        try:
+            await self._check_hearing(owner, str(linked))
+            checks["read"] = AbilityCheck(ability="read", state="yes")
+        except ConnectorError as error:
+            checks["read"] = refused("read", error, BOTS)
+        checks["answer"] = await self._may_write(owner, str(linked))
+        return list(checks.values())
+
+    async def _may_write(self, credential: Credential, group: str) -> AbilityCheck:
+        """Administrators may; a member may where the group lets everybody."""
+        try:
+            number = mapping.maybe_number(credential.secret.split(":", 1)[0]) or 0
+            member = (await self._client.member(credential, group, number)).value
+            status = member.get("status") if is_object(member) else None
+            if status in SEES_EVERYTHING:
+                return AbilityCheck(ability="answer", state="yes")
+            rights = (await self._client.chat(credential, group)).value
+        except ConnectorError as error:
+            return refused("answer", error, BOTS)
+        told = rights.get("permissions") if is_object(rights) else None
+        closed = is_object(told) and told.get("can_send_messages") is False
+        if status != "member" or closed:
+            return AbilityCheck(ability="answer", state="no", code="no_right", detail=f"{status}", token_kinds=BOTS)
+        return AbilityCheck(ability="answer", state="yes")
 
     async def _members(self, credential: Credential, channel: str) -> int | None:
         """How many follow the channel: nice to know, and no reason to refuse a page."""

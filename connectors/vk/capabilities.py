@@ -15,6 +15,13 @@ ANY = ("service", "user", "community")
 
 CAPABILITIES = (
     Capability(verb="describe_page", methods=("utils.resolveScreenName", "groups.getById"), token_kinds=ANY, calls=2),
+    Capability(verb="tell_pages", methods=("groups.getById",), token_kinds=ANY, calls=1),
+    Capability(
+        verb="check_page",
+        methods=("groups.getById", "wall.get", "groups.getTokenPermissions", "account.getAppPermissions"),
+        token_kinds=ANY,
+        calls=3,
+    ),
     Capability(verb="discover", methods=("wall.get",), token_kinds=READERS, calls=1),
     Capability(verb="probe", methods=("wall.getById",), token_kinds=READERS, calls=1),
     Capability(verb="read_thread", methods=("wall.getComments",), token_kinds=READERS, calls=1),

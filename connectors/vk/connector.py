@@ -19,7 +19,7 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int
-from connectors.vk import mapping, push, references, threads
+from connectors.vk import mapping, pages, push, references, threads
 from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import VkClient
@@ -27,7 +27,7 @@ from connectors.vk.links import Named, comment_link, named
 from connectors.vk.listening import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from connectors.contract import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Reference,
         SentLookup,
     )
+    from connectors.pages import AbilityCheck, PageFacts
     from connectors.references import Fetched
 
 Given = ParamSpec("Given")
@@ -59,6 +60,7 @@ class VkConnector:
     """The verbs of the contract over VK."""
 
     probe_limit = PROBE_LIMIT
+    pages_limit = pages.PAGES_LIMIT
 
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
@@ -99,6 +101,14 @@ class VkConnector:
         params: dict[str, str | int] = {"group_ids": number, "fields": "members_count,screen_name,wall,verified"}
         answer = await self._client.call(Call(method="groups.getById", params=params, kinds=ANY))
         return _mapped(answer, mapping.page_snapshot)
+
+    async def tell_pages(self, names: Sequence[str]) -> Mapping[str, PageFacts | ConnectorError]:
+        """What VK says of at most 500 communities, in one call."""
+        return await pages.tell(self._client, names)
+
+    async def check_page(self, external_id: str, *, page_options: Mapping[str, str]) -> Sequence[AbilityCheck]:  # noqa: ARG002 - the contract's
+        """What the tokens may do on a community's wall."""
+        return await pages.check(self._client, external_id)
 
     async def _community(self, name: Named) -> int:
         screen_name = name.screen_name or ""

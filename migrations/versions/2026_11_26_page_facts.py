@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "page_facts"
-down_revision = "lookups"
+down_revision = "private_messages"
 branch_labels = None
 depends_on = None
 

@@ -8,7 +8,7 @@ from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.limits import Window
 from connectors.sandbox.model import Token
-from connectors.sandbox.vk import reading, writing
+from connectors.sandbox.vk import reading, rights, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.events import VkEvents
@@ -36,6 +36,8 @@ METHODS: dict[str, Method] = {
     "users.get": Method(reading.users_get, _ANY),
     "groups.getById": Method(reading.groups_get_by_id, _ANY),
     "groups.getLongPollServer": Method(reading.long_poll_server, _WRITERS),
+    "groups.getTokenPermissions": Method(rights.of_community_key, frozenset({"community"})),
+    "account.getAppPermissions": Method(rights.of_person, _USER),
     "utils.resolveScreenName": Method(reading.resolve_screen_name, _ANY),
     "wall.get": Method(reading.wall_get, _READERS),
     "wall.getById": Method(reading.wall_get_by_id, _READERS),

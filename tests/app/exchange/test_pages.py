@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from sqlalchemy import text
@@ -16,15 +16,19 @@ from app.exchange.table import ImportFaultsError
 from app.exchange.territories import import_spheres, import_territories
 from app.kernel.errors import InvalidError, SetupError
 from app.kernel.vault import Vault, open_vault
-from connectors.contract import AccessLost, Credential, Options, PageSnapshot, TryLater
+from connectors.contract import AccessLost, Credential, Options, PageSnapshot, Rejected, TryLater
 from connectors.fake import FakeWorld, fake_plugin
+from connectors.fake.connector import ProbingConnector
+from connectors.pages import PageFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from app.exchange.result import Imported
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
+    from connectors.contract import ConnectorError
     from connectors.fake.world import Style
 
 HEAD = "platform,link,external_id,title,agency,territory,sphere\n"
@@ -219,3 +223,28 @@ def test_the_key_file_is_made_once_and_only_for_us(tmp_path: Path) -> None:
     for given, folder in ((None, tmp_path / "var"), ("short", tmp_path), (None, tmp_path / "var" / "secret.key")):
         with pytest.raises(SetupError):
             open_vault(given, folder)
+
+
+@pytest.mark.usefixtures("region")
+async def test_many_links_are_asked_about_at_once_and_each_line_has_its_outcome(owner_db: Database, clock: FixedClock) -> None:
+    world = fake_world()
+    known = [PageFacts(external_id=one.external_id, title=one.title, link=one.link, members=one.members) for one in world.pages.values()]
+
+    class Telling(ProbingConnector):
+        pages_limit = 2
+        calls: ClassVar[list[list[str]]] = []
+
+        async def tell_pages(self, names: Sequence[str]) -> Mapping[str, PageFacts | ConnectorError]:
+            self.calls.append(list(names))
+            return {name: next((one for one in known if one.link == name), Rejected("gone", name)) for name in names}
+
+    plugin = fake_plugin(world)
+    telling = Platforms(plugins={"fake": plugin}, connectors={"fake": Telling(world, Options(api_url=None, credentials=()))})
+    rows = "".join(f"fake,https://fake.example/{one},,,a,r,\n" for one in (1, 2, "gone"))
+    with pytest.raises(ImportFaultsError, match="gone") as refused:
+        await import_pages(owner_db, (HEAD + rows).encode(), platforms=telling, context=CONTEXT, now=clock.now())
+    assert [fault.line for fault in refused.value.faults] == [4]
+    assert [len(names) for names in Telling.calls] == [2, 1]
+    assert world.calls["describe_page"] == 0
+    result = await import_pages(owner_db, (HEAD + rows).encode(), platforms=telling, context=CONTEXT, now=clock.now(), leave_out=True)
+    assert (result.added, [(one.line, "gone" in one.text) for one in result.left_out]) == (2, [(4, True)])
