@@ -80,7 +80,7 @@ class MaxCourier:
 
     def __init__(self, outgoing: Outgoing, *, url: str, token: str) -> None:
         self._outgoing = outgoing
-        self._url = f"{url.rstrip('/')}/letters"
+        self._url = f"{url.rstrip('/')}/messages"
         self._token = token
 
     async def carry(self, parcel: Parcel) -> Known:

@@ -19,7 +19,7 @@ from app.people.rules import Grant, Permission, Role
 from app.web.deps import current_person, requires
 from app.web.ui.fields import Fields, Form
 from app.web.ui.notice_views import NoticeRulesPage, RuleLine, TroubleLine
-from app.web.ui.places import place_choices, place_of
+from app.web.ui.places import WHOLE, place_choices, place_of
 from app.web.ui.views import Choice
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
@@ -108,7 +108,7 @@ def _trouble(row: Trouble) -> TroubleLine:
 async def _page(
     visit: Visit, *, done: str = "", values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
 ) -> Response:
-    given = {one.value: "1" for one in Carrier} | {"unit": "hours"} if values is None else values
+    given = {one.value: "1" for one in Carrier} | {"unit": "hours", "place": WHOLE} if values is None else values
     async with visit.reading() as session:
         frame = await visit.frame(session)
         rules = await rules_for(session)

@@ -62,13 +62,18 @@ class Call:
         raise gone("message")
 
     def dialog(self) -> tuple[Page, Post] | None:
-        """The private dialog that `chat_id` names, if it names one."""
-        raw = self.query.get("chat_id", "")
+        """The private dialog that `chat_id` names, or the one with `user_id`, if there is one."""
+        raw = self.query.get("chat_id", "") or self._dialog_with(self.query.get("user_id", ""))
         for page in self.pages():
             post = page.posts.get(int(raw)) if raw.isdecimal() else None
             if post is not None and post.deleted_at is None and is_dialogs(page, self.bot):
                 return page, post
         return None
+
+    def _dialog_with(self, user: str) -> str:
+        """The number of the dialog in which this person wrote to the bot."""
+        written = (one for page in self.pages() if is_dialogs(page, self.bot) for one in page.comments.values())
+        return next((str(one.post_id) for one in written if one.voice == "citizen" and str(one.author_id) == user), "")
 
     def needs(self, right: str) -> None:
         """Refuse when the bot, as administrator, lacks a right."""

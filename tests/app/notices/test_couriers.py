@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from app.kernel.parts import NoticeParts
 from app.notices.letters import Known, Outcome
 from app.notices.wording import Wording
 from app.web.ui.render import catalogue
+from connectors.sandbox.server import running
 from tests.connectors.raw_server import RawServer, http, raw_server
+from tests.connectors.staging import World
 from tests.factories import MORNING
 from tests.mail_server import mail_server
 
@@ -135,8 +138,25 @@ async def test_bots(name: str, status: str, body: bytes, known: Known) -> None:
             assert first == "POST /bot5001:hidden/sendMessage HTTP/1.1"
             assert told["chat_id"] == 42
         else:
-            assert first == "POST /letters?user_id=42&disable_link_preview=true HTTP/1.1"
+            assert first == "POST /messages?user_id=42&disable_link_preview=true HTTP/1.1"
             assert b"authorization: 5001:hidden" in head.lower()
+
+
+async def test_a_notice_by_max_stands_in_the_persons_dialog() -> None:
+    """Against the stand-in, which keeps to the published description: an address that MAX does not know is refused."""
+    with running(time_scale=50) as sandbox:
+        world = World(sandbox.url)
+        await world.post("/world/pages", platform="max", page="notice_bot", id=6243, title="Уведомления")
+        await world.post("/world/tokens", platform="max", token="5001:hidden", username="notice_bot", name="Уведомления")
+        chat = (await world.post("/world/posts", platform="max", page="notice_bot", text="Диалог"))["id"]
+        await world.post("/world/comments", platform="max", page="notice_bot", post_id=chat, author="Ольга", text="Начать")
+        (asked,) = (await world.get("/truth"))["comments"]
+        outgoing = Outgoing(parse_hosts(sandbox.url.removeprefix("http://")), seconds=10)
+        courier = MaxCourier(outgoing, url=sandbox.url, token="5001:hidden")
+        assert (await courier.carry(replace(PARCEL, address=str(asked["author_id"])))).outcome is Outcome.DELIVERED
+        assert (await courier.carry(replace(PARCEL, address="1"))).outcome is Outcome.REFUSED
+        assert [(one["post_id"], one["text"]) for one in (await world.get("/truth"))["answers"]] == [(chat, WORDING.words)]
+        await world.close()
 
 
 async def test_bots_wait_as_they_are_asked_and_do_not_know_what_a_silence_means() -> None:

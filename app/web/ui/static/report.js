@@ -55,8 +55,8 @@
       shade: (share, few) => {
         let fill = few ? mix(panel, mix(low, high, share), 0.6) : mix(low, high, share);
         for (let step = 0; step < 100; step += 1) {
-          const found = inks.find(({ rgb }) => contrast(fill, rgb) >= READABLE);
-          if (found) return { fill: `rgb(${fill.map(Math.round).join(",")})`, ink: found.ink };
+          const shown = fill.map(Math.round), found = inks.find(({ rgb }) => contrast(shown, rgb) >= READABLE);
+          if (found) return { fill: `rgb(${shown.join(",")})`, ink: found.ink };
           fill = mix(fill, low, 0.03);
         }
         return { fill: colour("--heat-low"), ink: inks[0].ink };
@@ -177,7 +177,7 @@
             const { fill, ink } = value === null ? { fill: look.colour("--sunk"), ink: look.colour("--muted") } : look.shade(share(value), few);
             return {
               value: [(at % across) + 0.5, Math.floor(at / across) + 0.5], href: row.cells[0].href, row,
-              itemStyle: { color: fill },
+              itemStyle: { color: fill, opacity: 1 },
               label: {
                 show: true, formatter: `{name|${name(row.label)}}\n{figure|${row.cells[0].text}}`,
                 rich: {
@@ -215,7 +215,7 @@
           type: "scatter", symbol: "rect", symbolSize: [Math.max(width - 2, 2), HEAT_LINE - 2],
           data: points.map(({ row, cell, x, y }) => {
             const { fill, ink } = look.shade(share(cell.value), cell.few);
-            return { value: [x, y], href: cell.href, row, cell, itemStyle: { color: fill }, label: { show: told, formatter: cell.text, ...look.small, color: ink } };
+            return { value: [x, y], href: cell.href, row, cell, itemStyle: { color: fill, opacity: 1 }, label: { show: told, formatter: cell.text, ...look.small, color: ink } };
           }),
         }],
       },
