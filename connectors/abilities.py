@@ -52,6 +52,15 @@ class Budget(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on."""
+
+    reason: str
+    raw: bytes
+    page_external_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PushRequest:
     """A request that claims to come from the platform. Names of headers are in lower case."""
 

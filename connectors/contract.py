@@ -27,6 +27,7 @@ from connectors.abilities import (
     PushReader as PushReader,
     PushRequest as PushRequest,
     Reference as Reference,
+    Unreadable as Unreadable,
 )
 from connectors.errors import (
     AccessLost as AccessLost,
@@ -38,7 +39,7 @@ from connectors.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 CONTRACT_VERSION = 1
 
@@ -91,13 +92,14 @@ class Feed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageSnapshot:
-    """What the platform says of a page; `options` travels back in `PageRef.options`."""
+    """What the platform says of a page; `options` travels back in `PageRef.options`. `elsewhere`: a search, see `FindsMentions`."""
 
     external_id: str
     title: str
     link: str
     members: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,15 +182,6 @@ class Deletion(_Timed):
     post_external_id: str
     external_id: str
     observed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unreadable:
-    """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on."""
-
-    reason: str
-    raw: bytes
-    page_external_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -339,6 +332,14 @@ class ReadsThreads(Protocol):
         `cursor` None starts from the beginning; `Batch.cursor` None means that this was the last part, and then
         `complete_for` covers everything read since the beginning.
         """
+
+
+@runtime_checkable
+class FindsMentions(Protocol):
+    """A platform that can be searched for what is written about us elsewhere: a search is watched like a page."""
+
+    async def mentions(self, page_external_id: str, *, limit: int, own: Collection[str]) -> Batch:
+        """The newest `limit` finds, each a comment of the post where it stands; what pages of `own` wrote or hold is only counted."""
 
 
 @runtime_checkable

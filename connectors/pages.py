@@ -54,7 +54,10 @@ class ChecksAbilities(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageFacts:
-    """What a platform says of a page; what it does not tell is None. `official`: it carries the platform's mark."""
+    """What a platform says of a page; what it does not tell is None. `official`: it carries the platform's mark.
+
+    `elsewhere`: it is a search (`connectors.contract.FindsMentions`).
+    """
 
     external_id: str
     title: str
@@ -63,6 +66,7 @@ class PageFacts:
     official: bool | None = None
     comments_open: bool | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: bool = False
 
 
 @runtime_checkable

@@ -106,7 +106,7 @@ def decide(batch: Iterable[Looked], known: Mapping[Key, Known]) -> list[Decision
 def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key, int], reopened: set[int]) -> Decision:
     fate, reason = _alone(looked)
     key = key_of(looked.comment)
-    if reason in _NEVER_JOINS or looked.comment.author_id is None:
+    if reason in {"by_page", "context", "deleted"} or looked.comment.author_id is None:
         return Decision(looked=looked, fate=fate, reason=reason)
     if key in opening:
         return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", joins=opening[key])
@@ -120,9 +120,6 @@ def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key
     return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens, mark=mark)
 
 
-_NEVER_JOINS = frozenset({"by_page", "context", "deleted"})
-
-
 def _alone(looked: Looked) -> tuple[Fate, str]:
     """The fate of a comment whose author has no appeal in the thread."""
     told = looked.classification
@@ -130,6 +127,7 @@ def _alone(looked: Looked) -> tuple[Fate, str]:
         (looked.comment.by_page, Fate.PAGE_OWN, "by_page"),
         (looked.comment.is_context, Fate.NOT_APPEAL, "context"),
         (looked.comment.deleted, Fate.NOT_APPEAL, "deleted"),
+        (looked.comment.elsewhere, Fate.IN_TRIAGE, "elsewhere"),
         (told.is_appeal is False, Fate.NOT_APPEAL, told.kind.value),
         (told.is_appeal is None, Fate.IN_TRIAGE, "undecided"),
         (looked.route.agency_id is None, Fate.IN_TRIAGE, "no_agency"),

@@ -199,8 +199,9 @@ async def _asked_at_once(rows: list[_Row], connector: TellsPages, plugin: Plugin
             facts = told.get(row.line["link"])
             if isinstance(facts, PageFacts):
                 snapshot = PageSnapshot(
-                    external_id=facts.external_id, title=facts.title, link=facts.link, members=facts.members, options=facts.options
-                )
+                    external_id=facts.external_id, title=facts.title, link=facts.link, members=facts.members, options=facts.options,
+                    elsewhere=facts.elsewhere,
+                )  # fmt: skip
                 taken = _taken(row, snapshot, faults)
                 found |= {} if taken is None else {row.line.number: taken}
             else:
@@ -213,7 +214,8 @@ def _told_before(row: _Row, platforms: Platforms) -> PageSnapshot | None:
     line = row.line
     if row.known is not None:
         return PageSnapshot(external_id=row.known.external_id, title=line["title"] or row.known.title, link=line["link"])
-    if line["external_id"] and line["title"] and not _streams(platforms.plugins[line["platform"]]):
+    # A search is asked about: only its connector knows that it is one.
+    if line["external_id"] and line["title"] and ":" not in line["external_id"] and not _streams(platforms.plugins[line["platform"]]):
         return PageSnapshot(external_id=line["external_id"], title=line["title"], link=line["link"])
     return None
 
@@ -246,7 +248,7 @@ def _taken(row: _Row, told: PageSnapshot, faults: Faults) -> PageSnapshot | None
         return None
     return PageSnapshot(
         external_id=told.external_id, title=line["title"] or told.title, link=line["link"] if "/" in line["link"] else told.link,
-        members=told.members, options=told.options,
+        members=told.members, options=told.options, elsewhere=told.elsewhere,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.kernel.db import Database, WriteSession
     from app.sources.queries import UnseenComment
     from app.sources.store import Stored
+    from app.triage.routing import Route
     from connectors.contract import Batch
 
 BATCH = 1_000
@@ -51,8 +52,8 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
         office.matter(topic_id=topic_id, agency_id=route.agency_id, territory_id=comment.territory_id, platform=comment.platform)
         for comment, topic_id, route in zip(comments, topics, routes, strict=True)
     ]
-    for_a_person = [one.is_appeal is None or route.agency_id is None for one, route in zip(told, routes, strict=True)]
-    needs_clock = [not comment.by_page and one.is_appeal is not False for comment, one in zip(comments, told, strict=True)]
+    for_a_person = [_for_a_person(comment, one, route) for comment, one, route in zip(comments, told, routes, strict=True)]
+    needs_clock = [not seen.by_page and (seen.elsewhere or one.is_appeal is not False) for seen, one in zip(comments, told, strict=True)]
     opening = [number for number in range(len(comments)) if needs_clock[number] and not for_a_person[number]]
     plans = office.book.plan_all([(matters[number], comments[number].written_at) for number in opening])
     timers = dict(zip(opening, plans, strict=True))
@@ -71,6 +72,11 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
         )
         for number, comment in enumerate(comments)
     ]
+
+
+def _for_a_person(comment: UnseenComment, told: Classification, route: Route) -> bool:
+    """Whether a person decides: always of what a search found elsewhere, whatever it looks like."""
+    return comment.elsewhere or told.is_appeal is None or route.agency_id is None
 
 
 async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> int:

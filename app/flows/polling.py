@@ -15,12 +15,14 @@ from app.appeals.records import posts_with_waiting
 from app.flows import inbound
 from app.flows.platforms import calling
 from app.flows.polling_batches import aside, page_ref, post_ref, together
+from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
 from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
 from app.sources import service as sources
 from connectors.contract import (
+    AccessLost,
     Batch,
     ConnectorError,
     Discovers,
@@ -49,9 +51,6 @@ RENEWALS = 4
 """So often is a lease renewed within its length."""
 FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
-DISCOVER_POSTS = 50
-DISCOVER_MOST = 3_200
-"""After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
 PROBES_AT_ONCE = 25
 """So many calls for counters are made side by side; a connector may let them go as one."""
 READ_AT_ONCE = 25
@@ -125,56 +124,40 @@ class Poller:
         leased = [one for one in await self._lease([(page.external_id, page.id) for page in pages]) if one.page_id in by_id]
         if not leased:
             return False
+        searches = [page.external_id for page in pages if page.elsewhere]
+        pauses = {True: self._plan.search_every(len(searches)), False: self._plan.discover_every(len(pages) - len(searches))}
+        own = frozenset(page.external_id for page in pages) if searches else frozenset()
         async with self._guarded(leased) as guard:
             if isinstance(self._connector, Discovers):
+                lister = Lister(self._database, self._platform, self._connector, own)
                 for one in leased:
                     if one.discover_due and one.page_id is not None:
-                        await self._discover(self._connector, one, by_id[one.page_id], again=self._plan.discover_every(len(pages)))
+                        page = by_id[one.page_id]
+                        await self._discover(lister, one, page, again=pauses[page.elsewhere])
             await self._probe(leased)
             guard.done(due_at=self._clock.now() + self._plan.pause_of_feed())
         return True
 
-    async def _discover(self, connector: Discovers, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
-        """List a wall. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""
+    async def _discover(self, lister: Lister, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
+        """List a wall or search. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""
         batch = Batch()
         try:
-            batch = await self._newest_posts(connector, page)
+            batch = await lister.newest(page)
             self._troubled.discard(leased.id)
         except TryLater as error:
-            if error.code != "quota":
+            if error.code != "quota" and not page.elsewhere:
                 raise
-            logger.warning("discover_quota", platform=self._platform, page=page.id)  # known posts are still probed
+            logger.warning("discover_quota", platform=self._platform, page=page.id, code=error.code)  # known posts are still probed
         except Rejected as error:
             await self._say_page_trouble(leased, error)
         except UnknownPayload as error:  # of this page: the others are listed all the same
             await self._say_page_trouble(leased, error)
             batch = aside(error, page.external_id)
+        except AccessLost as error:
+            if not page.elsewhere:
+                raise
+            await self._say_page_trouble(leased, error)  # a search needs other rights than walls do, and holds none of them up
         await self._store([leased.id], batch, discover_at=self._clock.now() + again)
-
-    async def _newest_posts(self, connector: Discovers, page: WatchedPage) -> Batch:
-        """The newest posts, so many that they reach one that we know: stored as one, else a crash would hide the gap."""
-        limit = DISCOVER_POSTS
-        while True:
-            with calling(self._platform, "discover"):
-                batch = await connector.discover(page_ref(page), limit=limit)
-            if await self._joins_known(page, batch, limit):
-                return batch
-            if limit >= DISCOVER_MOST:
-                logger.warning("discover_gap", platform=self._platform, page=page.id, posts=limit)
-                return batch
-            limit = min(limit * 4, DISCOVER_MOST)
-
-    async def _joins_known(self, page: WatchedPage, batch: Batch, limit: int) -> bool:
-        """Whether no post can be missing below: the wall ends here, or what was told reaches known posts or those before our time.
-
-        One such post proves nothing: it may be pinned above all new ones.
-        """
-        if len(batch.posts) + len(batch.unreadable) < limit:
-            return True
-        newer = [post.external_id for post in batch.posts if post.published_at >= page.watched_since]
-        async with self._database.read() as session:
-            known = await sources.count_known_posts(session, page_id=page.id, external_ids=newer)
-        return len(batch.posts) - len(newer) + known > 1
 
     async def _probe(self, leased: Sequence[LeasedFeed]) -> None:
         if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):

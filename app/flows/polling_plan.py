@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 WALL_GET_A_DAY = 4_500
 """Of VK's 5,000 listings a day and token; the rest is for people who connect pages."""
+SEARCHES_A_DAY = 900
+"""Of VK's 1,000 searches a day and token."""
+SEARCH_AT_LEAST = timedelta(minutes=2)
 DISCOVER_AT_LEAST = timedelta(seconds=30)
 FEED_PAUSE = timedelta(seconds=1)
 SWEEP = timedelta(hours=6)
@@ -33,6 +36,10 @@ class Plan:
     def discover_every(self, pages: int) -> timedelta:
         """Between two listings of a wall, when so many pages share the daily quota of one token."""
         return max(DISCOVER_AT_LEAST, timedelta(days=1) * pages / WALL_GET_A_DAY) / self._scale
+
+    def search_every(self, searches: int) -> timedelta:
+        """Between two runs of a search, when so many share the daily quota of one token."""
+        return max(SEARCH_AT_LEAST, timedelta(days=1) * searches / SEARCHES_A_DAY) / self._scale
 
     def pause_of_feed(self) -> timedelta:
         """Between two rounds of one page."""

@@ -43,6 +43,7 @@ class Page(Base):
     """An official page that we watch. Comments older than `watched_since` are context and open nothing.
 
     What the platform says of it is None where it tells nothing; it is asked again from `describe_at` on.
+    `elsewhere`: a search for what is written about us on other pages. Its posts stand there, its comments are what it found.
     """
 
     __tablename__ = "page"
@@ -51,6 +52,7 @@ class Page(Base):
         Index("ix_page_describe_at", "describe_at", postgresql_where=sql("active")),
         Index("ix_page_title", sql("left(replace(lower(title), 'ё', 'е'), 100)"), "id"),
         Index("ix_page_members", sql("coalesce(members, -1)"), "id"),
+        Index("ix_page_elsewhere", "platform", postgresql_where=sql("elsewhere")),
     )
 
     id: Mapped[int] = row_id()
@@ -70,6 +72,7 @@ class Page(Base):
     comments_open: Mapped[bool | None] = mapped_column(Boolean)
     described_at: Mapped[datetime | None] = moment(nullable=True)
     describe_at: Mapped[datetime] = moment(default_now=True)
+    elsewhere: Mapped[bool] = mapped_column(Boolean, server_default=sql("false"))
 
 
 class PageDay(Base):

@@ -38,6 +38,8 @@ class UnseenComment:
     written_at: datetime
     deleted: bool
     is_context: bool
+    elsewhere: bool
+    """Found by a search on another's page."""
     post_text: str
     page_agency_id: int
     territory_id: int
@@ -47,7 +49,8 @@ _COLUMNS = f"""
 SELECT c.id, g.platform, c.page_id, c.post_id, c.external_id, c.root_external_id, c.reply_to_external_id, c.author_id, c.by_page,
   left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link, c.written_at,
   c.deleted_at IS NOT NULL AS deleted,
-  c.written_at < g.watched_since AS is_context, left(p.text, {READ_CHARACTERS}) AS post_text, g.agency_id AS page_agency_id, g.territory_id
+  c.written_at < g.watched_since AS is_context, g.elsewhere, left(p.text, {READ_CHARACTERS}) AS post_text,
+  g.agency_id AS page_agency_id, g.territory_id
 FROM comment c JOIN page g ON g.id = c.page_id JOIN post p ON p.id = c.post_id
 """  # noqa: S608 - a constant
 

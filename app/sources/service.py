@@ -44,6 +44,8 @@ class WatchedPage:
     external_id: str
     options: dict[str, str]
     watched_since: datetime
+    elsewhere: bool
+    """A search for what is written about us on other pages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +91,13 @@ async def connect_page(
         text(
             """
             INSERT INTO page AS p (platform, external_id, title, link, members, options, agency_id, territory_id, sphere_id, connected_at,
-              watched_since)
+              watched_since, elsewhere)
             VALUES (:platform, :external_id, :title, :link, :members, CAST(:options AS jsonb), :agency_id, :territory_id, :sphere_id, :now,
-              :since)
+              :since, :elsewhere)
             ON CONFLICT (platform, external_id) DO UPDATE SET title = excluded.title, link = excluded.link,
               members = coalesce(excluded.members, p.members), options = p.options || excluded.options,
-              agency_id = excluded.agency_id, territory_id = excluded.territory_id, sphere_id = excluded.sphere_id, active = true
+              agency_id = excluded.agency_id, territory_id = excluded.territory_id, sphere_id = excluded.sphere_id, active = true,
+              elsewhere = p.elsewhere OR excluded.elsewhere
             RETURNING id
             """
         ),
@@ -102,7 +105,7 @@ async def connect_page(
             "platform": platform, "external_id": snapshot.external_id, "title": storable(snapshot.title)[0],
             "link": storable(snapshot.link)[0],
             "members": snapshot.members, "options": orjson.dumps(dict(snapshot.options)).decode(), "agency_id": agency_id,
-            "territory_id": territory_id, "sphere_id": sphere_id, "now": now, "since": watched_since,
+            "territory_id": territory_id, "sphere_id": sphere_id, "now": now, "since": watched_since, "elsewhere": snapshot.elsewhere,
         },
     )  # fmt: skip
     return int(row.scalar_one())
@@ -111,7 +114,7 @@ async def connect_page(
 async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
     """The active pages of a platform."""
     rows = await session.execute(
-        text("SELECT id, external_id, options, watched_since FROM page WHERE platform = :platform AND active ORDER BY id"),
+        text("SELECT id, external_id, options, watched_since, elsewhere FROM page WHERE platform = :platform AND active ORDER BY id"),
         {"platform": platform},
     )
     return [WatchedPage(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
@@ -123,6 +126,21 @@ async def count_known_posts(session: ReadSession, *, page_id: int, external_ids:
         text("SELECT count(*) FROM post WHERE page_id = :page AND external_id = ANY (:ids)"), {"page": page_id, "ids": list(external_ids)}
     )
     return int(found.scalar_one())
+
+
+async def found_before(session: ReadSession, *, platform: str, page_id: int, post_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Which mentions (post, comment) another search has found under these posts: what two searches find is one matter."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT p.external_id AS post, c.external_id AS comment FROM post p JOIN comment c ON c.post_id = p.id
+            WHERE p.page_id IN (SELECT id FROM page WHERE platform = :platform AND elsewhere AND id <> :page)
+              AND p.external_id = ANY (:posts)
+            """
+        ),
+        {"platform": platform, "page": page_id, "posts": sorted(set(post_ids))},
+    )
+    return {(row.post, row.comment) for row in rows}
 
 
 _ENSURE_FEEDS = Bulk(

@@ -14,7 +14,9 @@ from connectors.contract import (
     Connector,
     Discovers,
     FetchesMedia,
+    FindsMentions,
     Found,
+    Listens,
     OutcomeUnknown,
     PostSnapshot,
     Probes,
@@ -25,6 +27,7 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.pages import ABILITIES, ChecksAbilities, PageFacts, TellsPages
+from connectors.references import FetchesReferences
 
 OPTIONAL_VERBS: dict[str, type] = {
     "poll": Streams,
@@ -32,8 +35,11 @@ OPTIONAL_VERBS: dict[str, type] = {
     "probe": Probes,
     "read_thread": ReadsThreads,
     "fetch_media": FetchesMedia,
+    "listen": Listens,
+    "mentions": FindsMentions,
     "check_page": ChecksAbilities,
     "tell_pages": TellsPages,
+    "fetch_reference": FetchesReferences,
 }
 TEXTS = (
     "Почему на Садовой третий день нет воды?",

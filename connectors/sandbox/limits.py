@@ -21,6 +21,7 @@ class Limits:
     vk_service_per_second: int = 3
     vk_community_per_second: int = 20
     vk_wall_get_per_day: int = 5_000
+    vk_search_per_day: int = 1_000
     vk_text: int = 16_384
     vk_execute_calls: int = 25
     vk_execute_operations: int = 20_000

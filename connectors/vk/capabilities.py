@@ -9,6 +9,8 @@ READERS = ("service", "user")
 """Wall readings: a community token gets error 27. A service token first, for it never expires."""
 WRITERS = ("community", "user")
 """Comments in the community's name: a service token gets error 28."""
+ABROAD = ("user",)
+"""Comments in the community's name elsewhere: its own token writes on its own wall alone."""
 LISTENERS = ("community", "user")
 """Bots Long Poll: a service token gets error 28."""
 ANY = ("service", "user", "community")
@@ -28,5 +30,7 @@ CAPABILITIES = (
     Capability(verb="fetch_reference", methods=("wall.getById", "wall.getComments"), token_kinds=READERS, calls=2),
     Capability(verb="send", methods=("wall.createComment", "wall.getComment"), token_kinds=WRITERS, calls=2),
     Capability(verb="listen", methods=("groups.getLongPollServer",), token_kinds=LISTENERS, calls=1),
+    Capability(verb="mentions", methods=("newsfeed.search",), token_kinds=READERS, calls=1),
+    Capability(verb="mentions", methods=("newsfeed.getMentions",), token_kinds=("user",), calls=1),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
 )

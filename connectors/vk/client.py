@@ -42,8 +42,11 @@ DEFAULT_LIMITS: Final[Mapping[str, float]] = {
     "service_per_second": 3,
     "community_per_second": 20,
     "wall_get_per_day": 5_000,
+    "search_per_day": 1_000,
     "listen_seconds": 25,
 }
+QUOTAS: Final = {"wall.get": "wall_get_per_day", "newsfeed.search": "search_per_day"}
+"""Methods that VK lets a token call so often in a day."""
 # Another token may do what this one may not now.
 ANOTHER_TOKEN: Final = frozenset({"reauthorise", "token_kind", "validation", "captcha", "app_off", "quota", "flood"})
 REST_SECONDS: Final = 60.0
@@ -111,7 +114,6 @@ class VkClient:
         self._options = options
         self._scale = options.time_scale
         self._limits = {**DEFAULT_LIMITS, **options.limits}
-        self._a_day = int(self._limits["wall_get_per_day"])
         self._adapter = OriginAdapter(base_url, options.timeout)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -123,7 +125,7 @@ class VkClient:
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
         self._windows = {c.key: self._window(c) for c in options.credentials}
-        self._quotas = {c.key: Quota(self._a_day, DAY / self._scale) for c in options.credentials}
+        self._quotas: dict[tuple[str, str], Quota] = {}
         self._bundlers = {c.key: self._bundler(c) for c in options.credentials if c.kind in bundles.KINDS}
         self._resting: dict[tuple[str, str], float] = {}
 
@@ -134,11 +136,11 @@ class VkClient:
 
     async def _count(self, credential: Credential, method: str) -> None:
         """One call of the day. Raises TryLater `quota` when there is none left."""
-        budget, seconds = self._options.budget, DAY / self._scale
+        budget, seconds, a_day = self._options.budget, DAY / self._scale, int(self._limits[QUOTAS[method]])
         if budget is None:
-            self._quotas[credential.key].take()
-        elif (after := await budget.take(credential.key, method, limit=self._a_day, seconds=seconds)) is not None:
-            code, detail = "quota", f"{self._a_day} calls are used up"
+            self._quotas.setdefault((credential.key, method), Quota(a_day, seconds)).take()
+        elif (after := await budget.take(credential.key, method, limit=a_day, seconds=seconds)) is not None:
+            code, detail = "quota", f"{a_day} calls are used up"
             raise TryLater(code, detail, after=after)
 
     def limit(self, name: str) -> float:
@@ -209,7 +211,7 @@ class VkClient:
         scene = meanings.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
         if call.method in bundles.METHODS and (bundler := self._bundlers.get(credential.key)) is not None:
             return await bundler.call(call)
-        if call.method == "wall.get":
+        if call.method in QUOTAS:
             await self._count(credential, call.method)
         async with paced(self._windows[credential.key], patience=self._options.timeout):
             return await self._in_thread(credential, call, scene)

@@ -18,16 +18,17 @@ from connectors.contract import (
     Sent,
     UnknownPayload,
 )
-from connectors.payload import OddError, is_object, is_publishable, maybe_int
-from connectors.vk import mapping, pages, push, references, threads
+from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
+from connectors.vk import mapping, mentions, pages, push, references, threads
 from connectors.vk.calls import Answer, Call
-from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
+from connectors.vk.capabilities import ABROAD, ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import VkClient
-from connectors.vk.links import Named, comment_link, named
+from connectors.vk.links import Named, named
 from connectors.vk.listening import Listener
+from connectors.vk.places import place_of, voice_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from connectors.contract import (
@@ -50,6 +51,9 @@ Result = TypeVar("Result")
 
 
 WALL_PAGE = 100
+MOST_FOUND, MOST_MENTIONS = 200, 50
+"""Rows in one call of `newsfeed.search` and `newsfeed.getMentions`: VK's maxima."""
+MENTIONS_SINCE = timedelta(days=7)
 READ_BACK_SECONDS = 3.0
 CLOCKS_APART = timedelta(seconds=60)
 """How far VK's clock and ours may differ when an answer of unknown outcome is looked for."""
@@ -94,6 +98,8 @@ class VkConnector:
 
     async def describe_page(self, link: str) -> PageSnapshot:
         """The community behind a link, a screen name or an id. Raises Rejected `not_a_page` or `gone`."""
+        if (search := mentions.asked(link)) is not None:
+            return mentions.snapshot(search, await self.describe_page(search.name))
         name = named(link)
         if name is None or name.person:
             raise _rejected("not_a_page", f"not the address of a VK community: {link[:200]}")
@@ -145,9 +151,10 @@ class VkConnector:
             raise _rejected("bad_request", f"{len(posts)} posts in one call, {PROBE_LIMIT} are allowed")
         if not posts:
             return []
-        asked = ",".join(f"{_number(post.page.external_id)}_{_number(post.external_id)}" for post in posts)
-        pages = {post.page.external_id for post in posts}
-        page = pages.pop() if len(pages) == 1 else None
+        places = [place_of(post) for post in posts]
+        asked = ",".join(f"{place.owner}_{place.number}" for place in places)
+        voices = {place.voice for place in places}
+        page = str(voices.pop()) if len(voices) == 1 else None
         observed_at = self._options.now()
         answer = await self._client.call(Call(method="wall.getById", params={"posts": asked}, kinds=READERS, page=page))
         return _mapped(answer, mapping.post_counts, asked=posts, observed_at=observed_at)
@@ -156,19 +163,27 @@ class VkConnector:
 
     async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
         """One call's worth of a post's comments."""
-        root = None if root_external_id is None else _number(root_external_id)
+        place = place_of(post)
+        root = None if root_external_id is None or place.elsewhere else whole(root_external_id)
         observed_at = self._options.now()
-        under = mapping.Under(page_external_id=post.page.external_id, post_external_id=post.external_id, observed_at=observed_at)
+        under = self._under(post, observed_at)
         reading = threads.resume(cursor, now=observed_at, root=root)
         try:
             answer = await self._get_comments(post, threads.next_call(reading, self._page))
         except Rejected as error:
             if reading.open and error.code in {"gone", "denied"} and await self._still_there(post):
-                return threads.skip(reading, under).batch
+                passed = threads.skip(reading, under).batch
+                return mentions.answers_only(passed) if place.elsewhere else passed
             raise
         inside = reading.open[0] if reading.open else None
         page = _mapped(answer, mapping.comments_page, under, root=inside)
-        return threads.fold(reading, page, under, self._page).batch
+        batch = threads.fold(reading, page, under, self._page).batch
+        return mentions.answers_only(batch) if place.elsewhere else batch
+
+    def _under(self, post: PostRef, observed_at: datetime) -> mapping.Under:
+        return mapping.Under(
+            page_external_id=post.page.external_id, post_external_id=post.external_id, observed_at=observed_at, place=place_of(post)
+        )
 
     async def _still_there(self, post: PostRef) -> bool:
         """Whether the post itself can be read: a refused thread is passed over only then."""
@@ -176,37 +191,65 @@ class VkConnector:
         return True
 
     async def _get_comments(self, post: PostRef, paging: dict[str, int]) -> Answer:
+        place = place_of(post)
         params: dict[str, str | int] = {
-            "owner_id": _number(post.page.external_id),
-            "post_id": _number(post.external_id),
+            "owner_id": place.owner,
+            "post_id": place.number,
             "sort": "asc",
             "preview_length": 0,
             "extended": 1,
             "fields": "screen_name",
             **paging,
         }
-        return await self._client.call(Call(method="wall.getComments", params=params, kinds=READERS, page=post.page.external_id))
+        return await self._client.call(Call(method="wall.getComments", params=params, kinds=READERS, page=str(place.voice)))
+
+    async def mentions(self, page_external_id: str, *, limit: int, own: Collection[str]) -> Batch:
+        """What a search finds, the newest first: 200 in a call by words (1,000 calls a day), 50 of those that name the community."""
+        words, voice = mentions.words_of(page_external_id), voice_of(page_external_id)
+        if voice is None:
+            raise _rejected("bad_request", f"not a search: {page_external_id[:40]!r}")
+        observed_at = self._options.now()
+        since = int((self._options.now() - MENTIONS_SINCE).timestamp())
+        batch, start = Batch(), ""
+        while (done := _rows(batch)) < limit:
+            params: dict[str, str | int] = {"start_time": since, "count": min(limit - done, MOST_MENTIONS if words is None else MOST_FOUND)}
+            if words is None:
+                params |= {"owner_id": voice, "offset": done}
+                call = Call(method="newsfeed.getMentions", params=params, kinds=("user",))
+            else:
+                params |= {"q": words, "extended": 1, "fields": "screen_name"}
+                if start:
+                    params["start_from"] = start
+                call = Call(method="newsfeed.search", params=params, kinds=READERS)
+            answer = await self._client.call(call)
+            part = _mapped(answer, mentions.found, page_external_id=page_external_id, voice=voice, own=own, observed_at=observed_at)
+            batch = mentions.joined(batch, part)
+            start = maybe_text(answer.value.get("next_from")) or "" if is_object(answer.value) else ""
+            if not _rows(part) or (words is not None and not start):
+                break
+        return batch
 
     # --- answers -------------------------------------------------------------------------------------------------
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice."""
         _check_text(outgoing.text)
-        page = _number(outgoing.post.page.external_id)
+        place = place_of(outgoing.post)
         params: dict[str, str | int] = {
-            "owner_id": page,
-            "post_id": _number(outgoing.post.external_id),
-            "from_group": abs(page),
+            "owner_id": place.owner,
+            "post_id": place.number,
+            "from_group": abs(place.voice),
             "message": outgoing.text,
-            "reply_to_comment": _number(outgoing.reply_to_external_id),
             "guid": outgoing.guid,
         }
+        if outgoing.reply_to_external_id != mentions.POST:
+            params["reply_to_comment"] = whole(outgoing.reply_to_external_id)
         answer = await self._client.call(
             Call(
                 method="wall.createComment",
                 params=params,
-                kinds=WRITERS,
-                page=outgoing.post.page.external_id,
+                kinds=ABROAD if place.elsewhere else WRITERS,
+                page=str(place.voice),
                 sending=True,
             )
         )
@@ -232,23 +275,19 @@ class VkConnector:
 
     async def _own_comment(self, outgoing: Outgoing, number: int) -> CommentSnapshot | None:
         post = outgoing.post
-        under = mapping.Under(
-            page_external_id=post.page.external_id,
-            post_external_id=post.external_id,
-            observed_at=self._options.now(),
-        )
-        if self._client.can(("user",), post.page.external_id):
-            params: dict[str, str | int] = {"owner_id": _number(post.page.external_id), "comment_id": number}
-            call = Call(method="wall.getComment", params=params, kinds=("user",), page=post.page.external_id)
+        under, place = self._under(post, self._options.now()), place_of(post)
+        if self._client.can(("user",), str(place.voice)):
+            params: dict[str, str | int] = {"owner_id": place.owner, "comment_id": number}
+            call = Call(method="wall.getComment", params=params, kinds=("user",), page=str(place.voice))
             answer = await self._client.call(call)
         else:
-            root = _number(outgoing.root_external_id)
+            root = whole(outgoing.root_external_id)
             answer = await self._get_comments(post, {"comment_id": root, "start_comment_id": number, "count": 1})
         return _mapped(answer, mapping.comment_of, under, number)
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Read the thread and look for the page's own comment with this text; Absent only when all of it was read."""
-        if not self._client.can(READERS, outgoing.post.page.external_id):
+        if not self._client.can(READERS, str(place_of(outgoing.post).voice)):
             return CannotTell(reason="no service or user token is configured to read the thread")
         cursor: str | None = None
         for _ in range(LOOKUP_PARTS):
@@ -288,7 +327,13 @@ def _plain(text: str) -> str:
 
 
 def _link(outgoing: Outgoing, number: int) -> str:
-    return comment_link(outgoing.post.page.external_id, outgoing.post.external_id, number, outgoing.root_external_id)
+    root = outgoing.root_external_id
+    return place_of(outgoing.post).link(number, None if root == mentions.POST else root)
+
+
+def _rows(batch: Batch) -> int:
+    """How many rows of an answer went into a batch, those that were left out included."""
+    return len(batch.comments) + len(batch.unreadable) + sum(batch.skipped.values())
 
 
 def _check_text(text: str) -> None:
@@ -305,13 +350,6 @@ def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], 
     except OddError as odd:
         code = "malformed"
         raise UnknownPayload(code, str(odd), raw=answer.raw) from odd
-
-
-def _number(external_id: str) -> int:
-    try:
-        return int(external_id)
-    except ValueError:
-        raise _rejected("bad_request", f"not one of VK's ids: {external_id[:40]!r}") from None
 
 
 def _rejected(code: str, detail: str) -> Rejected:

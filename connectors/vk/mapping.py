@@ -32,6 +32,7 @@ from connectors.payload import (
 )
 from connectors.vk.attachments import attachments
 from connectors.vk.links import comment_link, post_link, profile_link
+from connectors.vk.places import Place, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,23 @@ People = dict[int, AuthorSnapshot]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Under:
-    """Where the rows of an answer stand and when they were asked for."""
+    """Where the rows of an answer stand and when they were asked for. `place`: None for a post of the page's wall."""
 
     page_external_id: str
     post_external_id: str
     observed_at: datetime
+    place: Place | None = None
+
+    @property
+    def voice(self) -> str:
+        """Who speaks in the page's name there."""
+        return self.page_external_id if self.place is None else str(self.place.voice)
+
+    def link(self, comment: int, root: int | None) -> str:
+        """Where a comment stands."""
+        if self.place is not None:
+            return self.place.link(comment, root)
+        return comment_link(self.page_external_id, self.post_external_id, comment, comment if root is None else root)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +148,7 @@ def post_of(
     answer = as_object(response, "response")
     for item in as_list(answer.get("items"), "items"):
         if is_object(item) and item.get("id") == post and item.get("is_deleted") is not True:
-            return _post(item, page_external_id, observed_at), _author(maybe_int(item.get("from_id")), _people(answer))
+            return _post(item, page_external_id, observed_at), author_of(maybe_int(item.get("from_id")), people_of(answer))
     return None
 
 
@@ -167,9 +180,14 @@ def post_counts(response: object, *, asked: Sequence[PostRef], observed_at: date
         post = as_object(item, "post")
         told[as_int(post.get("owner_id"), "post.owner_id"), as_int(post.get("id"), "post.id")] = post
     counts: list[PostCount] = []
+    unread = 0
     for ref in asked:
-        item = told.get((int(ref.page.external_id), int(ref.external_id)))
+        place = place_of(ref)
+        item = told.get((place.owner, place.number))
         gone = item is None or item.get("is_deleted") is True
+        if place.elsewhere and not gone:  # what others write there is not read, so nothing can be made of a counter
+            unread += 1
+            continue
         count = 0 if item is None or gone else _comment_count(item)
         if count is not None:
             counts.append(
@@ -181,7 +199,7 @@ def post_counts(response: object, *, asked: Sequence[PostRef], observed_at: date
                     gone=gone,
                 )
             )
-    if asked and not counts:
+    if len(asked) > unread and not counts:
         msg = "no post of the answer has comments.count"
         raise OddError(msg)
     return counts
@@ -191,7 +209,7 @@ def comments_page(response: object, under: Under, *, root: int | None = None) ->
     """One answer of `wall.getComments`; `root` names the thread when one was asked for."""
     answer = as_object(response, "response")
     items = as_list(answer.get("items"), "items")
-    people = _people(answer)
+    people = people_of(answer)
     rows: dict[int, Row] = {}
     unreadable: list[Unreadable] = []
     for item in items:
@@ -230,7 +248,7 @@ def _row(number: int, item: Json, people: People, under: Under, root: int | None
 def comment_of(response: object, under: Under, number: int) -> CommentSnapshot | None:
     """The comment of that number in an answer of `wall.getComment(s)`, or None when it is not among them."""
     answer = as_object(response, "response")
-    people = _people(answer)
+    people = people_of(answer)
     for item in as_list(answer.get("items"), "items"):
         if is_object(item) and item.get("id") == number:
             found = _comment(number, item, people, under, None)
@@ -277,10 +295,10 @@ def _living(  # noqa: PLR0913 - a comment is read in the light of all of them
         text=as_text(item.get("text"), "comment.text"),
         written_at=as_moment(item.get("date"), "comment.date"),
         observed_at=under.observed_at,
-        link=comment_link(under.page_external_id, under.post_external_id, number, top),
+        link=under.link(number, top),
         raw=to_bytes(item),
-        author=_author(from_id, people),
-        by_page=from_id is not None and str(from_id) == under.page_external_id,
+        author=author_of(from_id, people),
+        by_page=from_id is not None and str(from_id) == under.voice,
         root_external_id=str(top),
         reply_to_external_id=str(parent) if parent else None,
         deleted=deleted,
@@ -288,14 +306,15 @@ def _living(  # noqa: PLR0913 - a comment is read in the light of all of them
     )
 
 
-def _author(from_id: int | None, people: People) -> AuthorSnapshot | None:
+def author_of(from_id: int | None, people: People) -> AuthorSnapshot | None:
+    """Who wrote it: by name where the answer tells it, else by number."""
     if not from_id:
         return None
     known = people.get(from_id)
     return known or AuthorSnapshot(external_id=str(from_id), name=_nameless(from_id), link=profile_link(from_id))
 
 
-def _people(answer: Json) -> People:
+def people_of(answer: Json) -> People:
     """Authors by their number: people are positive, communities negative."""
     people: People = {}
     for kind, sign in (("profiles", 1), ("groups", -1)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.contract import ConnectorError, Rejected, UnknownPayload
+from connectors.contract import ConnectorError, PageSnapshot, Rejected, UnknownPayload
 from connectors.pages import AbilityCheck, PageFacts, refused, token_missing
 from connectors.payload import OddError, as_int, as_list, as_object, as_text, is_object, maybe_int, maybe_text
+from connectors.vk import mentions
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import ANY, READERS, WRITERS
 from connectors.vk.links import Named, named
@@ -28,7 +29,8 @@ async def tell(client: VkClient, names: Sequence[str]) -> Mapping[str, PageFacts
     """Of at most 500 communities, by links, screen names or ids, in one call; VK leaves out those that it does not know."""
     told: dict[str, PageFacts | ConnectorError] = {}
     asked: dict[str, Named] = {}
-    for name in names:
+    searches = {name: search for name in names if (search := mentions.asked(name)) is not None}
+    for name in {*names, *(search.name for search in searches.values())} - searches.keys():
         found = named(name)
         if found is None or found.person:
             told[name] = Rejected("not_a_page", f"not the address of a VK community: {name[:200]}")
@@ -37,7 +39,17 @@ async def tell(client: VkClient, names: Sequence[str]) -> Mapping[str, PageFacts
     groups = await _groups(client, [_word(one) for one in asked.values()])
     for name, one in asked.items():
         told[name] = groups.get(_word(one)) or Rejected("gone", f"VK shows no community {_word(one)}")
-    return told
+    return {name: _of_search(searches[name], told) if name in searches else told[name] for name in names}
+
+
+def _of_search(search: mentions.Asked, told: Mapping[str, PageFacts | ConnectorError]) -> PageFacts | ConnectorError:
+    """A search is described by the community that it is for."""
+    community = told[search.name]
+    if isinstance(community, ConnectorError):
+        return community
+    options = community.options
+    found = mentions.snapshot(search, PageSnapshot(external_id=community.external_id, title=community.title, link="", options=options))
+    return PageFacts(external_id=found.external_id, title=found.title, link=found.link, elsewhere=True)
 
 
 def _word(name: Named) -> str:

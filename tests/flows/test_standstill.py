@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.flows.polling import DISCOVER_POSTS, Poller
+from app.flows.polling import Poller
+from app.flows.polling_lists import DISCOVER_POSTS
 from app.flows.polling_plan import DISCOVER_AT_LEAST
 from connectors.contract import Options
 from connectors.fake.connector import ProbingConnector

@@ -8,7 +8,7 @@ from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.limits import Window
 from connectors.sandbox.model import Token
-from connectors.sandbox.vk import reading, rights, writing
+from connectors.sandbox.vk import newsfeed, reading, rights, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.events import VkEvents
@@ -38,6 +38,8 @@ METHODS: dict[str, Method] = {
     "groups.getLongPollServer": Method(reading.long_poll_server, _WRITERS),
     "groups.getTokenPermissions": Method(rights.of_community_key, frozenset({"community"})),
     "account.getAppPermissions": Method(rights.of_person, _USER),
+    "newsfeed.search": Method(newsfeed.search, _READERS),
+    "newsfeed.getMentions": Method(newsfeed.mentions, _USER),
     "utils.resolveScreenName": Method(reading.resolve_screen_name, _ANY),
     "wall.get": Method(reading.wall_get, _READERS),
     "wall.getById": Method(reading.wall_get_by_id, _READERS),
@@ -50,6 +52,7 @@ METHODS: dict[str, Method] = {
     "wall.openComments": Method(writing.comments_switch(is_open=True), _WRITERS),
     "wall.closeComments": Method(writing.comments_switch(is_open=False), _WRITERS),
 }
+_QUOTAS = {"wall.get": "vk_wall_get_per_day", "newsfeed.search": "vk_search_per_day"}
 _KIND_ERRORS = {"community": 27, "service": 28, "user": 15}
 
 
@@ -63,7 +66,7 @@ class VkApi:
         self._calls = calls
         self.events = events
         self._rates: dict[str, Window] = {}
-        self._quotas: dict[str, Window] = {}
+        self._quotas: dict[tuple[str, str], Window] = {}
 
     def token_label(self, params: dict[str, str]) -> str | None:
         """The label of the caller's token, None for a stranger's."""
@@ -109,15 +112,15 @@ class VkApi:
             raise VkError(3)
         if call.token.kind not in method.kinds:
             raise VkError(_KIND_ERRORS[call.token.kind])
-        if name == "wall.get":
-            self._spend(call.token)
+        if name in _QUOTAS:
+            self._spend(call.token, name)
         return method.act(call)
 
-    def _spend(self, token: Token) -> None:
+    def _spend(self, token: Token, name: str) -> None:
         limits, now = self._world.limits, self._world.clock.monotonic()
-        quota = limits.vk_wall_get_per_day
-        self._calls.rate("vk", token.label, "wall.get a day", limit=quota, seconds=limits.day, now=now)
-        window = self._quotas.setdefault(token.token, Window(quota, limits.day))
+        quota: int = getattr(limits, _QUOTAS[name])
+        self._calls.rate("vk", token.label, f"{name} a day", limit=quota, seconds=limits.day, now=now)
+        window = self._quotas.setdefault((token.token, name), Window(quota, limits.day))
         if window.wait(now) > 0:
             raise VkError(29)
         window.add(now)

@@ -16,11 +16,12 @@ _GUID = 255
 def create_comment(call: Call) -> Json:
     """Write a comment as a user or as the community; the same `guid` on a wall never writes twice."""
     page = call.page(call.params.number("owner_id", call.token.user_id))
-    as_page = _speaks_as_page(call, page)
+    guest = _guest(call, page)
+    as_page = guest is None and _speaks_as_page(call, page)
     post = call.post(page, call.params.number("post_id", low=0))
     guid = call.params.text("guid")[:_GUID] or None
     if guid is not None:
-        guid = f"{-page.id if as_page else call.token.user_id}:{guid}"
+        guid = f"{-page.id if as_page else -guest.id if guest else call.token.user_id}:{guid}"
         if (known := page.guids.get(guid)) is not None:
             return _created(page.comments[known])
     text, photo = call.params.text("message"), _attachment(call)
@@ -34,8 +35,8 @@ def create_comment(call: Call) -> Json:
         text=text,
         photo=photo,
         voice="page" if as_page else "citizen",
-        author=None if as_page else call.token.label,
-        author_id=0 if as_page else call.token.user_id,
+        author=None if as_page else guest.title if guest else call.token.label,
+        author_id=0 if as_page else -guest.id if guest else call.token.user_id,
         reply_to=reply_to,
         via_api=True,
         guid=guid,
@@ -87,6 +88,13 @@ def comments_switch(*, is_open: bool) -> Callable[[Call], int]:
         return 1
 
     return switch
+
+
+def _guest(call: Call, page: Page) -> Page | None:
+    """Another community in whose name its administrator writes on this wall."""
+    group = call.params.number("from_group", 0, low=0)
+    guest = call.world.state.by_id.get(("vk", group)) if call.token.kind == "user" and group not in {0, 1, page.id} else None
+    return guest if guest is not None and call.is_admin(guest) else None
 
 
 def _speaks_as_page(call: Call, page: Page) -> bool:

@@ -23,6 +23,10 @@ VK_CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("users.get", {"fields": "screen_name,photo_50,domain"}, "users", "users_get_response"),
     ("groups.getById", {"group_id": "town", "fields": "members_count,verified,description,wall,can_post"}, "groups",
      "groups_getById_object_response"),
+    ("groups.getLongPollServer", {"group_id": TOWN}, "groups", "groups_getLongPollServer_response"),
+    ("newsfeed.search", {"q": "и"}, "newsfeed", "newsfeed_search_response"),
+    ("newsfeed.search", {"q": "а", "extended": 1}, "newsfeed", "newsfeed_search_extended_response"),
+    ("newsfeed.getMentions", {"owner_id": -TOWN}, "newsfeed", "newsfeed_getMentions_response"),
     ("utils.resolveScreenName", {"screen_name": "town"}, "utils", "utils_resolveScreenName_response"),
     ("wall.get", {"domain": "town"}, "wall", "wall_get_response"),
     ("wall.get", {"domain": "town", "extended": 1}, "wall", "wall_get_extended_response"),
@@ -44,6 +48,7 @@ def test_vk_answers_are_as_its_schema_says(vk: Callable[..., VkApi], http: Clien
     schemas = VkSchemas(needs("vk-api-schema"))
     http.comment("", photo="pit")
     http.post("/world/comments", {"platform": "vk", "page": "town", "as_page": True, "text": "Сами"})
+    http.post("/world/comments", {"platform": "vk", "page": "town", "author": "Инна", "text": f"А @club{TOWN} что говорит?"})
     session = vk()
     for method, values, folder, name in VK_CASES:
         answer = session.method(method, values, raw=True)

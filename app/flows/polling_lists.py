@@ -1,0 +1,76 @@
+"""Listing: the newest posts of a page, so many that none is missed; and what a search finds elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.flows.platforms import calling
+from app.flows.polling_batches import page_ref
+from app.kernel.log import logger
+from app.sources import service as sources
+from connectors.contract import Batch, Discovers, FindsMentions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from app.kernel.db import Database
+    from app.sources.service import WatchedPage
+
+DISCOVER_POSTS = 50
+DISCOVER_MOST = 3_200
+"""After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
+
+
+class Lister:
+    """Lists one platform's pages."""
+
+    def __init__(self, database: Database, platform: str, connector: Discovers, own: Collection[str] = ()) -> None:
+        """`own`: our pages, whose words are no mention."""
+        self._database = database
+        self._platform = platform
+        self._connector = connector
+        self._own = own
+
+    async def newest(self, page: WatchedPage) -> Batch:
+        """The newest posts, so many that they reach one that we know: stored as one, else a crash would hide the gap."""
+        limit = DISCOVER_POSTS
+        while True:
+            batch = await self._listed(page, limit)
+            if await self._joins_known(page, batch, limit):
+                return await self._new_ones(page, batch)
+            if limit >= DISCOVER_MOST:
+                logger.warning("discover_gap", platform=self._platform, page=page.id, posts=limit)
+                return await self._new_ones(page, batch)
+            limit = min(limit * 4, DISCOVER_MOST)
+
+    async def _listed(self, page: WatchedPage, limit: int) -> Batch:
+        if page.elsewhere and isinstance(self._connector, FindsMentions):
+            with calling(self._platform, "mentions"):
+                return await self._connector.mentions(page.external_id, limit=limit, own=self._own)
+        with calling(self._platform, "discover"):
+            return await self._connector.discover(page_ref(page), limit=limit)
+
+    async def _joins_known(self, page: WatchedPage, batch: Batch, limit: int) -> bool:
+        """Whether no post can be missing below: the wall ends here, or what was told reaches known posts or those before our time.
+
+        One such post proves nothing: it may be pinned above all new ones.
+        """
+        if len(batch.posts) + len(batch.unreadable) + sum(batch.skipped.values()) < limit:
+            return True
+        newer = [post.external_id for post in batch.posts if post.published_at >= page.watched_since]
+        async with self._database.read() as session:
+            known = await sources.count_known_posts(session, page_id=page.id, external_ids=newer)
+        return len(batch.posts) - len(newer) + known > 1
+
+    async def _new_ones(self, page: WatchedPage, batch: Batch) -> Batch:
+        """Of what a search found, what no other search has, and nothing of before our time: nobody would read such posts."""
+        if not page.elsewhere:
+            return batch
+        fresh = [comment for comment in batch.comments if comment.written_at >= page.watched_since]
+        posts = [comment.post_external_id or "" for comment in fresh]
+        async with self._database.read() as session:
+            before = await sources.found_before(session, platform=self._platform, page_id=page.id, post_ids=posts)
+        kept = tuple(comment for comment in fresh if (comment.post_external_id, comment.external_id) not in before)
+        under = {comment.post_external_id for comment in kept}
+        return replace(batch, comments=kept, posts=tuple(post for post in batch.posts if post.external_id in under))
