@@ -19,6 +19,12 @@ MARKUP_MAKERS = {"app/web/ui/formats.py", "app/web/ui/text.py", "connectors/sand
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.name))
+def test_stored_xss_no_attribute_holds_marked_text(path: Path) -> None:
+    """What marks hidden characters makes elements, whose quotes would end the attribute: `plain` stands there."""
+    assert not re.findall(r'[\w-]+="[^"]*\{\{[^}]*\|\s*(?:reveal|one_line)\b', path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.name))
 def test_stored_xss_no_template_switches_escaping_off(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert not re.search(r"\|\s*safe\b|autoescape|Markup|\|\s*tojson", source)
