@@ -306,7 +306,7 @@ RATING = Definition(
     ),
     attribution=_HOLDER,
     chief="rating",
-    measures=_counts("rating", "rated", "rated_share", "mark_5", "mark_4", "mark_3", "mark_2", "mark_1", "answered"),
+    measures=_counts("rating", "rated", "rated_share", "mark_1", "mark_2", "mark_3", "mark_4", "mark_5", "answered"),
 )
 LOAD = Definition(
     code="load",
