@@ -15,8 +15,8 @@ import asyncio
 import statistics
 import sys
 import time
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,12 @@ from app.kernel.db import Database, DatabaseRole, make_engine  # noqa: E402
 from app.people.queries import access_of_operator  # noqa: E402
 from app.reports import rollup  # noqa: E402
 from app.reports.backlog import backlog  # noqa: E402
+from app.reports.behind import behind  # noqa: E402
 from app.reports.measures import BACKLOG, FIRST_ANSWER, MEASURES  # noqa: E402
-from app.reports.rules import Bucket, Grouping, Period  # noqa: E402
+from app.reports.rules import NO_FILTERS, Bucket, Filters, Grouping, Period  # noqa: E402
 from app.reports.service import Asked, measured, trend  # noqa: E402
 from bench import history, writes  # noqa: E402
-from bench.ground import ground, on_processor  # noqa: E402
+from bench.ground import ground, on_processor, on_processor_ended  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,12 +61,16 @@ async def keep(owner: Database) -> None:
     began = time.perf_counter()
 
     def progress(what: str, done: int) -> None:
-        if what != "days" or done % 50 == 0:
+        if what != "lines" or done % 500_000 == 0:
             print(f"  {done:>10,} {what} after {time.perf_counter() - began:,.0f} s", flush=True)
 
+    async with owner.read() as session:
+        place = await session.scalar(text("SELECT current_setting('data_directory')"))
+    server = int((Path(str(place)) / "postmaster.pid").read_text(encoding="ascii").split()[0])
+    spent = on_processor_ended(server)
     done = await rollup.rebuild(owner, tz=TZ, progress=progress)
-    spent = time.perf_counter() - began
-    print(f"otklik reports rebuild: {done:,} lines in {spent:,.0f} s, {done / spent:,.0f} a second")
+    clock, spent = time.perf_counter() - began, (on_processor_ended(server) - spent) / 1000
+    print(f"otklik reports rebuild: {done:,} lines in {clock:,.0f} s, {done / clock:,.0f} a second; the server's processor {spent:,.0f} s")
     async with owner.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM (ANALYZE)"))
 
@@ -108,6 +113,36 @@ SELECT {key}, count(*), count(*) FILTER (WHERE first_outcome = 'met'), avg(first
   percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY first_working)
 FROM report_line WHERE started_at >= :since AND started_at < :until AND NOT dismissed GROUP BY {key}
 """
+
+
+async def beside(web: Database, whole: Access, repeat: int, server: int) -> None:
+    """What no cell holds as it is asked for: two filters, another zone, a past moment, the appeals behind a number."""
+    reader = whole.operator_id
+    async with web.read(operator_id=reader) as session:
+        busiest = "SELECT agency_id, topic_id FROM report_line WHERE started_at >= :since AND started_at < :until GROUP BY 1, 2"
+        row = (await session.execute(text(f"{busiest} ORDER BY count(*) DESC LIMIT 1"), {"since": MONTH.since, "until": MONTH.until})).one()
+    both = Filters(agency_ids=(row.agency_id,), topic_ids=(row.topic_id,))
+
+    async def report(period: Period, filters: Filters, as_of: datetime | None) -> None:
+        asked = Asked(access=whole, period=period, filters=filters, as_of=as_of, now=NOW)
+        async with web.read(operator_id=reader) as session:
+            await measured(session, asked, group_by=Grouping.AGENCY)
+
+    async def listed(period: Period, filters: Filters, figure: str) -> None:
+        async with web.read(operator_id=reader) as session:
+            await behind(session, Asked(access=whole, period=period, filters=filters, now=NOW), figure=figure, limit=50)
+
+    for name, period in (("month", MONTH), ("year", YEAR)):
+        far = replace(period, tz="Asia/Kamchatka")
+        told(f"{name}, an agency and a topic", await timed(partial(report, period, both, None), repeat, server), None, None)
+        told(f"{name} by the days of Kamchatka", await timed(partial(report, far, NO_FILTERS, None), repeat, server), None, None)
+        for figure in ("overdue", "late", "answered"):
+            one = await timed(partial(listed, period, Filters(agency_ids=(row.agency_id,)), figure), repeat, server)
+            told(f"{name}, list of {figure}, an agency", one, None, None)
+            told(f"{name}, list of {figure}", await timed(partial(listed, period, NO_FILTERS, figure), repeat, server), None, None)
+        for days in (1, 7, 30):
+            then = NOW - timedelta(days=days)
+            told(f"{name} as of {days} days before", await timed(partial(report, period, NO_FILTERS, then), repeat, server), None, None)
 
 
 async def scan(owner: Database, key: str, period: Period) -> float:
@@ -192,6 +227,7 @@ async def measure(owner: Database, web: Database, repeat: int) -> None:
     told("year, trend by week", await timed(partial(chart, YEAR, Bucket.WEEK), repeat, server), 200.0, None)
     told("month, trend by day", await timed(partial(chart, MONTH, Bucket.DAY), repeat, server), 50.0, None)
     told("overdue queue, first page of 25", await timed(overdue, repeat, server), 20.0, None)
+    await beside(web, whole, min(repeat, 3), server)
 
 
 async def main() -> None:

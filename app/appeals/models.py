@@ -94,6 +94,7 @@ class AppealEvent(Base):
     __table_args__ = (
         Index("ix_appeal_event_appeal_id", "appeal_id", "id"),
         Index("ix_appeal_event_feed", "xid", "id"),
+        Index("ix_appeal_event_recorded_at", "recorded_at", postgresql_using="brin"),
         Index("ix_appeal_event_reopened", "occurred_at", postgresql_where=sql("act = 'reopened'")),
     )
 

@@ -17,8 +17,8 @@ from app.reports.figures import Trend, TrendPoint
 from app.reports.ground import ground_of, keys_of, narrowed_to
 from app.reports.lines import COLUMNS
 from app.reports.measures import BACKLOG
-from app.reports.queries import Clock, backlog_sql
-from app.reports.rolled import KEY_OF, PUT_RIGHT, QUEUED_LINES
+from app.reports.queries import Clock, Source, backlog_sql
+from app.reports.rolled import CORRECTED, KEY_OF, PUT_RIGHT
 from app.reports.rules import FIRST_DAY, Bucket, Grouping, Slice, edges, midnight, slices
 from app.reports.spans import cover
 
@@ -53,7 +53,7 @@ async def backlog(session: ReadSession, asked: Asked, *, bucket: Bucket = Bucket
     ground = await ground_of(session, asked, None)
     dim = narrowed_to(asked, None)
     if ground.tz == asked.period.tz and dim is not None:
-        found = await _kept(session, asked, parts, dim=dim, queued=ground.queued)
+        found = await _kept(session, asked, parts, dim=dim, source=ground.source)
     else:
         ends = [min(midnight(asked.period.zone, part.end, days=1), asked.ages_at) for part in parts]
         statement = text(backlog_sql(asked.filtered, sight=asked.sight, source=ground.source, clock=Clock.FIRST))
@@ -66,22 +66,22 @@ async def backlog(session: ReadSession, asked: Asked, *, bucket: Bucket = Bucket
     )  # fmt: skip
 
 
-async def _kept(session: ReadSession, asked: Asked, parts: list[Slice], *, dim: Grouping, queued: bool) -> dict[int, int]:
+async def _kept(session: ReadSession, asked: Asked, parts: list[Slice], *, dim: Grouping, source: Source) -> dict[int, int]:
     """How many waited at the end of each slice, by its number from 1."""
     keys = await keys_of(session, asked, dim)
     spans = cover([Slice(FIRST_DAY, asked.period.start - timedelta(days=1)), *parts], daily=True)
     params = {
         "dim": DIMS[dim.value], "levels": spans.levels, "starts": spans.starts, "slices": [number - 1 for number in spans.slices],
-        "edges": edges(asked.period, parts), "until": asked.period.until, "keys": list(keys or ()),
+        "edges": edges(asked.period, parts), "until": asked.period.until, "keys": list(keys or ()), "as_of": asked.as_of,
     }  # fmt: skip
-    statement = _kept_sql(dim, queued=queued, scoped=keys is not None)
+    statement = _kept_sql(dim, source, scoped=keys is not None)
     rows = await session.execute(statement, {name: params[name] for name in statement.compile().params})
     steps = {row.slice: row.step for row in rows}
     return dict(enumerate(accumulate(steps.get(number, 0) for number in range(len(parts) + 1))))
 
 
 @cache
-def _kept_sql(dim: Grouping, *, queued: bool, scoped: bool) -> TextClause:
+def _kept_sql(dim: Grouping, source: Source, *, scoped: bool) -> TextClause:
     signed = _SIGNED.format(
         columns=", ".join(["l.sign", *(f"l.{column}" for column in COLUMNS)]),
         lines=PUT_RIGHT.removeprefix(" UNION ALL "),
@@ -89,8 +89,8 @@ def _kept_sql(dim: Grouping, *, queued: bool, scoped: bool) -> TextClause:
     )
     return text(
         _KEPT.format(
-            queued=QUEUED_LINES if queued else "",
-            signed=signed if queued else "",
+            queued=CORRECTED[source],
+            signed="" if source is Source.KEPT else signed,
             cell_scope="AND c.key = ANY (CAST(:keys AS text[]))" if scoped else "",
         )
     )

@@ -98,7 +98,7 @@ async def distribution(session: ReadSession, asked: Asked, *, working: bool | No
         raise InvalidError("report.no_times", "This measure times nothing.", field="measure")
     norms = tuple(sorted(held[working]))
     cuts = tuple(sorted({*LADDER, *norms}))
-    ground = await ground_of(session, asked, None)
+    ground = await ground_of(session, asked, None, whole=True)
     if ground.rolled:
         parts = [Slice(asked.period.start, asked.period.end)]
         pile = summed((await rolled_piles(session, asked, ground, parts)).values())

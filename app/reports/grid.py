@@ -162,7 +162,7 @@ async def _read(session: ReadSession, asked: Asked, group_by: Grouping, ground: 
 async def _rolled(session: ReadSession, asked: Asked, group_by: Grouping, ground: Ground, parts: list[Slice]) -> _Piles:
     params = rolled_params(asked, replace(ground, spans=cover(parts, daily=True))) | {"edges": edges(asked.period, parts)}
     statement = rolled_sql(
-        group_by, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, dismissed=asked.measure.dismissed,
+        group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, dismissed=asked.measure.dismissed,
         shaped=False, sliced=True,
     )  # fmt: skip
     wanted = (f"{asked.measure.clocked.value}_", *_OF_THE_APPEAL)

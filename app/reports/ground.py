@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
 from app.reports.cells import DAILY, DIMS
-from app.reports.queries import GROUND, SOURCE, Sight, Source
+from app.reports.queries import GROUND, SOURCE, TOUCHED, Sight, Source
 from app.reports.rolled import CELL_CLOCKS
 from app.reports.rules import TREES, Grouping, Slice
-from app.reports.spans import Spans, cover
+from app.reports.spans import Spans, cover, days_within
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.kernel.db import ReadSession
     from app.reports.service import Asked
 
 
+EVENTS_EACH = 4
+"""An appeal has more of them; so many since a moment are those of at most two thirds as many appeals."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """What is there to read: lines, or cells of a dimension (of all its keys, or of these), with something queued or not."""
+    """What is there to read: lines, or cells of a dimension (of all its keys, or of these)."""
 
     source: Source
     tz: str | None = None
     """By whose days cells are cut; None where they are not complete, or are not asked."""
     rolled: bool = False
-    queued: bool = False
     spans: Spans = field(default_factory=Spans)
+    days: Slice | None = None
+    """Days that lie in the period as a whole; `ends`: what is left of it at both ends, in a zone whose days are others."""
+    ends: tuple[tuple[datetime, datetime], ...] = ()
     dim: Grouping = Grouping.PLATFORM
     keys: tuple[str, ...] | None = None
 
@@ -35,15 +44,17 @@ class Ground:
 async def source_of(session: ReadSession, asked: Asked) -> Source:
     """Where lines come from. What is kept is enough when nothing is queued; a moment later it would be enough for that moment."""
     if asked.as_of is not None:
-        return Source.THEN
+        return (await ground_of(session, asked, None)).source
     known = (await session.execute(SOURCE)).one()
     return Source.NEVER if not known.built else Source.NOW if known.queued else Source.KEPT
 
 
-async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | None) -> Ground:
-    """From where to read. Cells answer where they hold all that is asked for, by the report's own days, and it is much."""
-    if asked.as_of is not None:
-        return Ground(source=Source.THEN)
+async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | None, *, whole: bool = False) -> Ground:
+    """From where to read. Cells answer where they hold all that is asked for, and it is much.
+
+    They are cut by the installation's days. By those of another zone only a period that is asked for as a `whole` is read from them,
+    with the lines of its ends.
+    """
     narrowed = narrowed_to(asked, group_by)
     dim = Grouping.PLATFORM if narrowed is None else narrowed
     keys = None if narrowed is None else await keys_of(session, asked, dim)
@@ -51,22 +62,42 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
     # However it is cut, it is as much: platforms have the fewest cells.
     counted = dim if keys is not None else Grouping.PLATFORM
     most = cover(parts, daily=counted.value in DAILY)
-    known = (
-        await session.execute(
-            GROUND, {"dim": DIMS[counted.value], "levels": most.levels, "starts": most.starts, "keys": None if keys is None else list(keys)}
-        )
-    ).one()
+    of = {"dim": DIMS[counted.value], "levels": most.levels, "starts": most.starts, "keys": None if keys is None else list(keys)}
+    known = (await session.execute(GROUND, of)).one()
     source = Source.NEVER if not known.built else Source.NOW if known.queued else Source.KEPT
-    able = asked.measure.clocked in CELL_CLOCKS and narrowed is not None and known.tz == asked.period.tz
+    if asked.as_of is not None:
+        source = Source.SINCE if known.built and await _little_changed(session, asked, known.opened or 0) else Source.THEN
+        if source is Source.THEN:
+            return Ground(source=source)
+    able = (
+        asked.measure.clocked in CELL_CLOCKS and narrowed is not None and (known.tz == asked.period.tz or (whole and known.tz is not None))
+    )
+    days, ends = (
+        (parts[0], ())
+        if not able or known.tz == asked.period.tz
+        else days_within(asked.period.since, asked.period.until, ZoneInfo(known.tz))
+    )
     return Ground(
         source=source,
         tz=known.tz,
         rolled=able and (known.opened or 0) > asked.exact_up_to,
-        queued=known.queued,
-        spans=cover(parts, daily=dim.value in DAILY),
+        spans=cover([] if days is None else [days], daily=dim.value in DAILY),
+        days=days,
+        ends=ends,
         dim=dim,
         keys=keys,
     )
+
+
+async def _little_changed(session: ReadSession, asked: Asked, opened: int) -> bool:
+    """Whether it is less work to compute what has changed since than all of the period.
+
+    Only for whoever sees everything: a line may lie in somebody's sight whose appeal has gone out of it since, or the other way round.
+    """
+    if asked.replayed or asked.sight is not Sight.WHOLE:
+        return False
+    most = opened * EVENTS_EACH
+    return (await session.scalar(TOUCHED, {"as_of": asked.ages_at, "most": most + 1}) or 0) <= most
 
 
 def narrowed_to(asked: Asked, group_by: Grouping | None) -> Grouping | None:

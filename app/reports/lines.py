@@ -290,3 +290,12 @@ UNION SELECT appeal_id FROM appeal_event WHERE act = '{Act.REOPENED.value}' AND 
 UNION SELECT appeal_id FROM sla_timer
   WHERE promise = '{Promise.FIRST_ANSWER.value}' AND started_at >= :since AND started_at < :until"""  # noqa: S608 - constants
 QUEUED = "SELECT DISTINCT appeal_id FROM report_queue"
+# What has happened to since, or to an earlier appeal that it may repeat. Whatever else a line says of the past is what it says now.
+CHANGED = f"""
+WITH touched AS MATERIALIZED (
+  SELECT appeal_id FROM appeal_event WHERE recorded_at > :as_of
+  UNION SELECT appeal_id FROM sla_timer WHERE recorded_at > :as_of
+  UNION {QUEUED})
+SELECT appeal_id FROM touched
+UNION SELECT later.id FROM touched JOIN appeal a ON a.id = touched.appeal_id JOIN appeal later ON later.author_id = a.author_id
+  AND later.written_at > a.written_at AND later.written_at <= a.written_at + interval '30 days'"""  # noqa: S608 - constants

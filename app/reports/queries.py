@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.reports.lines import KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql
+from app.reports.lines import CHANGED, KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql
 from app.reports.models import MARKS, PROMISES
 from app.reports.rules import TREES, Grouping
 from app.sla.rules import TimerOutcome
@@ -29,6 +29,12 @@ _NOW = f"""
   {_KEPT}
     AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = l.appeal_id)
   UNION ALL SELECT {{columns}} FROM ({lines_sql(QUEUED, as_of=False)}) l WHERE l.started_at >= :since AND l.started_at < :until"""  # noqa: S608
+# Of a past moment: lines of which nothing is known since are what they were, the others are computed as of then.
+_SINCE = f"""
+  WITH changed AS MATERIALIZED ({CHANGED})
+  {_KEPT} AND NOT EXISTS (SELECT FROM changed q WHERE q.appeal_id = l.appeal_id)
+  UNION ALL SELECT {{columns}} FROM ({lines_sql("SELECT appeal_id FROM changed", as_of=True)}) l
+  WHERE l.started_at >= :since AND l.started_at < :until"""  # noqa: S608 - fragments of this package
 _THEN = f"SELECT {{columns}} FROM ({lines_sql(PERIOD, as_of=True)}) l WHERE l.started_at >= :since AND l.started_at < :until"  # noqa: S608
 
 
@@ -37,15 +43,17 @@ _NEVER = f"SELECT {{columns}} FROM ({lines_sql(PERIOD, as_of=False)}) l WHERE l.
 
 
 class Source(StrEnum):
-    """Where lines come from: what is kept, that and what is queued, the history, or the history as it was known at a moment."""
+    """Where lines come from: what is kept, that and what is queued, the history, as it was known at a moment, or as changed since."""
 
     KEPT = "kept"
     NOW = "now"
     NEVER = "never"
     THEN = "then"
+    SINCE = "since"
 
 
-_SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.NEVER: _NEVER, Source.THEN: _THEN}
+_SOURCES = {Source.KEPT: _KEPT, Source.NOW: _NOW, Source.NEVER: _NEVER, Source.THEN: _THEN, Source.SINCE: _SINCE}
+TOUCHED = text("SELECT count(*) FROM (SELECT FROM appeal_event WHERE recorded_at > :as_of LIMIT :most) e")
 SOURCE = text("SELECT EXISTS (SELECT FROM report_state WHERE lines_kept) AS built, EXISTS (SELECT FROM report_queue) AS queued")
 # What there is to read: whether lines are complete, by which zone's days cells are cut (none: they are not complete), whether
 # something is queued, and how much cells hold.
@@ -143,9 +151,10 @@ _SHOWN = {
 }
 """Nodes of a tree that are whole in a person's sight; what is not listed is."""
 
+# As an array it is known before lines are read, so an index can be followed.
 _UNDER = (
-    "{what} IN (WITH RECURSIVE below(id) AS (SELECT unnest(CAST(:only_{column} AS bigint[]))"
-    " UNION SELECT c.id FROM {table} c JOIN below ON c.parent_id = below.id) SELECT id FROM below)"
+    "{what} = ANY (ARRAY(WITH RECURSIVE below(id) AS (SELECT unnest(CAST(:only_{column} AS bigint[]))"
+    " UNION SELECT c.id FROM {table} c JOIN below ON c.parent_id = below.id) SELECT id FROM below))"
 )
 _ONLY = {
     "agency_id": _UNDER.format(what="f.agency_id", column="agency_id", table="agency"),
@@ -163,8 +172,9 @@ COUNTED = {
     "in_time": f"f.counts AND f.outcome = {_MET}",
     "late": f"f.counts AND f.outcome = {_LATE}",
     "unpromised": f"f.counts AND f.outcome = '{UNPROMISED}'",
-    "waiting": "f.counts AND f.stopped_at IS NULL",
-    "overdue": "f.counts AND f.stopped_at IS NULL AND f.due_at < :ages_at",
+    # Without an end there is no outcome: said for the index of those that wait.
+    "waiting": "f.counts AND f.outcome IS NULL AND f.stopped_at IS NULL",
+    "overdue": "f.counts AND f.outcome IS NULL AND f.stopped_at IS NULL AND f.due_at < :ages_at",
     "closed_unanswered": f"f.counts AND f.outcome = {_UNANSWERED}",
     "reopened": f"f.counts AND f.reopened AND f.first_outcome IN {_ANSWERS}",
     "repeated": "f.counts AND f.repeated",

@@ -1,7 +1,7 @@
 """The lines of a range of appeals, found set by set: each table is read once in the order of its index and joined whole.
 
 The same values as `lines.py` computes, by its own expressions; only how rows come together differs. Looking up every appeal by
-itself, as `lines_sql` does, is right for few and takes five times as long for all. Tests hold the one against the other.
+itself, as `lines_sql` does, is right for few and takes five times as long for all. Tests hold the one reopenst the other.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ approvals AS MATERIALIZED (
 marks AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, CAST(e.data ->> 'mark' AS smallint) AS mark FROM events e
   WHERE e.act = '{Act.RATED.value}' ORDER BY e.appeal_id, e.cycle, e.id DESC),
-agains AS MATERIALIZED (
+reopens AS MATERIALIZED (
   SELECT DISTINCT e.appeal_id, e.cycle - 1 AS cycle FROM events e WHERE e.act = '{Act.REOPENED.value}'),
 cycles AS MATERIALIZED (
   SELECT coalesce(t.appeal_id, b.appeal_id) AS appeal_id, coalesce(t.cycle, b.cycle) AS cycle,
@@ -75,7 +75,7 @@ LEFT JOIN approvals approved ON approved.appeal_id = c.appeal_id AND approved.cy
 LEFT JOIN marks marked ON marked.appeal_id = c.appeal_id AND marked.cycle = c.cycle
 LEFT JOIN LATERAL (
   SELECT o.id, o.recorded_at FROM comment o WHERE c.cycle = 1 AND o.id = a.comment_id OFFSET 0) m ON true
-LEFT JOIN agains n ON n.appeal_id = c.appeal_id AND n.cycle = c.cycle
+LEFT JOIN reopens n ON n.appeal_id = c.appeal_id AND n.cycle = c.cycle
 CROSS JOIN LATERAL (SELECT n.cycle IS NOT NULL AS again) next
 """  # noqa: S608 - constants
 # As `otklik_repeated`, which serves readers who do not see all: who builds does.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.reports.cells import moved_sql, sketched_sql
-from app.reports.lines import COLUMNS, QUEUED, lines_sql
+from app.reports.lines import CHANGED, COLUMNS, QUEUED, lines_sql
 from app.reports.models import CELL_PROMISES, MARKS
-from app.reports.queries import Clock
+from app.reports.queries import Clock, Source
 from app.reports.rules import TREES, Grouping
 
 if TYPE_CHECKING:
@@ -88,12 +88,20 @@ FROM (
     SELECT {clock}_calendar, {clock}_working FROM (SELECT {sketched} FROM signed d WHERE {shaped} AND NOT d.of_rest) d) one) whole
 """
 
-QUEUED_LINES = f"""
+_QUEUED_LINES = f"""
 fresh AS MATERIALIZED ({lines_sql(QUEUED, as_of=False)}),
 kept AS MATERIALIZED (SELECT {", ".join(COLUMNS)} FROM report_line WHERE appeal_id IN ({QUEUED})),"""  # noqa: S608 - fragments of this package
+# Of a past moment likewise, of all that has changed since.
+_CHANGED_LINES = f"""
+changed AS MATERIALIZED ({CHANGED}),
+fresh AS MATERIALIZED ({lines_sql("SELECT appeal_id FROM changed", as_of=True)}),
+kept AS MATERIALIZED (SELECT {", ".join(COLUMNS)} FROM report_line WHERE appeal_id IN (SELECT appeal_id FROM changed)),"""  # noqa: S608 - likewise
+CORRECTED = {Source.KEPT: "", Source.NOW: _QUEUED_LINES, Source.SINCE: _CHANGED_LINES}
+"""What is to be put right of what is kept: `fresh` lines are added and `kept` ones taken away."""
 _REST = f"""
-  SELECT 1 AS sign, true AS of_rest, {", ".join(f"l.{column}" for column in COLUMNS)} FROM report_line l
-  CROSS JOIN unnest(CAST(:rest_since AS timestamptz[]), CAST(:rest_until AS timestamptz[])) r(low, high)
+  SELECT 1 AS sign, r.celled AS of_rest, {", ".join(f"l.{column}" for column in COLUMNS)} FROM report_line l
+  CROSS JOIN unnest(CAST(:rest_since AS timestamptz[]), CAST(:rest_until AS timestamptz[]), CAST(:rest_celled AS boolean[]))
+    r(low, high, celled)
   WHERE l.started_at >= r.low AND l.started_at < r.high"""  # noqa: S608 - columns of this package
 PUT_RIGHT = " UNION ALL SELECT 1 AS sign, false AS of_rest, f.* FROM fresh f UNION ALL SELECT -1, false, k.* FROM kept k"
 
@@ -104,7 +112,7 @@ def rolled_sql(
     *,
     of: Grouping = Grouping.PLATFORM,
     clock: Clock,
-    queued: bool,
+    source: Source,
     scoped: bool,
     dismissed: bool,
     shaped: bool,
@@ -112,15 +120,15 @@ def rolled_sql(
 ) -> TextClause:
     """By a grouping, or (None) by slice of the period, or (`sliced`, of trees) by both: keys are then `key/slice`.
 
-    `of`: the dimension whose cells are read when there is no grouping; `queued`: something is; `scoped`: only the keys of `:keys`
-    count; `shaped`: percentiles are wanted. Of a flat grouping a page's rows and the total come; of a tree all rows.
+    `of`: the dimension whose cells are read when there is no grouping; `source`: what is to be put right of them; `scoped`: only the
+    keys of `:keys` count; `shaped`: percentiles are wanted. Of a flat grouping a page's rows and the total come; of a tree all rows.
     """
     flat = group_by is not None and group_by not in TREES
     line_key, cell_key = _grouped(group_by, sliced=sliced)
     fragments = {
         "shaped": "true" if shaped else "false",
-        "queued": QUEUED_LINES if queued else "",
-        "lines": _REST + (PUT_RIGHT if queued else ""),
+        "queued": CORRECTED[source],
+        "lines": _REST + ("" if source is Source.KEPT else PUT_RIGHT),
         "line_key": line_key,
         "cell_key": cell_key,
         "line_scope": f"AND {KEY_OF[group_by or of]} = ANY (CAST(:keys AS text[]))" if scoped else "",
@@ -133,7 +141,7 @@ def rolled_sql(
         "moved": moved_sql(),
         "counted": _counted(clock, dismissed=dismissed),
         "clock": clock.value,
-        "waiting": _waiting(clock, queued=queued),
+        "waiting": _waiting(clock, source),
         "sketched": sketched_sql(clock.value),
     } | _sums(_names(clock))
     if not flat:
@@ -176,14 +184,15 @@ def _counted(clock: Clock, *, dismissed: bool) -> str:
 _WAITS = "w.started_at, w.agency_id, w.territory_id, w.topic_id, w.page_id, w.operator_id, w.platform"
 
 
-def _waiting(clock: Clock, *, queued: bool) -> str:
+def _waiting(clock: Clock, source: Source) -> str:
     """Lines whose clock runs. Only columns of its index are read."""
     name = clock.value
     if name not in CELL_PROMISES:
         return f"SELECT {_WAITS}, w.first_due_at AS due_at FROM report_line w WHERE false"  # noqa: S608 - names of this package
     runs = f"w.{name}_outcome IS NULL" + ("" if clock is Clock.FIRST else f" AND w.{name}_due_at IS NOT NULL")
     kept = f"SELECT {_WAITS}, w.{name}_due_at AS due_at FROM report_line w WHERE {runs}"  # noqa: S608 - fragments of this file
-    if not queued:
+    if source is Source.KEPT:
         return kept
+    table = "report_queue" if source is Source.NOW else "changed"
     afresh = f"SELECT {_WAITS}, w.{name}_due_at FROM fresh w WHERE {runs}"  # noqa: S608 - fragments of this file
-    return f"{kept} AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = w.appeal_id) UNION ALL {afresh}"
+    return f"{kept} AND NOT EXISTS (SELECT FROM {table} q WHERE q.appeal_id = w.appeal_id) UNION ALL {afresh}"

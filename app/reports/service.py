@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
@@ -48,6 +49,8 @@ class Asked:
     as_of: datetime | None = None
     now: datetime
     exact_up_to: int = EXACT_UP_TO
+    replayed: bool = False
+    """A past moment is to be computed from the history alone, whatever is kept."""
 
     @property
     def ages_at(self) -> datetime:
@@ -105,7 +108,7 @@ async def measured(session: ReadSession, asked: Asked, *, group_by: Grouping, li
         raise InvalidError("report.limit", f"From 1 to {MOST_ROWS} rows can be asked for.", field="limit")
     ages_at, tree = asked.ages_at, group_by in TREES
     after = (None, "") if tree else read_cursor(cursor)
-    ground = await ground_of(session, asked, group_by)
+    ground = await ground_of(session, asked, group_by, whole=True)
     if ground.rolled and (tree or cursor is None):
         lines, total = await _rolled_groups(session, asked, group_by, ground, limit)
     else:
@@ -147,7 +150,7 @@ async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
     if len(parts) > MOST_POINTS:
         raise InvalidError("report.buckets", "Too many points for one chart: choose weeks or months.", field="bucket")
     ages_at = one.ages_at
-    ground = await ground_of(session, one, None)
+    ground = await ground_of(session, one, None, whole=len(parts) == 1)
     if ground.rolled:
         by_number, total = await _rolled_slices(session, one, ground, parts)
     else:
@@ -177,9 +180,9 @@ async def trended(session: ReadSession, one: Asked, *, bucket: Bucket) -> Trend:
 async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping, ground: Ground, limit: int) -> tuple[list[Any], Figures]:
     params = rolled_params(asked, ground) | {"edges": None}
     if group_by not in TREES:
-        whole = cover([Slice(asked.period.start, asked.period.end)], daily=True)
+        whole = cover([] if ground.days is None else [ground.days], daily=True)
         params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
-    statement = rolled_sql(group_by, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, **_kind(asked))
+    statement = rolled_sql(group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, **_kind(asked))
     found = (await session.execute(statement, used_params(statement, params))).all()
     rows = [(row.key, pile_of(row)) for row in found if row.part == "row"]
     if group_by in TREES:
@@ -223,16 +226,17 @@ async def _rolled_slices(
 
 async def rolled_piles(session: ReadSession, asked: Asked, ground: Ground, parts: list[Slice]) -> dict[int, Pile]:
     """The sums of each slice, by its number from 1."""
-    params = rolled_params(asked, replace(ground, spans=cover(parts, daily=True))) | {"edges": edges(asked.period, parts)}
+    ground = ground if len(parts) == 1 else replace(ground, spans=cover(parts, daily=True))
+    params = rolled_params(asked, ground) | {"edges": edges(asked.period, parts)}
     statement = rolled_sql(
-        None, of=ground.dim, clock=asked.measure.clocked, queued=ground.queued, scoped=ground.keys is not None, **_kind(asked)
+        None, of=ground.dim, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, **_kind(asked)
     )
     return {int(row.key): pile_of(row) for row in await session.execute(statement, used_params(statement, params))}
 
 
 def rolled_params(asked: Asked, ground: Ground) -> dict[str, Any]:
     """The parameters of `rolled_sql`, and some more."""
-    zone, spans = asked.period.zone, ground.spans
+    zone, spans = ZoneInfo(ground.tz or asked.period.tz), ground.spans
     return {
         "since": asked.period.since,
         "until": asked.period.until,
@@ -241,9 +245,11 @@ def rolled_params(asked: Asked, ground: Ground) -> dict[str, Any]:
         "levels": spans.levels,
         "starts": spans.starts,
         "slices": spans.slices,
-        "rest_since": [midnight(zone, first) for first, _ in spans.rest],
-        "rest_until": [midnight(zone, last, days=1) for _, last in spans.rest],
+        "rest_since": [*(midnight(zone, first) for first, _ in spans.rest), *(low for low, _ in ground.ends)],
+        "rest_until": [*(midnight(zone, last, days=1) for _, last in spans.rest), *(high for _, high in ground.ends)],
+        "rest_celled": [True] * len(spans.rest) + [False] * len(ground.ends),
         "keys": list(ground.keys or ()),
+        "as_of": asked.as_of,
     }
 
 

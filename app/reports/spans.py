@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
-from app.reports.rules import Slice
+from app.reports.rules import Slice, midnight
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
 
 DAY, MONTH, YEAR = 1, 2, 3
 _ONE = timedelta(days=1)
@@ -37,6 +42,16 @@ def cover(parts: list[Slice], *, daily: bool) -> Spans:
                 spans.slices.append(number)
             day = after
     return spans
+
+
+def days_within(since: datetime, until: datetime, zone: ZoneInfo) -> tuple[Slice | None, tuple[tuple[datetime, datetime], ...]]:
+    """The whole days of a zone between two moments, and what is left of the time at both ends."""
+    first, last = since.astimezone(zone).date(), until.astimezone(zone).date() - _ONE
+    first += _ONE if midnight(zone, first) < since else timedelta(0)
+    if first > last:
+        return None, ((since, until),)
+    ends = ((since, midnight(zone, first)), (midnight(zone, last, days=1), until))
+    return Slice(first, last), tuple((low, high) for low, high in ends if low < high)
 
 
 def _largest(day: date, last: date, *, daily: bool) -> tuple[int | None, date]:

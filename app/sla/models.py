@@ -49,6 +49,7 @@ class SlaTimer(Base):
     __table_args__ = (
         UniqueConstraint("appeal_id", "cycle", "promise"),
         Index("ix_sla_timer_warn_at", "warn_at", postgresql_where=sql("stopped_at IS NULL AND warn_at IS NOT NULL")),
+        Index("ix_sla_timer_recorded_at", "recorded_at", postgresql_using="brin"),
         Index("ix_sla_timer_due_at", "due_at", postgresql_where=sql("stopped_at IS NULL AND breached_at IS NULL")),
         Index("ix_sla_timer_started_at", "started_at", postgresql_where=sql("promise = 'first_answer'")),
     )

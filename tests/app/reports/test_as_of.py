@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,15 @@ import pytest
 
 from app.appeals.rules import Act
 from app.kernel.db import utc_now_of
+from app.reports import rollup
+from app.reports.backlog import backlog
+from app.reports.ground import source_of
+from app.reports.measures import BACKLOG
+from app.reports.queries import Source
 from app.reports.rules import Grouping, Period
-from app.reports.service import response_times
+from app.reports.service import Asked, measured, response_times
 from tests import factories as make
+from tests.app.reports.alike import CELLS_ALWAYS, alike
 from tests.app.reports.office import Office
 
 if TYPE_CHECKING:
@@ -54,6 +61,42 @@ async def test_the_past_stays_as_it_was_reported(owner_db: Database) -> None:
             changes += then[0].total != told[-1][1][0].total
     assert changes > 10, f"seed {seed}: the walk did not change the figures"
     assert len(office.done) >= 5, f"seed {seed}: {office.done}"
+
+
+@pytest.mark.timeout(60)
+async def test_what_is_kept_knows_the_past_too(owner_db: Database, worker_db: Database) -> None:
+    """Of what changed little since, lines and cells are put right; of all else, and told to, the history is replayed: it is the same."""
+    seed = random.randrange(10**6)
+    office = Office(owner_db, random.Random(seed))
+    await office.open(10)
+    moments: list[datetime] = []
+    for step in range(30):
+        await office.step()
+        if step % 7 == 0:
+            await rollup.refresh(worker_db, tz="UTC")
+        async with owner_db.read() as session:
+            moments.append(await utc_now_of(session))
+    from_cells = from_lines = 0
+    async with owner_db.read() as session:
+        for moment in moments[-1:9:-2]:
+            asked = Asked(access=None, period=around(moment), now=moments[-1], as_of=moment)
+            for group_by in (Grouping.AGENCY, Grouping.TOPIC, Grouping.OPERATOR):
+                told, kept, cells = [
+                    await measured(session, one, group_by=group_by)
+                    for one in (replace(asked, replayed=True), asked, replace(asked, exact_up_to=CELLS_ALWAYS))
+                ]
+                where = f"seed {seed}, as of {moment}, by {group_by}"
+                assert (kept.rows, kept.total) == (told.rows, told.total), where
+                assert [row.key for row in cells.rows] == [row.key for row in told.rows], where
+                assert all(
+                    alike(mine, theirs) for mine, theirs in zip((*cells.rows, cells.total), (*told.rows, told.total), strict=True)
+                ), where
+                from_cells += cells.approximate
+            waits = replace(asked, measure=BACKLOG)
+            replayed, put_right = [(await backlog(session, one)).points for one in (replace(waits, replayed=True), waits)]
+            assert put_right == replayed, f"seed {seed}, as of {moment}"
+            from_lines += await source_of(session, asked) is Source.SINCE
+    assert min(from_cells, from_lines) > 0, f"seed {seed}: nothing was read from what is kept"
 
 
 async def test_an_answer_noticed_late_was_not_there_before(owner_db: Database) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import statistics
-from dataclasses import fields, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, strategies as st
@@ -17,29 +19,15 @@ from app.reports import rollup, sketch
 from app.reports.backlog import backlog
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.measures import BACKLOG, MEASURES
-from app.reports.rules import Bucket, Filters, Grouping, Period, slices
+from app.reports.rules import Bucket, Filters, Grouping, Period, midnight, slices
 from app.reports.service import Asked, measured, trend
-from app.reports.spans import DAY, MONTH, cover
+from app.reports.spans import DAY, MONTH, cover, days_within
+from tests.app.reports.alike import CELLS_ALWAYS, alike
 from tests.app.reports.office import Office
 from tests.app.reports.test_as_of import around
 
 if TYPE_CHECKING:
     from app.kernel.db import Database, ReadSession
-    from app.reports.figures import Figures
-
-CELLS_ALWAYS = -1
-
-
-def alike(one: Figures, other: Figures) -> bool:
-    """Percentiles within 1 %, all else exactly."""
-    for name in (field.name for field in fields(one)):
-        mine, theirs = getattr(one, name), getattr(other, name)
-        if name.endswith(("median_s", "p90_s", "p99_s")):
-            if None not in {mine, theirs} and mine != pytest.approx(theirs, rel=0.01):
-                return False  # a measure that shows no percentiles has none computed
-        elif mine != (pytest.approx(theirs) if isinstance(theirs, float) else theirs):
-            return False
-    return True
 
 
 async def all_ways(session: ReadSession, seed: int) -> None:
@@ -49,7 +37,7 @@ async def all_ways(session: ReadSession, seed: int) -> None:
         for group_by in (Grouping.AGENCY, Grouping.TOPIC, Grouping.OPERATOR, Grouping.PAGE):
             asked = Asked(measure=measure, access=None, period=around(now), now=now)
             exact = await measured(session, asked, group_by=group_by)
-            for other in (replace(asked, exact_up_to=CELLS_ALWAYS), replace(asked, as_of=now)):
+            for other in (replace(asked, exact_up_to=CELLS_ALWAYS), replace(asked, as_of=now, replayed=True)):
                 again = await measured(session, other, group_by=group_by)
                 where = f"seed {seed}: {measure.code} by {group_by.value}, as of {other.as_of}"
                 assert [row.key for row in again.rows] == [row.key for row in exact.rows], where
@@ -62,8 +50,16 @@ async def all_ways(session: ReadSession, seed: int) -> None:
         assert all(alike(mine, theirs) for mine, theirs in zip(pair[0].rows, pair[1].rows, strict=True)), f"seed {seed}: {group_by}"
         assert alike(pair[0].total, pair[1].total), f"seed {seed}: {group_by}"
     waits = Asked(measure=BACKLOG, access=None, period=around(now), now=now)
-    kept, told = [(await backlog(session, one)).points for one in (waits, replace(waits, as_of=now))]
+    kept, told = [(await backlog(session, one)).points for one in (waits, replace(waits, as_of=now, replayed=True))]
     assert kept == told, f"seed {seed}"
+    for group_by in (Grouping.AGENCY, Grouping.PAGE, Grouping.OPERATOR):  # and by days that are none of the cells'
+        far = Asked(access=None, period=replace(around(now), tz="Asia/Kathmandu"), now=now)
+        pair = [await measured(session, replace(far, exact_up_to=most), group_by=group_by) for most in (CELLS_ALWAYS, 10**9)]
+        assert [one.approximate for one in pair] == [True, False]
+        assert [row.key for row in pair[0].rows] == [row.key for row in pair[1].rows]
+        where = f"seed {seed}: {group_by} by other days"
+        assert all(alike(mine, theirs) for mine, theirs in zip(pair[0].rows, pair[1].rows, strict=True)), where
+        assert alike(pair[0].total, pair[1].total), where
     for bucket in (Bucket.DAY, Bucket.MONTH):
         days = await trend(session, access=None, period=around(now), now=now, bucket=bucket)
         rolled = await trend(session, access=None, period=around(now), now=now, bucket=bucket, exact_up_to=CELLS_ALWAYS)
@@ -143,7 +139,7 @@ async def _stopped_and_gone_on_with(office: Office, database: Database) -> None:
             now = await utc_now_of(session)
             asked = Asked(access=None, period=around(now), now=now, exact_up_to=CELLS_ALWAYS)
             kept = await measured(session, asked, group_by=Grouping.TOPIC)
-            told = await measured(session, replace(asked, as_of=now), group_by=Grouping.TOPIC)
+            told = await measured(session, replace(asked, as_of=now, replayed=True), group_by=Grouping.TOPIC)
             assert [row.key for row in kept.rows] == [row.key for row in told.rows]
             assert all(alike(mine, theirs) for mine, theirs in zip((*kept.rows, kept.total), (*told.rows, told.total), strict=True))
             done = await session.scalar(text("SELECT stage FROM report_state")) == "done"
@@ -217,3 +213,17 @@ def test_cells_cover_a_period_once(start: date, length: int, daily: bool, bucket
         days += [first + timedelta(days=n) for n in range((last - first).days + 1)]
     assert sorted(days) == [start + timedelta(days=n) for n in range(length + 1)]
     assert daily <= (not spans.rest)
+
+
+@given(
+    st.integers(0, 60_000), st.integers(1, 5000), st.sampled_from(["Europe/Moscow", "Asia/Kathmandu", "Africa/Cairo", "America/Caracas"])
+)
+def test_days_of_another_zone_cover_a_period_with_its_ends(first: int, hours: int, zone: str) -> None:
+    since = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=first)
+    until, place = since + timedelta(hours=hours), ZoneInfo(zone)
+    days, ends = days_within(since, until, place)
+    pieces = [*ends] if days is None else [*ends, (midnight(place, days.start), midnight(place, days.end, days=1))]
+    pieces.sort()
+    assert (pieces[0][0], pieces[-1][1]) == (since, until)
+    assert all(low[1] == high[0] for low, high in pairwise(pieces))
+    assert all(high - low < timedelta(hours=50 if days is None else 26) for low, high in ends)
