@@ -28,6 +28,7 @@ from app.kernel.errors import SetupError
 from app.kernel.live import Live
 from app.kernel.mail import parse_mail_server
 from app.kernel.marks import CREATED_MARK, plain, quoted
+from app.kernel.metrics import CallMeter
 from app.kernel.parts import Entrance, NoticeParts, OidcClient, WebParts, WorkerParts
 from app.kernel.vault import PLATFORM_TOKENS, SIGN_IN, WEBHOOKS, Vault, open_vault
 from app.privacy.rules import KINDS
@@ -259,7 +260,11 @@ def build_entrance(settings: Settings) -> Entrance:
 
 
 async def build_connectors(
-    settings: Settings, database: Database, plugins: Mapping[str, Plugin], budget: Budget | None = None
+    settings: Settings,
+    database: Database,
+    plugins: Mapping[str, Plugin],
+    budget: Budget | None = None,
+    meters: Mapping[str, CallMeter] | None = None,
 ) -> dict[str, Connector]:
     """A connector for each platform that has a credential. Raises SetupError when the tokens cannot be opened."""
     async with database.read() as session:
@@ -269,7 +274,11 @@ async def build_connectors(
         if platform not in credentials:
             continue
         options = Options(
-            api_url=settings.api_url(platform), credentials=credentials[platform], time_scale=settings.time_scale, budget=budget
+            api_url=settings.api_url(platform),
+            credentials=credentials[platform],
+            time_scale=settings.time_scale,
+            budget=budget,
+            meter=(meters or {}).get(platform),
         )
         try:
             connectors[platform] = plugin.build(options)
@@ -349,6 +358,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
     plugins = load_plugins(settings)
     name = f"{socket.gethostname()}:{os.getpid()}"
     budget = SharedBudget(database, worker=name)
+    meters = {platform: CallMeter(platform) for platform in plugins}
     async with database.read() as session:
         mark = await credentials_mark(session)  # before they are opened: what changes in between is noticed afterwards
     return WorkerParts(
@@ -357,7 +367,8 @@ async def build_worker(settings: Settings) -> WorkerParts:
         jobs_url=url,
         jobs_role=role,
         heartbeat=timedelta(seconds=settings.job_heartbeat_seconds),
-        connectors=await build_connectors(settings, database, plugins, budget),
+        connectors=await build_connectors(settings, database, plugins, budget, meters),
+        meters=meters,
         shared_calls=budget,
         plugins=plugins,
         name=name,

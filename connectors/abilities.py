@@ -51,6 +51,13 @@ class Budget(Protocol):
         """Count one of at most `limit` calls in any `seconds`. None, or after how long there will be one."""
 
 
+class Meter(Protocol):
+    """Counts calls. Otklik's worker hands one in; the name of a method never holds an id."""
+
+    def called(self, method: str, outcome: str) -> None:
+        """A call has ended: `ok`, or the code of its error."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
     """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on."""

@@ -22,6 +22,7 @@ from connectors.abilities import (
     HeardEvent as HeardEvent,
     LinkReader as LinkReader,
     Listens as Listens,
+    Meter as Meter,
     Paced as Paced,
     Pushed as Pushed,
     PushReader as PushReader,
@@ -366,6 +367,7 @@ class Options:
     now: Callable[[], datetime] = utc_now
     budget: Budget | None = None
     """None: no other process uses these tokens."""
+    meter: Meter | None = None
 
 
 class Builder(Protocol):

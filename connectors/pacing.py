@@ -5,20 +5,38 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from connectors.contract import TryLater
+from connectors.contract import ConnectorError, TryLater
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-    from connectors.contract import Budget
+    from connectors.contract import Budget, Meter
 
 ASK_SECONDS = 0.1
 """So often is it asked whether other processes have left us a place."""
+
+
+@contextmanager
+def metered(meter: Meter | None, method: str) -> Iterator[None]:
+    """Tell the meter how a call ended; what was broken off by us counts as `cancelled`, a mistake of ours as `bug`."""
+    outcome = "cancelled"
+    try:
+        yield
+        outcome = "ok"
+    except ConnectorError as error:
+        outcome = error.code
+        raise
+    except Exception:
+        outcome = "bug"
+        raise
+    finally:
+        if meter is not None:
+            meter.called(method, outcome)
 
 
 class Window:

@@ -8,13 +8,13 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, facts, inbound, looking_up, pictures, pushing
+from app.flows.gauges import Gauges
 from app.flows.greeting import Greeter, build_bots
 from app.flows.listening import Ears
 from app.flows.outbound import Outbound
@@ -22,7 +22,7 @@ from app.flows.polling import Poller
 from app.flows.seeking import Seeker
 from app.flows.telling import Notifier
 from app.flows.webhooks import Teller
-from app.kernel import jobs, metrics
+from app.kernel import jobs
 from app.kernel.log import logger
 from app.kernel.outgoing import Outgoing, parse_hosts
 from app.media import shelf
@@ -108,8 +108,10 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
 
     keeping = Keeping(parts.database, parts.clock, parts.terms)
 
+    series = Gauges(parts)
+
     async def gauges() -> bool:
-        await read_gauges(parts)
+        await series.read()
         await _pause(stop, GAUGES_SECONDS)
         return True
 
@@ -274,20 +276,3 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 async def keep_reports(parts: WorkerParts) -> bool:
     """What reports stand on follows the history."""
     return (await rollup.refresh(parts.database, tz=parts.timezone)).more
-
-
-async def read_gauges(parts: WorkerParts) -> None:
-    """The gauges that are read from the database."""
-    async with parts.database.read() as session:
-        waiting = await session.execute(text("SELECT entrypoint, count(*) AS n FROM pgqueuer WHERE status = 'queued' GROUP BY entrypoint"))
-        found = {row.entrypoint: row.n for row in waiting}
-        oldest = await session.scalar(
-            text("SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM reply WHERE state = 'queued'")
-        )
-        overdue = await session.scalar(
-            text("SELECT count(*) FROM appeal WHERE status IN ('new', 'in_work') AND due_at < clock_timestamp()")
-        )
-    for name in jobs.names():
-        metrics.JOBS_WAITING.labels(kind=name).set(found.get(name, 0))
-    metrics.OUTBOX_OLDEST_SECONDS.set(float(oldest or 0))
-    metrics.TIMERS_OVERDUE.set(float(overdue or 0))

@@ -49,6 +49,11 @@ class TimedSeries:
 
 
 CONNECTOR_CALL_SECONDS = TimedSeries("otklik_connector_call_seconds", "Calls of connectors", ("platform", "operation"))
+PLATFORM_CALLS = Counter(
+    "otklik_platform_calls", "Calls to platforms by their own methods", ("platform", "method", "outcome"), registry=REGISTRY
+)
+BUDGET_USED = Gauge("otklik_budget_used", "Share of what the tokens allow that is used", ("platform", "limit"), registry=REGISTRY)
+PAGES_OVERDUE = Gauge("otklik_pages_overdue", "Pages that were to be read a quarter of an hour ago", ("platform",), registry=REGISTRY)
 JOB_SECONDS = TimedSeries("otklik_job_seconds", "Jobs by kind", ("kind",))
 REQUEST_SECONDS = TimedSeries("otklik_request_seconds", "Requests by route", ("method", "route"))
 COMMENT_LAG_SECONDS = Histogram(
@@ -61,6 +66,19 @@ NOTICE_LETTERS = Counter("otklik_notice_letters", "Attempts to tell people outsi
 OUTBOX_OLDEST_SECONDS = Gauge("otklik_outbox_oldest_seconds", "Age of the oldest answer that waits to be published", registry=REGISTRY)
 TIMERS_OVERDUE = Gauge("otklik_timers_overdue", "Running deadlines that have passed", registry=REGISTRY)
 LIVE_LISTENERS = Gauge("otklik_live_listeners", "Open live streams of this process", registry=REGISTRY)
+
+
+class CallMeter:
+    """Counts the calls of one platform's connector; pages and tokens are no labels."""
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.calls = 0
+
+    def called(self, method: str, outcome: str) -> None:
+        """A call has ended."""
+        self.calls += 1
+        PLATFORM_CALLS.labels(platform=self.platform, method=method, outcome=outcome).inc()
 
 
 def exposition() -> bytes:

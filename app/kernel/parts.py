@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.kernel.db import Database
     from app.kernel.live import Live
     from app.kernel.mail import MailServer
+    from app.kernel.metrics import CallMeter
     from app.kernel.vault import Vault
     from connectors.contract import Connector, Plugin
 
@@ -112,6 +113,12 @@ class SharedCalls(Protocol):
     async def leave(self) -> None:
         """Give it back."""
 
+    def limits(self) -> Mapping[str, int]:
+        """Calls in a window that each token allows, by its key."""
+
+    def quotas(self) -> Mapping[tuple[str, str], int]:
+        """Calls in a day, by (token's key, method)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerParts:
@@ -126,6 +133,8 @@ class WorkerParts:
     """By platform; a platform without a usable credential is absent."""
     shared_calls: SharedCalls | None = None
     """This worker's part of what the tokens allow; None: it is alone."""
+    meters: Mapping[str, CallMeter] = field(default_factory=dict)
+    """By platform: they count its connector's calls."""
     plugins: Mapping[str, Plugin]
     name: str
     """Of this process: leases are held in it."""

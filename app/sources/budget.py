@@ -53,6 +53,7 @@ class SharedBudget:
         self._worker = worker
         self._shares: dict[str, _Share] = {}
         self._blocks: dict[tuple[str, str], _Block] = {}
+        self._quotas: dict[tuple[str, str], int] = {}
         self._taking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def places(self, credential_key: str, limit: int, held: int) -> int:
@@ -77,6 +78,14 @@ class SharedBudget:
             share.until = began + LEASE_SECONDS
         return False
 
+    def limits(self) -> dict[str, int]:
+        """Calls in a window that each shared token allows, by its key."""
+        return {key: share.limit for key, share in self._shares.items()}
+
+    def quotas(self) -> dict[tuple[str, str], int]:
+        """Calls in a day, by (token's key, method): of those that were asked for here."""
+        return dict(self._quotas)
+
     async def leave(self) -> None:
         """A good end: others need not wait until our time is over. Whoever still calls would call too much."""
         self._shares.clear()
@@ -85,6 +94,7 @@ class SharedBudget:
 
     async def take(self, credential_key: str, method: str, *, limit: int, seconds: float) -> timedelta | None:
         """Count one of at most `limit` calls in any `seconds`. None, or after how long there will be one."""
+        self._quotas[credential_key, method] = limit
         async with self._taking[credential_key]:  # else all that wait would take a block each
             block = self._blocks.get((credential_key, method))
             if block is None or block.left == 0 or time.monotonic() >= block.until:

@@ -88,6 +88,21 @@ class ConnectorConformance:
         assert isinstance(refused, Rejected)
         await connector.close()
 
+    async def test_calls_are_counted_by_method_and_outcome(self, stage: Stage) -> None:
+        """A connector that counts at all counts what goes well and what does not, and names no page."""
+        counted: list[tuple[str, str]] = []
+
+        class Counter:
+            def called(self, method: str, outcome: str) -> None:
+                counted.append((method, outcome))
+
+        connector = stage.plugin.build(replace(stage.options, meter=Counter()))
+        page = await patiently(lambda: connector.describe_page(stage.page_link))
+        await caught(connector.describe_page(f"{stage.page_link}nobody"))
+        assert not counted or "ok" in {outcome for _, outcome in counted}
+        assert not any(page.external_id in method or "nobody" in method for method, _ in counted)
+        await connector.close()
+
     async def test_many_pages_are_told_as_one_is(self, stage: Stage) -> None:
         """Facts agree with the description; what is no page is said of itself and holds up no other."""
         connector = stage.plugin.build(stage.options)

@@ -248,7 +248,7 @@ def fake_plugin(world: FakeWorld) -> Plugin:
     """The plugin of a world, to be handed to whatever wants plugins."""
     capabilities = [
         Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1)
-        for verb in ("describe_page", "check_page", "send", "find_sent")
+        for verb in ("describe_page", "check_page", "fetch_reference", "send", "find_sent")
     ]
     verbs = ("poll",) if world.style == "streaming" else ("discover", "probe", "read_thread")
     capabilities += [Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in verbs]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from connectors import meanings
 from connectors.contract import AccessLost
 from connectors.max.errors import from_answer
-from connectors.pacing import paced, shared
+from connectors.pacing import metered, paced, shared
 from connectors.payload import is_object, maybe_text, readable_json
 from connectors.wire import FIRST_REFUSAL, Wire
 
@@ -27,6 +27,9 @@ class Answer:
 
     value: object
     raw: bytes
+
+
+WORDS: Final = frozenset({"me", "chats", "members", "messages", "comments", "updates", "subscriptions"})
 
 
 class MaxClient:
@@ -54,6 +57,12 @@ class MaxClient:
     async def _call(
         self, bot: Credential, method: str, path: str, *, query: Mapping[str, str | int], body: Mapping[str, object] | None = None
     ) -> Answer:
+        with metered(self._options.meter, f"{method} {_shape(path)}"):
+            return await self._called(bot, method, path, query=query, body=body)
+
+    async def _called(
+        self, bot: Credential, method: str, path: str, *, query: Mapping[str, str | int], body: Mapping[str, object] | None
+    ) -> Answer:
         if not bot.secret.isascii():
             raise AccessLost("reauthorise", "not the form of a bot's token", credential_key=bot.key)
         scene = meanings.Scene(sending=method == "POST", credential_key=bot.key, time_scale=self._options.time_scale)
@@ -70,3 +79,8 @@ class MaxClient:
         if value is None:
             raise meanings.unreadable("malformed", "not JSON", raw=heard.body, scene=scene)
         return Answer(value=value, raw=heard.body)
+
+
+def _shape(path: str) -> str:
+    """A path without what it names: of metrics, where a page's or a post's number would be a series of its own."""
+    return "/".join(part if part in WORDS else "{id}" for part in path.strip("/").split("/"))

@@ -10,7 +10,7 @@ from connectors import meanings
 from connectors.contract import AccessLost
 from connectors.ok import signing
 from connectors.ok.errors import from_number
-from connectors.pacing import paced, shared
+from connectors.pacing import metered, paced, shared
 from connectors.payload import is_object, maybe_int, readable_json
 from connectors.wire import FIRST_REFUSAL, Wire
 
@@ -78,6 +78,10 @@ class OkClient:
 
     async def call(self, credential: Credential, method: str, params: Mapping[str, str], *, sending: bool = False) -> Answer:
         """One call with one token."""
+        with metered(self._options.meter, method):
+            return await self._called(credential, method, params, sending=sending)
+
+    async def _called(self, credential: Credential, method: str, params: Mapping[str, str], *, sending: bool) -> Answer:
         keys = signing.keys(credential.secret)
         if keys is None:
             detail = "the secret is not: APPLICATION_KEY APPLICATION_SECRET_KEY ACCESS_TOKEN"

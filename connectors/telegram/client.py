@@ -20,7 +20,7 @@ from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
 
 from connectors.contract import AccessLost, Rejected, UnknownPayload
-from connectors.pacing import Window, paced
+from connectors.pacing import Window, metered, paced
 from connectors.payload import is_object, maybe_int, maybe_text, readable_json
 from connectors.telegram import errors
 
@@ -211,6 +211,10 @@ class TelegramClient:
         ]
 
     async def _call(self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool = False) -> Answer:
+        with metered(self._options.meter, method.__api_method__):
+            return await self._called(credential, method, patience=patience, sending=sending)
+
+    async def _called(self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool) -> Answer:
         scene = errors.Scene(sending=sending, credential_key=credential.key, time_scale=self._scale)
         try:
             answer: Answer = await self._session.make_request(self._bot(credential), method, timeout=patience)

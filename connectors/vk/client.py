@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from connectors import meanings
 from connectors.contract import AccessLost, ConnectorError, TryLater
-from connectors.pacing import Quota, Window, paced, shared
+from connectors.pacing import Quota, Window, metered, paced, shared
 from connectors.payload import is_object, readable_json
 from connectors.vk import bundles
 from connectors.vk.calls import Answer, Call
@@ -218,7 +218,8 @@ class VkClient:
 
     async def _in_thread(self, credential: Credential, call: Call, scene: meanings.Scene) -> Answer:
         pool = self._senders if call.sending else self._readers
-        return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
+        with metered(self._options.meter, call.method):
+            return await asyncio.get_running_loop().run_in_executor(pool, self._blocking, credential.secret, call, scene)
 
     async def _execute(self, credential: Credential, calls: Sequence[Call], scene: meanings.Scene) -> list[Answer | ConnectorError]:
         """A bundle: what each of its calls got."""
