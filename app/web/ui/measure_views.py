@@ -169,6 +169,9 @@ class ReportView:
     small_below: int
     error: str = ""
     more: bool = False
+    known_by: date | None = None
+    """Only what was known by the end of this day is shown; `known_now` leads to all of it."""
+    known_now: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

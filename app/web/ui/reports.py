@@ -30,7 +30,7 @@ from app.web.ui.visit import CurrentVisit, Visit, visit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
+    from datetime import date, datetime
 
     from app.kernel.db import ReadSession
     from app.reports.figures import Report, Trend
@@ -40,6 +40,7 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Dep
 
 MOST_ROWS = 200
 _LINES_A_PAGE = 50
+_IN_THE_FORM = frozenset({"measure", "from", "to", "group_by", "as_of"})
 _LONGEST_BY_DAY, _LONGEST_BY_WEEK = 14, 186
 
 
@@ -76,7 +77,7 @@ async def behind_screen(visit: CurrentVisit, request: Request) -> Response:
         meaning=meaning.meaning if meaning is not None else "",
         definition=question.measure,
         total=found.total,
-        rows=tuple(_line(visit, row) for row in found.rows),
+        rows=tuple(_line(visit, row, asked.ages_at) for row in found.rows),
         since=question.period.start,
         until=question.period.end,
         kind=kind_of(question.period),
@@ -98,7 +99,10 @@ def question_from(visit: Visit, query: Mapping[str, str]) -> Question:
 
 def asked_of(visit: Visit, question: Question) -> Asked:
     """The question in the name of whoever asks it."""
-    return Asked(measure=question.measure, access=visit.access, period=question.period, filters=question.filters, now=visit.now)
+    return Asked(
+        measure=question.measure, access=visit.access, period=question.period, filters=question.filters, now=visit.now,
+        as_of=question.known_by(visit.now),
+    )  # fmt: skip
 
 
 async def _view(visit: Visit, session: ReadSession, question: Question) -> ReportView:
@@ -114,6 +118,8 @@ async def _view(visit: Visit, session: ReadSession, question: Question) -> Repor
     found = await distribution(session, asked, working=question.working) if question.measure.has("average_s") else None
     return replace(
         _made(visit, question, now, was, report),
+        known_by=question.as_of,
+        known_now=question.here(as_of=""),
         spread=None if found is None else build.spread(question, found, visit.words),
         heat=None if agencies is None else build.heat(question, agencies, visit.words),
         tiles=() if places is None else build.tiles(question, places, visit.words),
@@ -154,7 +160,7 @@ def _made(visit: Visit, question: Question, now: Trend, was: Trend, report: Repo
         later="" if following_one is None or following_one.start > today else question.here(**_days(following_one), bucket=""),
         zone=period.zone,
         unfinished=period.end >= today,
-        kept=tuple((name, value) for name, value in question.pairs(bucket="").items() if name not in {"measure", "from", "to", "group_by"}),
+        kept=tuple((name, value) for name, value in question.pairs(bucket="").items() if name not in _IN_THE_FORM),
         narrowed=narrowed_to(visit, question),
         figures=build.head_figures(question, now.total, was.total),
         before=(earlier.start, earlier.end, kind_of(earlier)),
@@ -169,11 +175,16 @@ def _made(visit: Visit, question: Question, now: Trend, was: Trend, report: Repo
         columns=build.columns(question.measure),
         rows=() if report is None else build.table_rows(question, report, words),
         files=tuple(Link(form.upper(), question.file(form)) for form in ("xlsx", "csv")),
-        approvable=visit.access.may(Permission.REPORT_APPROVE) and report is not None and not question.only and period.end < today,
+        approvable=report is not None and period.end < today and _approvable(visit, question),
         as_of=now.ages_at,
         small_below=SMALL_BELOW,
         more=report is not None and report.next_cursor is not None,
     )
+
+
+def _approvable(visit: Visit, question: Question) -> bool:
+    """Whether the reader may sign it as it is asked for: the whole of it, as it is known now."""
+    return visit.access.may(Permission.REPORT_APPROVE) and not question.only and question.as_of is None
 
 
 def _bucket(visit: Visit, question: Question, one: Bucket) -> Link:
@@ -217,16 +228,16 @@ def narrowed_to(visit: Visit, question: Question) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def _line(visit: Visit, row: BehindRow) -> BehindLine:
+def _line(visit: Visit, row: BehindRow, at: datetime) -> BehindLine:
     waits = row.stopped_at is None
     return BehindLine(
         number="" if row.number is None else number_text(row.number),
         started_at=row.started_at,
         due_at=row.due_at,
         outcome="" if waits else visit.words("outcome", row.outcome or ""),
-        spent_s=(visit.now - row.started_at).total_seconds() if waits else row.elapsed_s,
+        spent_s=(at - row.started_at).total_seconds() if waits else row.elapsed_s,
         working_s=None if waits else row.working_s,
-        late=row.outcome == "late" or (waits and row.due_at is not None and row.due_at < visit.now),
+        late=row.outcome == "late" or (waits and row.due_at is not None and row.due_at < at),
         agency=row.agency or "",
         territory=row.territory or "",
         topic=row.topic or "",

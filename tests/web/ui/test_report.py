@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
-from app.appeals.rules import Status
+from app.appeals.rules import Act, Status
 from app.people.rules import Role
 from app.reports.measures import MEASURES
 from tests import factories
@@ -128,6 +128,29 @@ async def test_what_is_saved_from_the_page_is_in_the_readers_words(enter: Enter)
     assert told[0].startswith("\ufeff№,Цикл,Написано,Срок,")
     assert "ждёт ответа,,,ВКонтакте,Управа Заречья" in told[1]
     assert (await supervisor.get(f"/reports/file?{PERIOD}&measure=backlog")).status_code == 422
+
+
+async def test_a_report_is_shown_as_it_was_known_on_an_evening(enter: Enter, town: Town, owner_db: Database, clock: FixedClock) -> None:
+    """Answered on the 14th and heard of on the 17th: on the evening of the 15th it waited, in numbers, lists and files alike."""
+    wrote = clock.now() - timedelta(days=3)
+    async with owner_db.write() as session:
+        made = await factories.make_taken_down_appeal(session, written_at=wrote, agency=town.ours)
+        await factories.make_timer(session, appeal=made, stopped_at=wrote + timedelta(hours=1))
+        heard = clock.now() - timedelta(hours=1)
+        await factories.make_event(
+            session, appeal=made, act=Act.ANSWERED_BY_HAND, occurred_at=wrote + timedelta(hours=1), recorded_at=heard
+        )  # fmt: skip
+    supervisor = await enter("supervisor")
+    days = "from=2026-11-14&to=2026-11-14&measure=load"
+    page = html.unescape((await supervisor.get(f"/reports?{days}&as_of=2026-11-15")).text)
+    assert re.search(r'class="narrowed"[^>]*>по данным на конец [^<]*15', page), page[:9000]
+    (waiting,) = {href for _, href, told in CELL.findall(page) if "figure=waiting" in href and told == "1"}
+    assert "as_of=2026-11-15" in waiting
+    assert await count_behind(supervisor, waiting) == 1
+    assert await count_behind(supervisor, waiting.replace("&as_of=2026-11-15", "")) == 0
+    saved = (await supervisor.get(f"/reports/file?{days}&as_of=2026-11-15&format=csv")).text
+    assert "По состоянию на,2026-11-16 00:00:00" in saved
+    assert (await supervisor.get(f"/reports?{days}&as_of=2027-01-01")).status_code == 422
 
 
 async def test_a_period_is_stepped_through(enter: Enter) -> None:
