@@ -167,6 +167,8 @@ class CommentSnapshot(_Timed):
     edited_at: datetime | None = None
     deleted: bool = False
     attachments: tuple[Attachment, ...] = ()
+    album: str | None = None
+    """Several messages that are one comment: those of one album on a page; it goes by the first that was stored."""
 
     def __post_init__(self) -> None:
         _Timed.__post_init__(self)  # super() does not know a class that slots=True made anew
@@ -214,6 +216,8 @@ class Batch:
     unreadable: tuple[Unreadable, ...] = ()
     complete_for: tuple[WholeThread, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
+    page_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What has become of options of pages (by their ids): a group moved, a right was lost (`no_access`, empty once it is back)."""
     cursor: str | None = None
 
 

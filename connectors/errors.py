@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
 
@@ -24,12 +25,22 @@ class ConnectorError(Exception):
 class TryLater(ConnectorError):
     """Not now: a limit, a flood pause, a platform that is down. From `send` it promises that nothing was published.
 
-    `after` says how long to leave it alone, on our clock (a time scale is already taken off).
+    `after` says how long to leave it alone, on our clock (a time scale is already taken off). `page_options`: what has become of the
+    page's options, so that it will work then.
     """
 
-    def __init__(self, code: str, detail: str = "", *, after: timedelta, credential_key: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        after: timedelta,
+        credential_key: str | None = None,
+        page_options: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(code, detail, credential_key=credential_key)
         self.after = after
+        self.page_options = dict(page_options or {})
 
 
 class Rejected(ConnectorError):

@@ -9,6 +9,7 @@ from app.appeals.intake import Looked, open_batch
 from app.appeals.records import record_comment_changes
 from app.kernel.log import logger
 from app.sources.queries import unseen_comments
+from app.sources.service import page_options_changed
 from app.sources.store import store_batch
 from app.triage.classification import Classification, Sample
 from app.triage.routing import Router
@@ -33,6 +34,8 @@ async def take_in(session: WriteSession, *, platform: str, batch: Batch, now: da
     """T1: store a batch; what it changed of comments with an appeal is said in that appeal's history."""
     stored = await store_batch(session, platform=platform, batch=batch, now=now)
     await record_comment_changes(session, stored.changes, now=now)
+    if batch.page_options:
+        await page_options_changed(session, platform=platform, changed=batch.page_options)
     return stored
 
 

@@ -19,6 +19,7 @@ from app.flows.platforms import calling
 from app.kernel.log import logger
 from app.replies import service as replies
 from app.replies.rules import ReplyState
+from app.sources.service import page_options_changed
 from connectors.contract import (
     Absent,
     AccessLost,
@@ -130,7 +131,7 @@ class Outbound:
             if error.code == "bug":  # nobody knows how far a broken connector came
                 await self._look_up_settled(claimed, error)
             else:
-                await self._put_back(claimed, error.after, error.code, error.detail)
+                await self._put_back(claimed, error.after, error.code, error.detail, page_options=error.page_options)
         except (Rejected, AccessLost) as error:
             await self._trouble(claimed, ReplyState.FAILED, error.code, error.detail)
         except ConnectorError as error:
@@ -195,8 +196,13 @@ class Outbound:
                     operator_id=claimed.operator_id, sender=self._worker, now=now,
                 )  # fmt: skip
 
-    async def _put_back(self, claimed: Claimed, after: timedelta | None, code: str, detail: str) -> None:
+    async def _put_back(
+        self, claimed: Claimed, after: timedelta | None, code: str, detail: str, *, page_options: Mapping[str, str] | None = None
+    ) -> None:
         async with self._database.write() as session:
+            if page_options:
+                changed = {claimed.page_external_id: page_options}
+                await page_options_changed(session, platform=claimed.platform, changed=changed)
             await replies.put_back(
                 session, claimed=claimed, now=self._clock.now(), after=after, code=code, detail=detail,
                 time_scale=self._time_scale,

@@ -47,6 +47,7 @@ async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence
         comments=tuple(row for part in parts for row in part.comments),
         deletions=tuple(row for part in parts for row in part.deletions),
         unreadable=tuple(row for part in parts for row in part.unreadable),
+        page_options={page: options for part in parts for page, options in part.page_options.items()},
     )
     await inbound.take_in(session, platform=platform, batch=batch, now=clock.now())
     if batch.posts:

@@ -189,6 +189,7 @@ class Comment(Base):
         Index("ix_comment_appeal_id", "appeal_id", postgresql_where=sql("appeal_id IS NOT NULL")),
         Index("ix_comment_thread", "post_id", "root_external_id"),
         Index("ix_comment_author_id", "author_id"),
+        Index("ix_comment_album", "page_id", "album", postgresql_where=sql("album IS NOT NULL")),
         Index("ix_comment_page_replies", "post_id", "reply_to_external_id", postgresql_where=sql("by_page")),
     )
 
@@ -216,6 +217,7 @@ class Comment(Base):
     triage_due_at: Mapped[datetime | None] = moment(nullable=True)
     triage_warn_at: Mapped[datetime | None] = moment(nullable=True)
     erased_at: Mapped[datetime | None] = moment(nullable=True)
+    album: Mapped[str | None]
 
 
 class CommentRevision(Base):

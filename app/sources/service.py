@@ -14,7 +14,7 @@ from app.kernel.errors import ConflictError
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.kernel.db import ReadSession, WriteSession
@@ -111,6 +111,16 @@ async def connect_page(
     return int(row.scalar_one())
 
 
+async def page_options_changed(session: WriteSession, *, platform: str, changed: Mapping[str, Mapping[str, str]]) -> None:
+    """The platform has told something new of pages (by external id): what a connector keeps there follows."""
+    for page, options in sorted(changed.items()):
+        clean = {storable(name)[0]: storable(value)[0][:500] for name, value in options.items()}
+        await session.execute(
+            text("UPDATE page SET options = options || CAST(:options AS jsonb) WHERE platform = :platform AND external_id = :page"),
+            {"platform": platform, "page": storable(page)[0], "options": orjson.dumps(clean).decode()},
+        )
+
+
 async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
     """The active pages of a platform."""
     rows = await session.execute(
@@ -177,12 +187,19 @@ def _carried_keys(pages: Sequence[str]) -> list[str]:
 
 
 async def carried_read(session: WriteSession, *, platform: str, pages: Sequence[str], now: datetime) -> None:
-    """A stream that carries these pages was read; a moment that was written down just now is left as it is."""
+    """A stream that carries these pages was read; a moment that was written down just now is left as it is.
+
+    A stream may tell that the page itself is lost to us (`no_access`): that stands until it tells otherwise.
+    """
     await session.execute(
         text(
             """
-            UPDATE feed SET polled_at = :now, failures = 0, error_code = NULL, error_detail = NULL
-            WHERE platform = :platform AND key = ANY (:keys) AND (polled_at IS NULL OR polled_at < :stale OR error_code IS NOT NULL)
+            UPDATE feed f SET polled_at = :now, failures = 0, error_code = CASE WHEN p.lost IS NOT NULL THEN 'no_right' END,
+              error_detail = p.lost
+            FROM (SELECT id, nullif(options ->> 'no_access', '') AS lost FROM page) p
+            WHERE p.id = f.page_id AND f.platform = :platform AND f.key = ANY (:keys)
+              AND (f.polled_at IS NULL OR f.polled_at < :stale OR f.error_detail IS DISTINCT FROM p.lost
+                OR (f.error_code IS NOT NULL) <> (p.lost IS NOT NULL))
             """
         ),
         {"platform": platform, "keys": _carried_keys(pages), "now": now, "stale": now - CARRIED_EVERY},

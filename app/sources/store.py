@@ -17,6 +17,7 @@ from app.kernel import metrics
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
 from app.kernel.log import logger
 from app.sources import store_sql as sql
+from app.sources.albums import gathered
 from app.sources.facts import Lag, lag_of, note_lags
 from app.sources.rules import storable
 from app.sources.store_rows import (
@@ -156,7 +157,8 @@ class _Writer:
 
     # --- comments
 
-    async def store_comments(self, comments: Sequence[CommentSnapshot]) -> None:
+    async def store_comments(self, told: Sequence[CommentSnapshot]) -> None:
+        comments = await gathered(self.session, told, self._pages)
         await self._find_posts(comments)
         placed: list[tuple[Key, CommentSnapshot]] = []
         for snapshot in sorted(comments, key=age_of):

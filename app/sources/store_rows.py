@@ -85,7 +85,7 @@ def insertable(row: Row, now: datetime) -> tuple[object, ...]:
     return (
         *row.key, row.root, snapshot.reply_to_external_id, row.author_id, snapshot.by_page, row.text, row.altered, row.attachments,
         storable(snapshot.link)[0], written_at, edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
-        snapshot.observed_at,
+        snapshot.observed_at, None if snapshot.album is None else storable(snapshot.album)[0],
     )  # fmt: skip
 
 

@@ -62,16 +62,16 @@ FIND_ROOTS = Bulk(
 INSERT_COMMENTS = Bulk(
     """
     INSERT INTO comment (page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, text,
-      text_altered, attachments, link, written_at, edited_at, deleted_at, observed_at)
+      text_altered, attachments, link, written_at, edited_at, deleted_at, observed_at, album)
     SELECT page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, body, altered,
-      CAST(attachments AS jsonb), link, written_at, edited_at, deleted_at, observed_at
+      CAST(attachments AS jsonb), link, written_at, edited_at, deleted_at, observed_at, album
     FROM {rows}
     ON CONFLICT (page_id, post_id, external_id) DO NOTHING
     RETURNING id, page_id, post_id, external_id
     """,
     page_id="bigint", post_id="bigint", external_id="text", root_external_id="text", reply_to_external_id="text",
     author_id="bigint", by_page="boolean", body="text", altered="boolean", attachments="text", link="text",
-    written_at="timestamptz", edited_at="timestamptz", deleted_at="timestamptz", observed_at="timestamptz",
+    written_at="timestamptz", edited_at="timestamptz", deleted_at="timestamptz", observed_at="timestamptz", album="text",
 )  # fmt: skip
 
 INSERT_REVISIONS = Bulk(

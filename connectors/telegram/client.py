@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from connectors.contract import ConnectorError, Credential, Options
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
-KINDS: Final = ("message", "edited_message")
+KINDS: Final = ("message", "edited_message", "my_chat_member")
 # Sendings of a bot, of a bot to one chat, and to one group: PLATFORMS.md; each can be overridden by Options.limits.
 DEFAULT_LIMITS: Final = {
     "bot_per_second": 30.0,

@@ -207,8 +207,18 @@ class TelegramConnector:
             comments=tuple(told.comments),
             unreadable=tuple(told.unreadable),
             skipped=dict(told.skipped),
+            page_options=await self._heard_as_member(credential, told),
             cursor=cursor if told.last is None else str(told.last),
         )
+
+    async def _heard_as_member(self, credential: Credential, told: mapping.Told) -> Mapping[str, Mapping[str, str]]:
+        """What the updates say of pages; where the bot has become an ordinary member Telegram is asked whether it still hears all."""
+        for group, page in told.plain_member.items():
+            try:
+                await self._check_hearing(credential, group)
+            except AccessLost as error:
+                told.options[page][mapping.NO_ACCESS] = error.detail
+        return told.options
 
     def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
         """What an update tells: of the pages of that page's own bot, and of no other's."""

@@ -9,6 +9,8 @@ from typing import Final
 from connectors.contract import AccessLost, ConnectorError, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 
 SERVER_SECONDS: Final = 5.0
+GROUP: Final = "linked_chat_id"
+"""Of a page's options: its discussion group."""
 FIRST_SERVER_ERROR: Final = 500
 TOO_MANY: Final = 429
 RETRY_SECONDS: Final = 5
@@ -76,9 +78,11 @@ def too_many(seconds: int, scene: Scene) -> TryLater:
     return TryLater("rate", f"retry after {seconds} s", after=after, credential_key=scene.credential_key)
 
 
-def moved(chat: int, scene: Scene) -> Rejected:
-    """The group has become a supergroup with another id: the page must be described again."""
-    return Rejected("moved", f"the group is now {chat}", credential_key=scene.credential_key)
+def moved(chat: int, scene: Scene) -> TryLater:
+    """The group has become a supergroup with another id: nothing was done, and under the new one it will work."""
+    after = timedelta(seconds=1 / scene.time_scale)
+    options = {GROUP: str(chat)}
+    return TryLater("moved", f"the group is now {chat}", after=after, credential_key=scene.credential_key, page_options=options)
 
 
 def failed(code: str, detail: str, scene: Scene) -> ConnectorError:

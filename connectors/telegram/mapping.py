@@ -8,7 +8,7 @@ Every update is read on its own: one that is not as described becomes `Unreadabl
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import AuthorSnapshot, CommentSnapshot, PageSnapshot, PostSnapshot, Unreadable
@@ -25,7 +25,7 @@ from connectors.payload import (
     maybe_text,
     to_bytes,
 )
-from connectors.telegram import links
+from connectors.telegram import errors, links
 from connectors.telegram.content import attachments, is_service, is_written, text_of
 
 if TYPE_CHECKING:
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from connectors.contract import PageRef
 
 # The keys of PageRef.options.
-GROUP: Final = "linked_chat_id"
+GROUP: Final = errors.GROUP
 GROUP_NAME: Final = "group_username"
 CHANNEL_NAME: Final = "username"
 BOT: Final = "credential_key"
 DIALOGS, PRIVATE = "dialogs", "private"
 """Of the bot itself as a page: "yes", and "on" once an administrator has switched private messages on."""
 START: Final = "/start"
+NO_ACCESS: Final = "no_access"
+LOST: Final = frozenset({"left", "kicked", "restricted"})
 
 ANONYMOUS_ADMINISTRATOR: Final = 1087968824
 """GroupAnonymousBot: an administrator who writes in the group's own name."""
@@ -66,6 +68,10 @@ class Told:
     comments: list[CommentSnapshot] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What has become of pages' options."""
+    plain_member: dict[str, str] = field(default_factory=dict)
+    """Groups, and their pages, where the bot is an ordinary member now: whether it hears them says its privacy mode."""
     last: int | None = None
     """The highest update_id."""
 
@@ -126,6 +132,9 @@ def updates(result: object, seen: Watch) -> Told:
 
 def _update(row: Json, seen: Watch, told: Told) -> None:
     kinds = [key for key in row if key != "update_id"]
+    if kinds == ["my_chat_member"]:
+        _rights(row, seen, told)
+        return
     if kinds not in (["message"], ["edited_message"]):
         reason = f"an update of an unknown kind: {', '.join(kinds)[:200] or 'empty'}"
         told.unreadable.append(Unreadable(reason=reason, raw=to_bytes(row)))
@@ -138,7 +147,8 @@ def _update(row: Json, seen: Watch, told: Told) -> None:
             page = seen.own
             _private(message, chat, seen, told)
             return
-        page = seen.pages.get(as_int(chat.get("id"), "message.chat.id"))
+        number = as_int(chat.get("id"), "message.chat.id")
+        page = _moved(message, number, seen, told) or seen.pages.get(number)
         if page is None:
             told.skipped["another chat"] += 1
             return
@@ -146,6 +156,37 @@ def _update(row: Json, seen: Watch, told: Told) -> None:
     except OddError as odd:
         where = page.external_id if page else None
         told.unreadable.append(Unreadable(reason=str(odd), raw=to_bytes(row), page_external_id=where))
+
+
+def _moved(message: Json, chat: int, seen: Watch, told: Told) -> PageRef | None:
+    """The page whose group became a supergroup with another number: said once in the old chat and once in the new one."""
+    old, new = maybe_int(message.get("migrate_from_chat_id")), maybe_int(message.get("migrate_to_chat_id"))
+    before, after = (chat, new) if new is not None else (old, chat)
+    page = None if before is None or after == before else seen.pages.get(before)
+    if page is None or after is None:
+        return None
+    seen.pages[after] = replace(page, options={**page.options, GROUP: str(after)})
+    told.options.setdefault(page.external_id, {})[GROUP] = str(after)
+    return seen.pages[after]
+
+
+def _rights(row: Json, seen: Watch, told: Told) -> None:
+    """What the bot itself may do in a group has changed."""
+    try:
+        change = as_object(row["my_chat_member"], "my_chat_member")
+        chat = as_int(as_object(change.get("chat"), "my_chat_member.chat").get("id"), "chat.id")
+        status = as_text(as_object(change.get("new_chat_member"), "new_chat_member").get("status"), "new_chat_member.status")
+    except OddError as odd:
+        told.unreadable.append(Unreadable(reason=str(odd), raw=to_bytes(row)))
+        return
+    page = seen.pages.get(chat)
+    told.skipped["news of the chat itself" if page else "another chat"] += 1
+    if page is None:
+        return
+    told.options.setdefault(page.external_id, {})[NO_ACCESS] = f"the bot is {status!r} in the discussion group" if status in LOST else ""
+    told.plain_member.pop(str(chat), None)
+    if status == "member":
+        told.plain_member[str(chat)] = page.external_id
 
 
 def _message(message: Json, page: PageRef, seen: Watch, told: Told) -> None:
@@ -204,6 +245,7 @@ def _private(message: Json, chat: Json, seen: Watch, told: Told) -> None:
             reply_to_external_id=None if parent is None else str(parent),
             edited_at=as_moment(edited, "message.edit_date") if edited else None,
             attachments=attachments(message),
+            album=maybe_text(message.get("media_group_id")),
         )
     )
 
@@ -266,6 +308,7 @@ def _comment(message: Json, thread: Thread, post: PostSnapshot | None, page: Pag
         reply_to_external_id=str(thread.parent) if thread.parent is not None else None,
         edited_at=as_moment(edited, "message.edit_date") if edited else None,
         attachments=attachments(message),
+        album=maybe_text(message.get("media_group_id")),
     )
 
 

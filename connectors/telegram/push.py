@@ -55,5 +55,9 @@ def batch(body: bytes, *, pages: Sequence[PageRef], bots: frozenset[int], observ
     except OddError as odd:
         raise UnknownPayload("malformed", str(odd), raw=body) from odd
     return Batch(
-        posts=tuple(told.posts.values()), comments=tuple(told.comments), unreadable=tuple(told.unreadable), skipped=dict(told.skipped)
+        posts=tuple(told.posts.values()),
+        comments=tuple(told.comments),
+        unreadable=tuple(told.unreadable),
+        skipped=dict(told.skipped),
+        page_options=told.options,
     )

@@ -33,11 +33,15 @@ POST = PostRef(page=PageRef(external_id="-500"), external_id="3")
 UNDER = vk.Under(page_external_id="-500", post_external_id="3", observed_at=NOW)
 MAX_PAGES = (
     PageRef(external_id="-6242", options={"bot": "41"}),
-    PageRef(external_id="bot41", options={"bot": "41", "dialogs": "yes"}),
+    PageRef(external_id="bot41", options={"bot": "41", "dialogs": "yes", "private": "on"}),
 )
 MAX_UNDER = max_.Under(page=MAX_PAGES[0], post="mid.p1", link="https://max.ru/sadovoye", observed_at=NOW)
 OK_UNDER = ok.Under(page="5242", post="63001", observed_at=NOW)
-SEEN = telegram.watch([PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW)
+TELEGRAM_PAGES = [
+    PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"}),
+    PageRef(external_id="bot42", options={"dialogs": "yes", "private": "on"}),
+]
+SEEN = telegram.watch(TELEGRAM_PAGES, bots=frozenset({1}), observed_at=NOW)
 RECORDED: dict[str, Any] = {platform: fixtures(platform) for platform in ("vk", "ok", "telegram", "max")}
 
 Reader = Callable[[Any], object]
@@ -45,6 +49,7 @@ Reader = Callable[[Any], object]
 READERS: dict[tuple[str, str], Reader] = {
     ("vk.mapping", "comments_page"): lambda answer: vk.comments_page(answer, UNDER),
     ("vk.mapping", "comment_of"): lambda answer: vk.comment_of(answer, UNDER, 11),
+    ("vk.mapping", "post_of"): lambda answer: vk.post_of(answer, page_external_id="-500", post=3, observed_at=NOW),
     ("vk.mapping", "wall_posts"): lambda answer: vk.wall_posts(answer, page_external_id="-500", observed_at=NOW),
     ("vk.mapping", "post_counts"): lambda answer: vk.post_counts(answer, asked=[POST], observed_at=NOW),
     ("vk.mapping", "page_snapshot"): vk.page_snapshot,
@@ -54,6 +59,7 @@ READERS: dict[tuple[str, str], Reader] = {
     ),
     ("ok.mapping", "listing"): lambda answer: ok.listing(answer, observed_at=NOW),
     ("ok.mapping", "comments_page"): lambda answer: ok.comments_page(answer, OK_UNDER),
+    ("ok.mapping", "discussion"): lambda answer: ok.discussion(answer, group="5242", observed_at=NOW),
     ("ok.mapping", "one_comment"): lambda answer: ok.one_comment(answer, OK_UNDER),
     ("ok.mapping", "comments_count"): ok.comments_count,
     ("ok.mapping", "page_snapshot"): ok.page_snapshot,
@@ -82,6 +88,7 @@ READERS: dict[tuple[str, str], Reader] = {
     ("vk.attachments", "attachments"): vk_attachments.attachments,
     ("telegram.mapping", "updates"): lambda answer: telegram.updates(answer, SEEN),
     ("telegram.mapping", "sent"): telegram.sent,
+    ("telegram.mapping", "bot_page"): lambda answer: telegram.bot_page(answer, credential_key="bot"),
     ("telegram.mapping", "page_snapshot"): lambda answer: telegram.page_snapshot(answer, answer, credential_key="bot"),
     ("telegram.content", "attachments"): lambda answer: content.attachments(answer if isinstance(answer, dict) else {"text": answer}),
     ("telegram.content", "text_of"): lambda answer: content.text_of(answer if isinstance(answer, dict) else {"rich_message": answer}),
@@ -106,7 +113,8 @@ def _event(answer: object) -> object:
 
 # These read no answer: they make something of our own values, or are covered by the tests of words below.
 OF_OURS = {
-    ("max.mapping", "is_dialogs"), ("max.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
+    ("max.mapping", "is_dialogs"), ("max.mapping", "hears_private"), ("max.mapping", "home"), ("telegram.mapping", "watch"),
+    ("telegram.mapping", "maybe_number"), ("telegram.mapping", "is_dialogs"),
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ REPLY_PROBLEM = {
     "too_long": N_("The answer is too long for the platform. Shorten it and send it again."),
     "bad_text": N_("The platform does not take this text. Change it and send it again."),
     "bad_request": N_("The platform refused the answer. Change the text and send it again."),
-    "moved": N_("The page's discussion has moved. Ask the coordinator to connect the page again; the answer is kept."),
+    "moved": N_("The page's discussion has moved. The answer will go out there by itself."),
     "no_right": N_("The page's token may not write there. Ask the coordinator to connect the page again; the answer is kept."),
     "token_kind": N_("The page has no token that may write. Ask the coordinator to connect the page again; the answer is kept."),
     "reauthorise": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app.kernel.db import Database, DatabaseRole
 from app.sources.store import Stored, store_batch
-from connectors.contract import AuthorSnapshot, Batch, CommentSnapshot, Deletion, PostSnapshot, Unreadable, WholeThread
+from connectors.contract import Attachment, AuthorSnapshot, Batch, CommentSnapshot, Deletion, PostSnapshot, Unreadable, WholeThread
 from tests.factories import make_page
 
 if TYPE_CHECKING:
@@ -238,3 +238,33 @@ async def _stored(databases: Databases, stream: Sequence[Sequence[Observation]])
             worker,
             "SELECT external_id, text, deleted_at IS NULL AS living, observed_at, root_external_id FROM comment ORDER BY external_id",
         )
+
+
+def picture(number: int, words: str = "", **more: Any) -> CommentSnapshot:
+    """A message of an album."""
+    return comment(number, words, album="13", seen=5, attachments=(Attachment(kind="photo", external_id=f"f{number}"),), **more)
+
+
+ALBUM = [picture(41, "Вот яма"), picture(42), picture(43)]
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        [ALBUM],
+        [[one] for one in ALBUM],  # each in a batch of its own, at the same moment: as they are pushed
+        [ALBUM[:2], ALBUM[1:], ALBUM],  # told again
+        [[ALBUM[0]], [ALBUM[2]], [ALBUM[1]], [ALBUM[0]]],
+    ],
+    ids=["together", "one by one", "repeated", "shuffled"],
+)
+@pytest.mark.usefixtures("ready")
+async def test_an_album_is_one_comment_however_it_comes(owner_db: Database, cuts: list[list[CommentSnapshot]]) -> None:
+    await put(owner_db, Batch(posts=(POST,)), *(Batch(comments=tuple(part)) for part in cuts), Batch(comments=(comment(50, "Другое"),)))
+    album, other = await read(owner_db, "SELECT external_id, text, attachments, root_external_id FROM comment ORDER BY id")
+    assert (album.external_id, album.text, other.external_id) == ("41", "Вот яма", "50")
+    assert sorted(one["external_id"] for one in album.attachments) == ["f41", "f42", "f43"]
+    edited = picture(42, "Вот яма у школы", edited_at=NOW + timedelta(minutes=1))
+    await put(owner_db, Batch(comments=(replace(edited, observed_at=NOW + timedelta(minutes=2)),)))
+    album, _ = await read(owner_db, "SELECT text, jsonb_array_length(attachments) AS n FROM comment ORDER BY id")
+    assert tuple(album) == ("Вот яма у школы", 3)

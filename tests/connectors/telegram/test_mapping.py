@@ -227,3 +227,51 @@ def test_the_other_mappings_read_or_refuse(answer: object) -> None:
     for read in (lambda: mapping.sent(answer), lambda: mapping.page_snapshot(answer, answer, credential_key="bot")):
         with suppress(OddError):
             read()
+
+
+# --- what becomes of a group -------------------------------------------------------------------------------------
+
+
+def written(number: int, chat: int, *, root: int = 40, **more: object) -> dict[str, Any]:
+    """A comment as a group tells it."""
+    update: dict[str, Any] = deepcopy(RECORDED["message__reply"]["result"][0])
+    update["update_id"] = number
+    update["message"] |= {"message_id": number, "message_thread_id": root, **more}
+    update["message"]["chat"]["id"] = chat
+    return update
+
+
+def news(number: int, chat: int, **what: object) -> dict[str, Any]:
+    """A message about the chat itself."""
+    return {"update_id": number, "message": {"message_id": number, "date": 1793000300, "chat": {"id": chat, "type": "supergroup"}, **what}}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0,), (1,)])
+def test_a_group_that_becomes_a_supergroup_takes_its_page_along(order: tuple[int, ...]) -> None:
+    """Whichever of the two messages comes, and first: what is written in the new chat from then on is the page's."""
+    said = (news(70, -1001600, migrate_to_chat_id=-1001777), news(71, -1001777, migrate_from_chat_id=-1001600))
+    rows = [written(69, -1001600), *(said[one] for one in order), written(72, -1001777), news(73, -5, migrate_to_chat_id=-6)]
+    found = mapping.updates(rows, mapping.watch([PAGE], bots=frozenset(), observed_at=NOW))
+    assert [one.external_id for one in found.comments] == ["69", "72"]
+    assert found.options == {"-1001500": {"linked_chat_id": "-1001777"}}
+    assert found.unreadable == []
+
+
+@pytest.mark.parametrize(
+    ("status", "lost"), [("kicked", True), ("left", True), ("restricted", True), ("administrator", False), ("member", False)]
+)
+def test_a_bot_that_is_sent_away_says_so_of_its_page(status: str, lost: bool) -> None:  # noqa: FBT001 - a table
+    row = {"update_id": 5, "my_chat_member": {"chat": {"id": -1001600}, "date": 5, "new_chat_member": {"status": status}}}
+    elsewhere = {"update_id": 6, "my_chat_member": {"chat": {"id": -7}, "new_chat_member": {"status": "kicked"}}}
+    odd = {"update_id": 7, "my_chat_member": {"chat": 5}}
+    found = mapping.updates([row, elsewhere, odd], mapping.watch([PAGE], bots=frozenset(), observed_at=NOW))
+    assert bool(found.options["-1001500"]["no_access"]) is lost
+    assert set(found.options) == {"-1001500"}
+    assert found.plain_member == ({"-1001600": "-1001500"} if status == "member" else {})
+    assert len(found.unreadable) == 1
+    assert found.last == 7
+
+
+def test_pictures_of_an_album_carry_its_number() -> None:
+    found = mapping.updates([written(80, -1001600, media_group_id="13"), written(81, -1001600)], SEEN)
+    assert [one.album for one in found.comments] == ["13", None]

@@ -298,7 +298,7 @@ async def test_what_is_no_answer_is_set_aside_whole(body: bytes) -> None:
         (
             "400 Bad Request",
             b'{"ok":false,"description":"upgraded","parameters":{"migrate_to_chat_id":-100777}}',
-            Rejected,
+            TryLater,
             "moved",
         ),
     ],
