@@ -88,6 +88,7 @@ class _Chosen:
 
 
 class _Asked(NamedTuple):
+    number: int
     chosen: _Chosen
     matter: Matter
     started_at: datetime
@@ -140,7 +141,10 @@ class Book:
 
         `in_force_at` another moment: policies and hours that somebody decided to apply to a clock that runs already.
         """
-        return self.plan_all([(matter, started_at)], promises=promises, in_force_at=in_force_at)[0]
+        at = in_force_at or started_at
+        chosen = ((promise, self._choose(matter, promise, at)) for promise in promises)
+        planned = (self._plan(promise, one, matter, started_at, at) for promise, one in chosen if one and not one.term.after_interim)
+        return [one for one in planned if one is not None]
 
     def plan_all(
         self,
@@ -149,37 +153,33 @@ class Book:
         promises: Sequence[Promise] = OPENING_PROMISES,
         in_force_at: datetime | None = None,
     ) -> list[list[PlannedTimer]]:
-        """`plan` of many matters: what shares a term and a calendar is counted in one go."""
+        """`plan` of many matters: what falls under one policy and one calendar is counted in one go."""
         planned: list[list[PlannedTimer]] = [[] for _ in asked]
         for promise in promises:
-            groups: dict[tuple[int, int | None], list[int]] = {}
-            terms: list[_Asked | None] = []
+            groups: dict[tuple[int, int | None], list[_Asked]] = {}
             for number, (matter, started_at) in enumerate(asked):
                 at = in_force_at or started_at
                 chosen = self._choose(matter, promise, at)
-                if chosen is None or chosen.term.after_interim:
-                    terms.append(None)
-                    continue
-                terms.append(_Asked(chosen, matter, started_at, at))
-                stored = next(iter(self._nearest(matter, at)), None)
-                groups.setdefault((id(chosen), None if stored is None else stored.id), []).append(number)
-            for (_, calendar_id), numbers in groups.items():
-                group = [one for one in map(terms.__getitem__, numbers) if one is not None]
-                for number, timer in zip(numbers, self._plan_alike(promise, group, calendar_id), strict=True):
-                    planned[number] += [] if timer is None else [timer]
+                if chosen is not None and not chosen.term.after_interim:
+                    stored = next(iter(self._nearest(matter, at)), None)
+                    key = chosen.policy.id, None if stored is None else stored.id
+                    groups.setdefault(key, []).append(_Asked(number, chosen, matter, started_at, at))
+            for (_, calendar_id), group in groups.items():
+                for one, timer in zip(group, self._plan_alike(promise, group, calendar_id), strict=True):
+                    planned[one.number] += [] if timer is None else [timer]
         return planned
 
     def _plan_alike(self, promise: Promise, group: Sequence[_Asked], calendar_id: int | None) -> list[PlannedTimer | None]:
-        """Of one choice, with the same nearest calendar: together, or one by one when it does not do for all of them."""
-        chosen, calendar = group[0].chosen, self.calendar(calendar_id)
+        """Of one policy, with the same nearest calendar: together, or one by one when it does not do for all of them."""
+        policy, term, calendar = group[0].chosen.policy, group[0].chosen.term, self.calendar(calendar_id)
         if calendar is not None:
             try:
-                dated = deadlines(chosen.term, calendar, [one.started_at for one in group], chosen.policy.warn_shares)
+                dated = deadlines(term, calendar, [one.started_at for one in group], policy.warn_shares)
             except CalendarError:
                 pass
             else:
-                return [_timer(promise, chosen, calendar_id, one) for one in dated]
-        return [self._plan(promise, *one) for one in group]
+                return [_timer(promise, one.chosen, calendar_id, found) for one, found in zip(group, dated, strict=True)]
+        return [self._plan(promise, one.chosen, one.matter, one.started_at, one.at) for one in group]
 
     def plan_final(self, matter: Matter, interim_at: datetime, *, in_force_at: datetime | None = None) -> PlannedTimer | None:
         """The clock of the final answer that an interim one of that moment starts, where a policy counts it so."""

@@ -52,6 +52,7 @@ __all__ = [
     "explain_between",
     "format_hours",
     "from_json",
+    "in_utc",
     "measure",
     "parse_hours",
     "round_the_clock",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import repeat
 
-from app.sla.calendar import WorkingCalendar, add_days, add_working_days, advance, advance_all, measure
+from app.sla.calendar import WorkingCalendar, add_days, add_working_days, advance, advance_all, in_utc, measure
 from app.sla.rules import Promise
 
 CONDITIONS = ("priority", "topic", "agency", "territory", "platform")
@@ -154,27 +154,28 @@ def deadline(term: Term, calendar: WorkingCalendar, started_at: datetime, warn_s
     The calendar of a term in plain days says in which zone a day ends. ValueError on a naive moment, CalendarError
     when the calendar has not so much working time.
     """
-    return deadlines(term, calendar, [started_at], warn_shares)[0]
+    clock, start = clock_of(term, calendar), in_utc(started_at)
+    if term.days:
+        due_at = (add_working_days if term.working else add_days)(calendar, start, term.days)
+        whole = measure(clock, start, due_at)
+    else:
+        whole = timedelta(seconds=term.seconds)
+        due_at = advance(clock, start, whole)
+    return Deadline(start, due_at, tuple(advance(clock, start, whole * share) for share in sorted(warn_shares)))
 
 
 def deadlines(
     term: Term, calendar: WorkingCalendar, starts: Iterable[datetime], warn_shares: Sequence[float] = WARN_SHARES
 ) -> list[Deadline]:
     """Return `deadline` of each start; CalendarError when any of them is out of reach."""
+    if term.days:
+        return [deadline(term, calendar, start, warn_shares) for start in starts]
     clock, shares = clock_of(term, calendar), sorted(warn_shares)
     begun = advance_all(None, starts, timedelta(0))
-    if term.days:
-        by_days = add_working_days if term.working else add_days
-        return [_in_days(at, by_days(calendar, at, term.days), clock, shares) for at in begun]
     whole = timedelta(seconds=term.seconds)
     due, *warned = (advance_all(clock, begun, one) for one in (whole, *(whole * share for share in shares)))
     warnings = zip(*warned, strict=True) if warned else repeat(())
     return [Deadline(*one) for one in zip(begun, due, warnings, strict=False)]
-
-
-def _in_days(started_at: datetime, due_at: datetime, clock: WorkingCalendar | None, shares: Sequence[float]) -> Deadline:
-    whole = measure(clock, started_at, due_at)
-    return Deadline(started_at, due_at, tuple(advance(clock, started_at, whole * share) for share in shares))
 
 
 def clock_of(term: Term, calendar: WorkingCalendar) -> WorkingCalendar | None:

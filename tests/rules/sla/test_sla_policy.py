@@ -21,6 +21,7 @@ from app.sla.policy import (
     choose,
     clock_of,
     deadline,
+    deadlines,
     promises_from_json,
     promises_to_json,
 )
@@ -248,6 +249,10 @@ def test_warnings_come_in_order_between_start_and_deadline(term: Term, started: 
     marks = [found.started_at, *found.warn_ats, found.due_at]
     assert marks == sorted(marks)
     assert len(found.warn_ats) == len(shares)
+    assert deadlines(term, CALENDAR, [started, started + timedelta(hours=7)], shares) == [
+        found,
+        deadline(term, CALENDAR, started + timedelta(hours=7), shares),
+    ]
     if term.seconds and not term.working:
         assert found.due_at - started == timedelta(seconds=term.seconds)
     if term.seconds and term.working:
