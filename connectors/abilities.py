@@ -25,12 +25,16 @@ class Credential:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capability:
-    """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use."""
+    """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use.
+
+    `within`: of an answer that stands, how long after its publishing the platform lets it be done; None: always.
+    """
 
     verb: str
     methods: tuple[str, ...]
     token_kinds: tuple[str, ...]
     calls: int
+    within: timedelta | None = None
 
 
 @runtime_checkable

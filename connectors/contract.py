@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from connectors.abilities import (
     Budget as Budget,
@@ -30,6 +30,15 @@ from connectors.abilities import (
     Reference as Reference,
     Unreadable as Unreadable,
 )
+from connectors.amends import (
+    DeletesAnswers as DeletesAnswers,
+    EditsAnswers as EditsAnswers,
+    Look as Look,
+    LooksAtAnswers as LooksAtAnswers,
+    NotThere as NotThere,
+    Standing as Standing,
+    StandsAs as StandsAs,
+)
 from connectors.errors import (
     AccessLost as AccessLost,
     ConnectorError as ConnectorError,
@@ -37,6 +46,13 @@ from connectors.errors import (
     Rejected as Rejected,
     TryLater as TryLater,
     UnknownPayload as UnknownPayload,
+)
+from connectors.refs import (
+    CannotTell as CannotTell,
+    Feed as Feed,
+    PageRef as PageRef,
+    PostRef as PostRef,
+    Timed,
 )
 
 if TYPE_CHECKING:
@@ -50,45 +66,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the connectors' only reading of the clock; Otklik passes its own in
 
 
-class _Timed:
-    """Refuses a moment (a field named `…_at`) without an offset: it would be stored hours away from the truth."""
-
-    __slots__: ClassVar[tuple[str, ...]] = ()
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            moment = getattr(self, name) if name.endswith("_at") else None
-            if moment is not None and moment.utcoffset() is None:
-                raise ValueError(f"A moment without a time zone: {name} {moment!r}")
-
-
 AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link", "other"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageRef:
-    """A page we watch. `options` is what `describe_page` found and the connector wants back (strings only)."""
-
-    external_id: str
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PostRef:
-    """A post of a page. `thread_ref` is the connector's own address of its comments, where it differs from the id."""
-
-    page: PageRef
-    external_id: str
-    thread_ref: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Feed:
-    """The polled unit: a credential and the pages that its stream carries."""
-
-    key: str
-    credential_key: str
-    pages: tuple[PageRef, ...]
+# --- what is watched -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +104,7 @@ class AuthorSnapshot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PostSnapshot(_Timed):
+class PostSnapshot(Timed):
     """A post as observed at `observed_at`. `comment_count` includes replies inside threads; None when not told."""
 
     page_external_id: str
@@ -139,7 +120,7 @@ class PostSnapshot(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CommentSnapshot(_Timed):
+class CommentSnapshot(Timed):
     """A comment as observed at `observed_at`.
 
     `author` is None when the platform names none (deleted, hidden). `by_page`: written in the page's own name.
@@ -171,14 +152,14 @@ class CommentSnapshot(_Timed):
     """Several messages that are one comment: those of one album on a page; it goes by the first that was stored."""
 
     def __post_init__(self) -> None:
-        _Timed.__post_init__(self)  # super() does not know a class that slots=True made anew
+        Timed.__post_init__(self)  # super() does not know a class that slots=True made anew
         if self.post_external_id is None and self.thread_ref is None:
             msg = f"Comment {self.external_id} names neither its post nor its thread"
             raise ValueError(msg)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Deletion(_Timed):
+class Deletion(Timed):
     """The platform says that a comment is gone."""
 
     page_external_id: str
@@ -188,7 +169,7 @@ class Deletion(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WholeThread(_Timed):
+class WholeThread(Timed):
     """The batch holds every living comment of this thread (of the whole post when `root_external_id` is None).
 
     `observed_at` is the moment before the reading began: a stored comment of it that was written before that moment and
@@ -222,7 +203,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PostCount(_Timed):
+class PostCount(Timed):
     """How many comments a post has now, replies included; `gone` when the platform no longer shows the post."""
 
     page_external_id: str
@@ -233,7 +214,7 @@ class PostCount(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outgoing(_Timed):
+class Outgoing(Timed):
     """An answer to publish under `reply_to_external_id`, in the page's name.
 
     `guid` is the same for every attempt at the same answer. `first_tried_at` bounds the search of `find_sent`.
@@ -248,7 +229,7 @@ class Outgoing(_Timed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent(_Timed):
+class Sent(Timed):
     """The platform took the answer and published it at `published_at`."""
 
     external_id: str
@@ -266,13 +247,6 @@ class Found:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Absent:
     """`find_sent` read all there is and the answer is not there: sending again is safe."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CannotTell:
-    """The platform gives no way to know: a person decides."""
-
-    reason: str
 
 
 SentLookup = Found | Absent | CannotTell

@@ -52,13 +52,16 @@ class AccessLost(ConnectorError):
 
 
 class OutcomeUnknown(ConnectorError):
-    """The request left and no answer came back: it may have been done. Only ever raised by `send`."""
+    """The request left and no answer came back: it may have been done.
+
+    Only ever raised by what acts: `send`, `edit_answer`, `delete_answer`.
+    """
 
 
 class UnknownPayload(ConnectorError):
     """The platform answered something that the mapping does not know. `raw` is the answer, to be set aside.
 
-    Never raised by `send`: an answer that cannot be read leaves the outcome unknown.
+    Never raised by what acts: an answer that cannot be read leaves the outcome unknown.
     """
 
     def __init__(self, code: str, detail: str = "", *, raw: bytes, credential_key: str | None = None) -> None:

@@ -42,6 +42,7 @@ GLOSSARY = {
     "SLA policy": "норматив",
     "timer": "срок",
     "reply": "ответ",
+    "amendment": "изменени",
     "outbox": "исходящ",
     "operator": "оператор",
     "mass incident": "массов",

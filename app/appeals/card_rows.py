@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.appeals.rules import Act, Status
+from app.replies.amending import AmendmentState, Change
 from app.replies.rules import AnswerKind, ReplyState
 
 
@@ -133,6 +134,29 @@ class VerdictRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AmendmentRow:
+    """What was, or is to be, done to an answer that stands; `text_before` is what stood there."""
+
+    id: int
+    reply_id: int
+    operator_id: int
+    operator_name: str
+    change: Change
+    text: str
+    text_before: str
+    reason: str
+    state: AmendmentState
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    error_code: str | None
+    error_detail: str | None
+    done_at: datetime | None
+    stopped: bool = False
+    """It waits, and publishing is stopped for it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyRow:
     """One of our answers and where it stands in the outbox; `due_at` is the next attempt of a queued one."""
 
@@ -142,6 +166,7 @@ class ReplyRow:
     cycle: int
     operator_id: int | None
     operator_name: str | None
+    agency_id: int | None
     kind: AnswerKind
     by_hand: bool
     text: str
@@ -156,6 +181,7 @@ class ReplyRow:
     published_at: datetime | None
     stopped: bool = False
     """It waits, and publishing is stopped for it."""
+    amendments: tuple[AmendmentRow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from app.appeals.access import visible_to
 from app.appeals.card_rows import (
+    AmendmentRow,
     AppealRow,
     AssignmentRow,
     Card,
@@ -28,6 +29,7 @@ from app.appeals.card_rows import (
 from app.appeals.plan import plan_once
 from app.appeals.rules import Act, Status
 from app.people.rules import Permission
+from app.replies.amending import AmendmentState, Change
 from app.replies.rules import AnswerKind, ReplyState
 
 if TYPE_CHECKING:
@@ -109,11 +111,20 @@ _VERDICTS = text(
 )
 _REPLIES = text(
     """
-    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.kind, r.by_hand, r.text, r.state,
-      r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
+    SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.agency_id, r.kind, r.by_hand, r.text,
+      r.state, r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
       r.state = 'queued' AND otklik_publishing_stop(r.page_id, r.agency_id) IS NOT NULL AS stopped
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
     WHERE r.appeal_id = :appeal AND r.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY r.id LIMIT 200
+    """
+)
+_AMENDMENTS = text(
+    """
+    SELECT m.id, m.reply_id, m.operator_id, o.name AS operator_name, m.change, m.text, m.text_before, m.reason, m.state, m.created_at,
+      m.due_at, m.attempts, m.error_code, m.error_detail, m.done_at,
+      m.state = 'queued' AND otklik_publishing_stop(m.page_id, m.agency_id) IS NOT NULL AS stopped
+    FROM amendment m JOIN operator o ON o.id = m.operator_id
+    WHERE m.appeal_id = :appeal AND m.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY m.id LIMIT 200
     """
 )
 _NOTES = text(
@@ -187,7 +198,7 @@ async def card(session: ReadSession, access: Access, number: int) -> Card | None
         comments=comments,
         earlier_comments=earlier_comments,
         verdicts=await _verdicts(session, appeal, until),
-        replies=tuple(_reply(row) for row in await _rows(session, _REPLIES, **keys)),
+        replies=await _replies(session, keys),
         notes=tuple(NoteRow(**row) for row in await _rows(session, _NOTES, **keys)),
         events=tuple(EventRow(**row | {"act": Act(row["act"])}) for row in await _rows(session, _EVENTS, **keys)),
         timers=tuple(TimerRow(**row) for row in await _rows(session, _TIMERS, **keys)),
@@ -225,8 +236,17 @@ def _extension(row: dict[str, Any]) -> ExtensionRow:
     )
 
 
-def _reply(row: dict[str, Any]) -> ReplyRow:
-    return ReplyRow(**row | {"state": ReplyState(row["state"]), "kind": AnswerKind(row["kind"])})
+async def _replies(session: ReadSession, keys: dict[str, Any]) -> tuple[ReplyRow, ...]:
+    """Our answers, each with what was done to it: only what stands, or stood, can have been changed."""
+    rows = await _rows(session, _REPLIES, **keys)
+    replies = [ReplyRow(**row | {"state": ReplyState(row["state"]), "kind": AnswerKind(row["kind"])}) for row in rows]
+    if not any(one.state in {ReplyState.SENT, ReplyState.REMOVED} and not one.by_hand for one in replies):
+        return tuple(replies)
+    changes: dict[int, list[AmendmentRow]] = {}
+    for row in await _rows(session, _AMENDMENTS, **keys):
+        told = row | {"change": Change(row["change"]), "state": AmendmentState(row["state"])}
+        changes.setdefault(row["reply_id"], []).append(AmendmentRow(**told))
+    return tuple(replace(one, amendments=tuple(changes.get(one.id, ()))) for one in replies)
 
 
 async def _post(session: ReadSession, appeal: AppealRow) -> PostRow | None:

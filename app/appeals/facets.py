@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.appeals.access import visible_to
-from app.appeals.filters import FOUND, HITS, number_in_search
+from app.appeals.filters import FOUND, HITS, TROUBLED, number_in_search
 from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
 from app.people.rules import Permission
@@ -124,7 +124,7 @@ def _statement(visible: str, holds: tuple[tuple[str, str], ...], searched: bool)
     return text(
         f"""
         WITH {hits}
-        troubled AS MATERIALIZED (SELECT DISTINCT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held', 'awaiting')),
+        troubled AS MATERIALIZED ({TROUBLED}),
         w AS (
           SELECT a.status, a.platform, a.agency_id, a.topic_id, a.territory_id, coalesce(a.operator_id = :me, false) AS is_mine,
             coalesce(a.due_at <= :now, false) AS is_overdue, a.id IN (SELECT appeal_id FROM troubled) AS is_trouble

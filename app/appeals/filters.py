@@ -30,6 +30,11 @@ HITS = f"""hits AS MATERIALIZED (
 FOUND = "a.id = ANY (ARRAY(SELECT appeal_id FROM hits))"
 
 
+_IN_TROUBLE = "state IN ('failed', 'uncertain', 'held', 'awaiting')"
+TROUBLED = f"SELECT appeal_id FROM reply WHERE {_IN_TROUBLE} UNION SELECT appeal_id FROM amendment WHERE {_IN_TROUBLE}"  # noqa: S608 - a constant
+"""Appeals of which an answer, or what is to be done to one, waits for a person."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueFilters:
     """What of the queue is shown. None in a list of ids or platforms means any; an empty one fits nothing.

@@ -62,7 +62,7 @@ async def _may_be_one(session: WriteSession, older: Held, younger: Held) -> None
     await no_answer_under_way(session, younger)
 
 
-_ANSWERED = text("SELECT EXISTS (SELECT FROM reply WHERE appeal_id = :id AND cycle = :cycle AND state <> 'withdrawn')")
+_ANSWERED = text("SELECT EXISTS (SELECT FROM reply WHERE appeal_id = :id AND cycle = :cycle AND state NOT IN ('withdrawn', 'removed'))")
 _NUMBER = text("SELECT number FROM appeal WHERE id = :id")
 
 
@@ -100,7 +100,8 @@ _ALSO = text(
       SELECT c.id, c.revision FROM comment c WHERE c.appeal_id = a.id AND NOT c.by_page AND c.deleted_at IS NULL
       ORDER BY c.written_at DESC, c.id DESC LIMIT 1) c ON true
     WHERE a.merged_into = (SELECT id FROM appeal WHERE number = :number)
-      AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = a.id AND r.cycle = a.cycle AND r.state <> 'withdrawn' AND r.kind = :kind)
+      AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = a.id AND r.cycle = a.cycle
+        AND r.state NOT IN ('withdrawn', 'removed') AND r.kind = :kind)
     ORDER BY a.id FOR UPDATE OF a
     """
 )

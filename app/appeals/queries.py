@@ -20,6 +20,7 @@ from app.appeals.feed import LiveCursor, changes_since, live_cursor_now
 from app.appeals.filters import (
     FOUND,
     HITS,
+    TROUBLED,
     Cursor,
     QueueFilters,
     checked_cursor,
@@ -250,7 +251,7 @@ def conditions(access: Access, filters: QueueFilters, now: datetime) -> tuple[li
         parts.append("a.due_at <= :now")
         params["now"] = now
     if filters.trouble:
-        parts.append("a.id IN (SELECT r.appeal_id FROM reply r WHERE r.state IN ('failed', 'uncertain', 'held', 'awaiting'))")
+        parts.append(f"a.id IN ({TROUBLED})")
     if filters.words:
         parts.append(FOUND)
     for column, wanted in (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.appeals import history
+from app.appeals.removal import Told, record_removed
 from app.appeals.rules import Act
 from app.kernel.db import Bulk
 from app.sla import service as sla
@@ -57,15 +58,45 @@ async def record_comment_changes(session: WriteSession, changes: Sequence[Change
         text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = ANY (:ids)"), {"ids": sorted(concerned), "now": now}
     )
     await history.record(session, events)
+    await _answers_gone(session, changes, now=now)
+
+
+# An answer of the page that somebody deleted on the platform. One that we are deleting ourselves is settled by whoever does it.
+_GONE = Bulk(
+    """
+    SELECT o.id, o.appeal_id, c.id AS comment_id, m.id AS amendment_id, m.operator_id FROM {rows}
+    JOIN comment c ON c.id = r.comment_id AND c.by_page
+    JOIN reply o ON o.appeal_id = c.appeal_id AND o.external_id = c.external_id AND o.page_id = c.page_id AND o.state = 'sent'
+    LEFT JOIN amendment m ON m.reply_id = o.id AND m.change = 'delete' AND m.state = 'uncertain'
+    WHERE NOT EXISTS (
+      SELECT FROM amendment b WHERE b.reply_id = o.id AND b.change = 'delete' AND b.state IN ('queued', 'sending'))
+    ORDER BY o.appeal_id, o.id
+    """,
+    comment_id="bigint",
+)  # fmt: skip
+_KNOWN_NOW = text("UPDATE amendment SET state = 'done', done_at = :now, error_code = NULL, error_detail = NULL WHERE id = :id")
+
+
+async def _answers_gone(session: WriteSession, changes: Sequence[Change], *, now: datetime) -> None:
+    for row in await _GONE.run(session, [(change.comment_id,) for change in changes if change.revision is None]):
+        data = {"comment": row.comment_id}
+        if row.amendment_id is not None:  # nobody knew whether we had deleted it
+            data["amendment"] = row.amendment_id
+            await session.execute(_KNOWN_NOW, {"id": row.amendment_id, "now": now})
+        told = Told(operator_id=row.operator_id, data=data)
+        await record_removed(session, appeal_id=row.appeal_id, reply_id=row.id, told=told, now=now)
 
 
 async def record_reply_trouble(session: WriteSession, *, appeal_id: int, reply_id: int, act: Act, code: str, now: datetime) -> None:
     """An answer was refused or held back, or nobody can tell whether it stands: said in the history, for a person to decide."""
+    await record_amendment_trouble(session, appeal_id=appeal_id, act=act, data={"reply": reply_id, "code": code}, now=now)
+
+
+async def record_amendment_trouble(session: WriteSession, *, appeal_id: int, act: Act, data: Mapping[str, object], now: datetime) -> None:
+    """The same of what was to be done to an answer that stands."""
     row = (await session.execute(_LOCK_CHANGED, {"ids": [appeal_id]})).one()
     await session.execute(text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = :id"), {"id": appeal_id, "now": now})
-    event = history.Event(
-        appeal_id=appeal_id, act=act, cycle=row.cycle, operator_id=None, occurred_at=now, data={"reply": reply_id, "code": code}
-    )
+    event = history.Event(appeal_id=appeal_id, act=act, cycle=row.cycle, operator_id=None, occurred_at=now, data=data)
     await history.record(session, [event])
 
 

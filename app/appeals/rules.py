@@ -43,6 +43,20 @@ class Act(StrEnum):
     REPLY_SOUGHT = "reply_sought"
     REPLY_WITHDRAWN = "reply_withdrawn"
     ANSWERED_BY_HAND = "answered_by_hand"
+    AMENDMENT_SUBMITTED = "amendment_submitted"
+    AMENDMENT_APPROVED = "amendment_approved"
+    AMENDMENT_RETURNED = "amendment_returned"
+    AMENDMENT_QUEUED = "amendment_queued"
+    AMENDMENT_FAILED = "amendment_failed"
+    AMENDMENT_UNCERTAIN = "amendment_uncertain"
+    AMENDMENT_HELD = "amendment_held"
+    AMENDMENT_WITHDRAWN = "amendment_withdrawn"
+    REPLY_EDITED = "reply_edited"
+    """Other words stand in its place: no clock moves."""
+    REPLY_REMOVED = "reply_removed"
+    """It stands no more: taken away by us, or by somebody on the platform. With `uncounted` it has kept no promise."""
+    UNANSWERED = "unanswered"
+    """No answer stands any more: the matter waits as if there had been none."""
     DISMISSED = "dismissed"
     CLOSED = "closed"
     REOPENED = "reopened"
@@ -71,6 +85,12 @@ _WAITS = {status: status for status in WAITING}
 
 _ANSWERABLE = {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Status.ANSWERED: Status.ANSWERED}
 
+# What is done to an answer that stands, and what becomes of it, happens in any state.
+_AMENDING = (
+    Act.AMENDMENT_SUBMITTED, Act.AMENDMENT_APPROVED, Act.AMENDMENT_RETURNED, Act.AMENDMENT_QUEUED, Act.AMENDMENT_FAILED,
+    Act.AMENDMENT_UNCERTAIN, Act.AMENDMENT_HELD, Act.AMENDMENT_WITHDRAWN, Act.REPLY_EDITED, Act.REPLY_REMOVED,
+)  # fmt: skip
+
 # act → {status before: status after}; a pair that is missing cannot happen.
 TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.APPENDED: _SAME,
@@ -91,6 +111,8 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.REPLY_SOUGHT: _SAME,
     Act.REPLY_WITHDRAWN: _SAME,
     Act.ANSWERED_BY_HAND: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},
+    **dict.fromkeys(_AMENDING, _SAME),
+    Act.UNANSWERED: {Status.ANSWERED: Status.IN_WORK},
     Act.DISMISSED: {Status.NEW: Status.DISMISSED, Status.IN_WORK: Status.DISMISSED},
     Act.CLOSED: {Status.ANSWERED: Status.CLOSED, Status.IN_WORK: Status.CLOSED, Status.NEW: Status.CLOSED},
     Act.REOPENED: {Status.ANSWERED: Status.NEW, Status.CLOSED: Status.NEW},

@@ -219,8 +219,12 @@ async def close(
 
 async def no_answer_under_way(session: WriteSession, held: Held) -> None:
     """ConflictError when one is on its way to the platform."""
+    under_way = "('awaiting', 'queued', 'sending', 'uncertain', 'held')"
     busy = await session.scalar(
-        text("SELECT true FROM reply WHERE appeal_id = :id AND state IN ('awaiting', 'queued', 'sending', 'uncertain', 'held') LIMIT 1"),
+        text(
+            f"SELECT EXISTS (SELECT FROM reply WHERE appeal_id = :id AND state IN {under_way})"  # noqa: S608 - a constant
+            f" OR EXISTS (SELECT FROM amendment WHERE appeal_id = :id AND state IN {under_way})"
+        ),
         {"id": held.id},
     )
     if busy:

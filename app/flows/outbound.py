@@ -81,13 +81,13 @@ class Outbound:
     async def send_due(self) -> int:
         """Publish what is due; how many were tried."""
         claimed = await self._claim(interrupted=False)
-        await _all(self._send(one) for one in claimed)
+        await all_of(self._send(one) for one in claimed)
         return len(claimed)
 
     async def look_up_interrupted(self) -> int:
         """Find out what became of answers whose sender died; how many were looked up."""
         claimed = await self._claim(interrupted=True)
-        await _all(self._look_up(one, "interrupted", "its sender stopped before it heard") for one in claimed)
+        await all_of(self._look_up(one, "interrupted", "its sender stopped before it heard") for one in claimed)
         return len(claimed)
 
     async def _claim(self, *, interrupted: bool) -> list[Claimed]:
@@ -219,7 +219,7 @@ class Outbound:
                 )
 
 
-async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+async def all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Each to its end: one that fails must not leave the others running behind our back."""
     done = await asyncio.gather(*works, return_exceptions=True)
     for failure in done:

@@ -14,6 +14,7 @@ from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
 from app.flows import deadlines, facts, inbound, looking_up, pictures, pushing
+from app.flows.amending import Amending
 from app.flows.gauges import Gauges
 from app.flows.greeting import Greeter, build_bots
 from app.flows.listening import Ears
@@ -64,6 +65,8 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     limits = Limits(author=parse_limits(parts.author_answer_limits), page=parse_limits(parts.page_answer_limits))
     outbound = Outbound(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale, limits=limits)
 
+    amending = Amending(parts.database, parts.connectors, parts.clock, worker=parts.name, time_scale=parts.time_scale, limits=limits)
+
     async def triage(_payload: Mapping[str, Any]) -> None:
         await inbound.open_all(parts.database, keeper, parts.clock)
 
@@ -77,6 +80,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
 
     async def send(_payload: Mapping[str, Any]) -> None:
         await outbound.send_due()
+        await amending.round()
         await seeker.seek()
 
     async def push(_payload: Mapping[str, Any]) -> None:
@@ -101,7 +105,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
     async def sweep() -> bool:
         """What no job woke us for: retries that have become due, senders that died, a job that was held."""
         sent = await outbound.send_due()
-        looked_up = await outbound.look_up_interrupted() + await seeker.seek()
+        looked_up = await outbound.look_up_interrupted() + await amending.round() + await seeker.seek()
         pushed = await pushing.take_pushed(parts.database, parts.connectors, parts.clock)
         decided = await inbound.open_all(parts.database, keeper, parts.clock)
         return bool(sent or looked_up or pushed or decided)

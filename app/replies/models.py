@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base, moment, row_id, word
+from app.replies.amending import AMENDMENT_OPEN, AMENDMENT_TROUBLE, AmendmentState, Change
 from app.replies.rules import NEEDS_A_PERSON, AnswerKind, ReplyState
 
 _TROUBLE = ", ".join(repr(state.value) for state in ReplyState if state in NEEDS_A_PERSON)
@@ -62,6 +63,54 @@ class Reply(Base):
     external_id: Mapped[str | None]
     link: Mapped[str | None]
     published_at: Mapped[datetime | None] = moment(nullable=True)
+
+
+_CHANGE_OPEN = ", ".join(repr(state.value) for state in AmendmentState if state in AMENDMENT_OPEN)
+_CHANGE_TROUBLE = ", ".join(repr(state.value) for state in AmendmentState if state in AMENDMENT_TROUBLE)
+
+
+class Amendment(Base):
+    """Something that is done to an answer of ours that stands: `text` is put in its place, or (`change` delete) it is taken away.
+
+    `text_before` is what stood there; `reason` is for colleagues. The database binds it to an answer that stands, and fills
+    in whose appeal, page and agency that is.
+    """
+
+    __tablename__ = "amendment"
+    __table_args__ = (
+        CheckConstraint(f"change IN ({', '.join(repr(change.value) for change in Change)})", name="change"),
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in AmendmentState)})", name="state"),
+        Index("uq_amendment_open", "reply_id", unique=True, postgresql_where=sql(f"state IN ({_CHANGE_OPEN})")),
+        Index("ix_amendment_appeal_id", "appeal_id"),
+        Index("ix_amendment_due_at", "due_at", postgresql_where=sql("state = 'queued'")),
+        Index("ix_amendment_leased_until", "leased_until", postgresql_where=sql("state = 'sending'")),
+        Index("ix_amendment_trouble", "id", postgresql_where=sql(f"state IN ({_CHANGE_TROUBLE})")),
+        Index("ix_amendment_operator_tried", "operator_id", "first_tried_at", postgresql_where=sql("first_tried_at IS NOT NULL")),
+        Index("ix_amendment_page_tried", "page_id", "first_tried_at", postgresql_where=sql("first_tried_at IS NOT NULL")),
+    )
+
+    id: Mapped[int] = row_id()
+    reply_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("reply.id"))
+    appeal_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("appeal.id"))
+    page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    approved_by: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    limit_waived: Mapped[bool] = mapped_column(server_default=sql("false"))
+    change: Mapped[str] = word()
+    text: Mapped[str] = word()
+    text_before: Mapped[str] = word()
+    reason: Mapped[str] = word()
+    state: Mapped[str] = word()
+    created_at: Mapped[datetime] = moment(default_now=True)
+    due_at: Mapped[datetime] = moment(default_now=True)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=sql("0"))
+    first_tried_at: Mapped[datetime | None] = moment(nullable=True)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None] = moment(nullable=True)
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    done_at: Mapped[datetime | None] = moment(nullable=True)
 
 
 class PublishingStop(Base):

@@ -25,6 +25,8 @@ class ReplyState(StrEnum):
     UNCERTAIN = "uncertain"
     HELD = "held"
     WITHDRAWN = "withdrawn"
+    REMOVED = "removed"
+    """It stood on the platform and was taken away."""
 
 
 SOUGHT, NOT_SEEN = "sought", "not_seen"
@@ -50,9 +52,10 @@ TRANSITIONS: dict[ReplyState, frozenset[ReplyState]] = {
     ReplyState.FAILED: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN, ReplyState.SENT}),
     ReplyState.UNCERTAIN: frozenset({ReplyState.QUEUED, ReplyState.SENT, ReplyState.WITHDRAWN}),
     ReplyState.HELD: frozenset({ReplyState.QUEUED, ReplyState.WITHDRAWN}),
-    ReplyState.SENT: frozenset(),
+    ReplyState.SENT: frozenset({ReplyState.REMOVED}),
     ReplyState.RETURNED: frozenset(),
     ReplyState.WITHDRAWN: frozenset(),
+    ReplyState.REMOVED: frozenset(),
 }
 
 FIRST_PAUSE = timedelta(seconds=5)

@@ -155,10 +155,6 @@ _CLAIM_INTERRUPTED = text(
 )
 
 
-# One worker after the other counts what went out, so that a limit is exact. Rows are locked before, and passed over by others.
-_COUNT_ALONE = text("SELECT pg_advisory_xact_lock(7305148204)")
-
-
 async def claim(
     session: WriteSession,
     *,
@@ -181,9 +177,6 @@ async def claim(
     )
     taken = [Claimed(**row._mapping, interrupted=interrupted) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
     first = [] if interrupted else [one for one in taken if one.attempts == 1 and not one.limit_waived]
-    if not first or not (limits.author or limits.page):
-        return taken
-    await session.execute(_COUNT_ALONE)
     over = await hold_back(session, [(one.id, one.operator_id, one.page_id) for one in first], limits, now=now, time_scale=time_scale)
     return [replace(one, exceeds=over[one.id], first_tried_at=None, attempts=0) if one.id in over else one for one in taken]
 

@@ -39,6 +39,26 @@ def acts_sql(acts: tuple[Act, ...]) -> str:
     return ", ".join(f"'{act.value}'" for act in acts)
 
 
+# What an answer that was taken away had stopped, it did not stop: it kept no promise, and no draft of it was handed in.
+_COUNTS = f"""AND NOT EXISTS (
+  SELECT FROM appeal_event x WHERE x.appeal_id = a.id AND x.act = '{Act.REPLY_REMOVED.value}' AND x.data ? 'uncounted'
+    AND x.data -> 'reply' = e.data -> 'reply' {{undone_known}})"""
+
+# A clock as it was known: had it been set going again only later, what that says of it still held.
+_CLOCKS_THEN = f"""(
+  SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at, s.calendar_version_id,
+    CASE WHEN u.was IS NULL THEN s.due_at ELSE CAST(u.was ->> 'due_at' AS timestamptz) END AS due_at,
+    CASE WHEN u.was IS NULL THEN s.stopped_at ELSE CAST(u.was ->> 'stopped_at' AS timestamptz) END AS stopped_at,
+    CASE WHEN u.was IS NULL THEN s.outcome ELSE u.was ->> 'outcome' END AS outcome,
+    CASE WHEN u.was IS NULL THEN s.agency_id ELSE CAST(u.was ->> 'agency' AS bigint) END AS agency_id,
+    CASE WHEN u.was IS NULL THEN s.elapsed_seconds ELSE CAST(u.was ->> 'elapsed' AS integer) END AS elapsed_seconds,
+    CASE WHEN u.was IS NULL THEN s.working_seconds ELSE CAST(u.was ->> 'working' AS integer) END AS working_seconds
+  FROM sla_timer s LEFT JOIN LATERAL (
+    SELECT x.data -> 'clocks' -> s.promise AS was FROM appeal_event x
+    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.act = '{Act.REPLY_REMOVED.value}' AND x.recorded_at > :as_of
+      AND x.data -> 'clocks' ? s.promise
+    ORDER BY x.id LIMIT 1) u ON true)"""  # noqa: S608 - constants
+
 # Every cycle has a line, with a clock or without: figures that exist only where a promise was made flatter whoever made none.
 _CYCLES = f"""
 CROSS JOIN LATERAL (
@@ -46,7 +66,7 @@ CROSS JOIN LATERAL (
     t.id IS NOT NULL AS promised, t.due_at, t.stopped_at, t.outcome, t.agency_id, t.elapsed_seconds, t.working_seconds,
     t.calendar_version_id
   FROM (
-    SELECT DISTINCT ON (o.cycle) o.* FROM sla_timer o
+    SELECT DISTINCT ON (o.cycle) o.* FROM {{clocks}} o
     WHERE o.appeal_id = a.id AND o.promise = '{Promise.FIRST_ANSWER.value}' {{timer_known}}
     ORDER BY o.cycle, o.id DESC) t
   FULL JOIN (
@@ -55,7 +75,7 @@ CROSS JOIN LATERAL (
     ORDER BY o.cycle, o.id) e ON e.cycle = t.cycle) c
 LEFT JOIN LATERAL (
   SELECT e.id, e.act, e.occurred_at, e.data FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(STOPPING_ACTS)}) {{known}}
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(STOPPING_ACTS)}) {{known}} {{counts}}
   ORDER BY e.id LIMIT 1) stop ON true
 """  # noqa: S608 - constants
 
@@ -69,7 +89,7 @@ LEFT JOIN LATERAL (
   SELECT CASE WHEN NOT ({ended} AND o.stopped_at IS NOT NULL) AND {stands} THEN 'infinity' ELSE o.due_at END AS due_at,
     CASE WHEN {ended} THEN o.stopped_at END AS stopped_at, CASE WHEN {ended} THEN o.outcome END AS outcome,
     CASE WHEN {ended} THEN o.elapsed_seconds END AS elapsed_seconds, CASE WHEN {ended} THEN o.working_seconds END AS working_seconds
-  FROM sla_timer o WHERE o.appeal_id = a.id AND o.cycle = c.cycle AND o.promise = '{promise}' {timer_known}
+  FROM {clocks} o WHERE o.appeal_id = a.id AND o.cycle = c.cycle AND o.promise = '{promise}' {timer_known}
   ORDER BY o.id DESC LIMIT 1) {name} ON true
 """
 # By then an act must have been recorded that happened when the clock stopped.
@@ -86,7 +106,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT e.occurred_at AS until, coalesce(given.occurred_at, CASE WHEN c.cycle = 1 THEN a.opened_at ELSE c.started_at END) AS since
   FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(HANDED_IN)}) AND e.id > coalesce(given.id, 0) {{known}}
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(HANDED_IN)}) AND e.id > coalesce(given.id, 0) {{known}} {{counts}}
   ORDER BY e.id LIMIT 1) handed ON true
 """  # noqa: S608 - constants
 
@@ -176,6 +196,8 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
         "known": "AND e.recorded_at <= :as_of" if as_of else "",
         "event_known": "AND o.recorded_at <= :as_of" if as_of else "",
         "timer_known": "AND o.recorded_at <= :as_of" if as_of else "",
+        "counts": _COUNTS.format(undone_known="AND x.recorded_at <= :as_of" if as_of else ""),
+        "clocks": _CLOCKS_THEN if as_of else "sla_timer",
     }
     columns = columns_sql(as_of=as_of)
     others = "".join(
@@ -184,6 +206,7 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
             promise=PROMISE_OF[name].value,
             name=name,
             timer_known=known["timer_known"],
+            clocks=known["clocks"],
             stands=stands_sql("o.due_at", as_of=as_of),
         )
         for name in ("interim", "final")

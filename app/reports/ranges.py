@@ -10,7 +10,10 @@ from app.appeals.rules import Act
 from app.reports.lines import COLUMNS, HANDED_IN, OWN, PROMISE_OF, STOOD, STOPPING_ACTS, WRITER, acts_sql, columns_sql, stands_sql
 from app.sla.rules import Promise
 
-_READ = (Act.OPENED, Act.REOPENED, Act.ROUTED, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.RATED, *STOPPING_ACTS, *HANDED_IN)
+_READ = (
+    Act.OPENED, Act.REOPENED, Act.ROUTED, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_REMOVED, Act.RATED, *STOPPING_ACTS, *HANDED_IN,
+)  # fmt: skip
+_COUNTS = "NOT EXISTS (SELECT FROM undone u WHERE u.appeal_id = e.appeal_id AND u.reply = e.data -> 'reply')"
 _IN_RANGE = "{of} > :after AND {of} <= :upto"
 
 SETTINGS = ("enable_seqscan = off", "enable_nestloop = off")
@@ -29,9 +32,11 @@ timers AS MATERIALIZED (
 begun AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.occurred_at FROM events e
   WHERE e.act IN ('{Act.OPENED.value}', '{Act.REOPENED.value}') ORDER BY e.appeal_id, e.cycle, e.id),
+undone AS MATERIALIZED (
+  SELECT e.appeal_id, e.data -> 'reply' AS reply FROM events e WHERE e.act = '{Act.REPLY_REMOVED.value}' AND e.data ? 'uncounted'),
 stops AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.id, e.act, e.occurred_at, e.data FROM events e
-  WHERE e.act IN ({acts_sql(STOPPING_ACTS)}) ORDER BY e.appeal_id, e.cycle, e.id),
+  WHERE e.act IN ({acts_sql(STOPPING_ACTS)}) AND {_COUNTS} ORDER BY e.appeal_id, e.cycle, e.id),
 givens AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.id, e.occurred_at
   FROM events e LEFT JOIN stops s ON s.appeal_id = e.appeal_id AND s.cycle = e.cycle
@@ -39,7 +44,7 @@ givens AS MATERIALIZED (
 handeds AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.occurred_at, g.occurred_at AS given_at
   FROM events e LEFT JOIN givens g ON g.appeal_id = e.appeal_id AND g.cycle = e.cycle
-  WHERE e.act IN ({acts_sql(HANDED_IN)}) AND e.id > coalesce(g.id, 0) ORDER BY e.appeal_id, e.cycle, e.id),
+  WHERE e.act IN ({acts_sql(HANDED_IN)}) AND e.id > coalesce(g.id, 0) AND {_COUNTS} ORDER BY e.appeal_id, e.cycle, e.id),
 paused AS MATERIALIZED (SELECT DISTINCT p.appeal_id FROM sla_pause p WHERE {_IN_RANGE.format(of="p.appeal_id")}),
 approvals AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, h.occurred_at AS since, greatest(e.occurred_at, h.occurred_at) AS until

@@ -160,9 +160,17 @@ def recount(stored: Stored, history: History, *, now: datetime) -> tuple[Fact, l
 def stop_of(events: Sequence[Event], cycle: int, promise: Promise) -> Event | None:
     """The act that ended what was promised in a cycle; being merged, unless that was taken back."""
     passed = _GOES_ON.get(promise, frozenset())
+    undone = uncounted(events)
     parted = max((one.id for one in events if one.act is Act.UNMERGED), default=0)
-    ending = (one for one in events if one.cycle == cycle and one.act in _CAUSES and one.act not in passed)
+    ending = (
+        one for one in events if one.cycle == cycle and one.act in _CAUSES and one.act not in passed and one.data.get("reply") not in undone
+    )
     return next((one for one in ending if one.act is not Act.MERGED or one.id > parted), None)
+
+
+def uncounted(events: Sequence[Event]) -> frozenset[object]:
+    """Answers that were taken away: they kept no promise."""
+    return frozenset(one.data.get("reply") for one in events if one.act is Act.REPLY_REMOVED and one.data.get("uncounted")) - {None}
 
 
 def begun(history: History, cycle: int) -> datetime | None:

@@ -13,7 +13,7 @@ from app.reports.figures import Figures
 from app.reports.lines import HANDED_IN, PROMISE_OF, UNPROMISED
 from app.reports.models import MARKS
 from app.reports.queries import Clock
-from app.reports.recount import begun, last_said, spent, stop_of
+from app.reports.recount import begun, last_said, spent, stop_of, uncounted
 from app.sla.rules import Promise, TimerOutcome
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def _agency(cycle: int, matter: Matter, history: History, since: datetime, stop:
     """From the last time that it was given to the agency before the answer to the first draft after that, without pauses."""
     own = [one for one in history.events if one.cycle == cycle]
     given = next((one for one in reversed(own) if one.act is Act.ROUTED and (stop is None or one.id < stop.id)), None)
-    handed = next((one for one in own if one.act in HANDED_IN and one.id > (given.id if given else 0)), None)
+    undone = uncounted(history.events)
+    drafts = (one for one in own if one.act in HANDED_IN and one.data.get("reply") not in undone)
+    handed = next((one for one in drafts if one.id > (given.id if given else 0)), None)
     if handed is None:
         return NEVER
     start = given.occurred_at if given else matter.opened_at if cycle == 1 else since

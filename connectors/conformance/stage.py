@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
-Verb = Literal["read", "send"]
-"""`read`: whatever tells comments (poll, or discover and read_thread)."""
+Verb = Literal["read", "send", "edit", "delete"]
+"""`read`: whatever tells comments (poll, or discover and read_thread); `edit`, `delete`: of an answer that stands."""
 Fault = Literal["before", "after", "malformed"]
 """The connection fails before the platform acts; after it acted; the answer has a wrong shape."""
 
@@ -71,7 +71,7 @@ class Stage(Protocol):
         """Whether the platform can hold such a text."""
 
     async def answers(self) -> list[str]:
-        """The texts of the answers that stand in the page's name."""
+        """The texts of the answers that stand in the page's name now."""
 
     async def fault(self, verb: Verb, fault: Fault) -> None:
         """Let the next call of a verb fail."""
@@ -106,10 +106,11 @@ class Harness:
         self.connector = stage.plugin.build(options)
 
     @classmethod
-    async def on(cls, stage: Stage, *, batch: int | None = None) -> Harness:
-        """Build the connector; `batch` bounds the rows of one batch."""
-        limits = dict(stage.options.limits) | ({"batch": float(batch)} if batch else {})
-        options = replace(stage.options, limits=limits)
+    async def on(cls, stage: Stage, *, batch: int | None = None, options: Options | None = None) -> Harness:
+        """Build the connector; `batch` bounds the rows of one batch, `options` are others than the stage's."""
+        given = options or stage.options
+        limits = dict(given.limits) | ({"batch": float(batch)} if batch else {})
+        options = replace(given, limits=limits)
         connector = stage.plugin.build(options)
         try:
             described = await patiently(lambda: connector.describe_page(stage.page_link))
@@ -241,11 +242,11 @@ class Target:
         return await self.harness.connector.find_sent(self.outgoing(text, guid))
 
 
-async def target(stage: Stage) -> Target:
+async def target(stage: Stage, options: Options | None = None) -> Target:
     """A fresh post with one question under it, read by a connector."""
     post = await stage.write_post("Ждёт ответа")
     comment = await stage.write_comment(post, "Когда дадут воду?")
-    harness = await Harness.on(stage)
+    harness = await Harness.on(stage, options=options)
     read = await harness.read()
     ref = PostRef(page=harness.page, external_id=post, thread_ref=read.posts[post].thread_ref)
     return Target(harness=harness, post=ref, comment=comment, tried_at=stage.options.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+from connectors.conformance.amending import AmendingConformance
 from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, alike, caught, patiently, scene, target as target_of
 from connectors.contract import (
     CONTRACT_VERSION,
@@ -12,11 +13,14 @@ from connectors.contract import (
     CannotTell,
     CommentSnapshot,
     Connector,
+    DeletesAnswers,
     Discovers,
+    EditsAnswers,
     FetchesMedia,
     FindsMentions,
     Found,
     Listens,
+    LooksAtAnswers,
     OutcomeUnknown,
     PostSnapshot,
     Probes,
@@ -39,6 +43,9 @@ OPTIONAL_VERBS: dict[str, type] = {
     "mentions": FindsMentions,
     "check_page": ChecksAbilities,
     "tell_pages": TellsPages,
+    "edit_answer": EditsAnswers,
+    "delete_answer": DeletesAnswers,
+    "look_at_answer": LooksAtAnswers,
     "fetch_reference": FetchesReferences,
 }
 TEXTS = (
@@ -57,7 +64,7 @@ TEXTS = (
 )
 
 
-class ConnectorConformance:
+class ConnectorConformance(AmendingConformance):
     """Inherit it and supply the fixture `stage`."""
 
     async def test_the_plugin_says_what_it_is(self, stage: Stage) -> None:

@@ -14,6 +14,7 @@ from connectors.contract import (
     CommentSnapshot,
     Deletion,
     Feed,
+    Look,
     Options,
     Outgoing,
     PageRef,
@@ -26,6 +27,7 @@ from connectors.contract import (
     Rejected,
     Sent,
     SentLookup,
+    Standing,
     Unreadable,
     WholeThread,
     utc_now,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT = 4096
 PROBE_LIMIT = 100
+AMENDING = ("edit_answer", "delete_answer", "look_at_answer")
 PART = 100
 """Rows in one batch, unless `Options.limits["batch"]` says otherwise."""
 
@@ -86,10 +89,7 @@ class FakeConnector:
         """Publish once."""
         self.world.before("send")
         await asyncio.sleep(0)
-        if len(outgoing.text) > TEXT_LIMIT:
-            raise Rejected("too_long", f"{len(outgoing.text)} characters")
-        if not is_publishable(outgoing.text):
-            raise Rejected("bad_text", "empty, or with characters that no platform takes")
+        _check(outgoing.text)
         sent = self.world.publish(outgoing)
         self.world.after("send")
         return sent
@@ -114,9 +114,36 @@ class FakeConnector:
         seen = None if comment is None else replace(comment, post_external_id=post.external_id, observed_at=now)
         return fetched(replace(post, observed_at=now), seen)
 
+    async def edit_answer(self, standing: Standing, text: str) -> None:
+        """Put this text in its place."""
+        self.world.before("edit_answer")
+        _check(text)
+        self.world.edit_answer(standing, text)
+        self.world.after("edit_answer")
+
+    async def delete_answer(self, standing: Standing) -> None:
+        """Take it away."""
+        self.world.before("delete_answer")
+        self.world.delete_answer(standing)
+        self.world.after("delete_answer")
+
+    async def look_at_answer(self, standing: Standing) -> Look:
+        """How it stands there."""
+        self.world.before("look_at_answer")
+        found = self.world.look_at(standing)
+        self.world.after("look_at_answer")
+        return found
+
     async def close(self) -> None:
         """Nothing to release."""
         self.closed = True
+
+
+def _check(text: str) -> None:
+    if len(text) > TEXT_LIMIT:
+        raise Rejected("too_long", f"{len(text)} characters")
+    if not is_publishable(text):
+        raise Rejected("bad_text", "empty, or with characters that no platform takes")
 
 
 class StreamingConnector(FakeConnector):
@@ -248,7 +275,7 @@ def fake_plugin(world: FakeWorld) -> Plugin:
     """The plugin of a world, to be handed to whatever wants plugins."""
     capabilities = [
         Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1)
-        for verb in ("describe_page", "check_page", "fetch_reference", "send", "find_sent")
+        for verb in ("describe_page", "check_page", "fetch_reference", "send", "find_sent", *AMENDING)
     ]
     verbs = ("poll",) if world.style == "streaming" else ("discover", "probe", "read_thread")
     capabilities += [Capability(verb=verb, methods=(verb,), token_kinds=("fake",), calls=1) for verb in verbs]

@@ -16,6 +16,8 @@ from connectors.contract import (
     CommentSnapshot,
     Deletion,
     Found,
+    Look,
+    NotThere,
     Outgoing,
     PageRef,
     PageSnapshot,
@@ -23,6 +25,8 @@ from connectors.contract import (
     Rejected,
     Sent,
     SentLookup,
+    Standing,
+    StandsAs,
     Unreadable,
     utc_now,
 )
@@ -233,6 +237,33 @@ class FakeWorld:
             if same and comment.reply_to_external_id == outgoing.reply_to_external_id:
                 return Found(sent=Sent(external_id=comment.external_id, published_at=comment.written_at, link=comment.link))
         return Absent()
+
+    def edit_answer(self, standing: Standing, text: str) -> None:
+        """Put another text in the place of an answer. Raises Rejected `gone` when it is not there."""
+        answer = self._standing(standing)
+        if answer is None:
+            raise Rejected("gone", "the answer is not there any more")
+        if answer.text != text:
+            self.edit_comment(answer.external_id, text)
+            self.answers[self.answers.index(answer)] = replace(answer, text=text)
+
+    def delete_answer(self, standing: Standing) -> None:
+        """Take an answer away, if it is there."""
+        answer = self._standing(standing)
+        if answer is not None:
+            self.delete_comment(answer.external_id)
+            self.answers.remove(answer)
+
+    def look_at(self, standing: Standing) -> Look:
+        """An answer as it stands, where the platform shows it."""
+        if not self.can_look_up:
+            return CannotTell(reason="this platform shows no single comment")
+        answer = self._standing(standing)
+        return NotThere() if answer is None else StandsAs(text=answer.text)
+
+    def _standing(self, standing: Standing) -> FakeAnswer | None:
+        found = (one for one in self.answers if one.external_id == standing.external_id and one.external_id in self.comments)
+        return next(found, None)
 
     def before(self, verb: str) -> None:
         """Count the call and raise what was planned to happen before it acts."""

@@ -1,5 +1,7 @@
 """What MAX lets a bot do, as PLATFORMS.md has it, and what each verb costs. Methods go by the names of its description."""
 
+from datetime import timedelta
+
 from connectors.contract import Capability
 
 TEXT_LIMIT = 4_000
@@ -17,4 +19,7 @@ CAPABILITIES = (
     Capability(verb="fetch_reference", methods=("getChat", "getMessages", "getCommentById"), token_kinds=BOTS, calls=3),
     Capability(verb="send", methods=("sendComment", "sendMessage"), token_kinds=BOTS, calls=1),
     Capability(verb="find_sent", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
+    Capability(verb="edit_answer", methods=("editComment", "editMessage"), token_kinds=BOTS, calls=1, within=timedelta(hours=26)),
+    Capability(verb="delete_answer", methods=("deleteComment", "deleteMessage"), token_kinds=BOTS, calls=1),
+    Capability(verb="look_at_answer", methods=("getCommentById", "getMessageById"), token_kinds=BOTS, calls=1),
 )

@@ -54,6 +54,14 @@ class MaxClient:
         """A sending, once. Raises the contract's errors."""
         return await self._call(bot, "POST", path, query=query, body=body)
 
+    async def put(self, bot: Credential, path: str, body: Mapping[str, object], **query: str | int) -> Answer:
+        """A change, once. Raises the contract's errors."""
+        return await self._call(bot, "PUT", path, query=query, body=body)
+
+    async def delete(self, bot: Credential, path: str, **query: str | int) -> Answer:
+        """A deletion, once. Raises the contract's errors."""
+        return await self._call(bot, "DELETE", path, query=query)
+
     async def _call(
         self, bot: Credential, method: str, path: str, *, query: Mapping[str, str | int], body: Mapping[str, object] | None = None
     ) -> Answer:
@@ -65,7 +73,7 @@ class MaxClient:
     ) -> Answer:
         if not bot.secret.isascii():
             raise AccessLost("reauthorise", "not the form of a bot's token", credential_key=bot.key)
-        scene = meanings.Scene(sending=method == "POST", credential_key=bot.key, time_scale=self._options.time_scale)
+        scene = meanings.Scene(sending=method != "GET", credential_key=bot.key, time_scale=self._options.time_scale)
         async with paced(self._windows[bot.key], patience=self._options.timeout):
             heard = await self._wire.ask(method, path, query=query, json=body, headers={"Authorization": bot.secret}, scene=scene)
         try:

@@ -24,10 +24,11 @@ from connectors.contract import (
     WholeThread,
 )
 from connectors.max import links, mapping, push, references
-from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS, TEXT_LIMIT
+from connectors.max.amends import Amends, check_text, comments_of
+from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS
 from connectors.max.client import Answer, MaxClient
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
-from connectors.payload import OddError, is_object, is_publishable
+from connectors.payload import OddError, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,7 @@ def _held(ability: Ability, yes: bool, right: str) -> AbilityCheck:  # noqa: FBT
     return AbilityCheck(ability=ability, state="no", code="no_right", detail=right, token_kinds=BOTS)
 
 
-class MaxConnector:
+class MaxConnector(Amends):
     """The verbs of the contract over MAX's Bot API."""
 
     probe_limit = PROBE_LIMIT
@@ -218,7 +219,7 @@ class MaxConnector:
             query |= {"chat_id": post.external_id} | ({} if until is None else {"from": until})
         elif until is not None:
             query["before"] = until
-        answer = await self._client.get(bot, "/messages" if under.dialog else _comments_of(post.external_id), **query)
+        answer = await self._client.get(bot, "/messages" if under.dialog else comments_of(post.external_id), **query)
         return _mapped(answer, mapping.comments, under)
 
     async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:  # noqa: ARG002 - MAX has no threads
@@ -255,16 +256,13 @@ class MaxConnector:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Reply under the comment, or in the dialog."""
-        if len(outgoing.text) > TEXT_LIMIT:
-            raise Rejected("too_long", f"{len(outgoing.text)} characters, {TEXT_LIMIT} are allowed")
-        if not is_publishable(outgoing.text):
-            raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+        check_text(outgoing.text)
         post = outgoing.post
         body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
         if mapping.is_dialogs(post.page):
             answer = await self._client.post(self._bot(post.page), "/messages", body | {"attachments": None}, chat_id=post.external_id)
         else:
-            answer = await self._client.post(self._bot(post.page), _comments_of(post.external_id), body)
+            answer = await self._client.post(self._bot(post.page), comments_of(post.external_id), body)
         try:
             number, published_at = mapping.sent(answer.value)
         except OddError as odd:
@@ -290,10 +288,6 @@ class MaxConnector:
             if cursor is None:
                 return Absent() if batch.complete_for else CannotTell(reason="MAX did not show the whole thread")
         return CannotTell(reason="the thread is too long to be read through")
-
-
-def _comments_of(post: str) -> str:
-    return f"/messages/{quote(post, safe='')}/comments"
 
 
 def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:

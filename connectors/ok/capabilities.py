@@ -18,4 +18,7 @@ CAPABILITIES = (
     Capability(verb="fetch_reference", methods=("discussions.get", "discussions.getComment"), token_kinds=KINDS, calls=2),
     Capability(verb="send", methods=("discussions.addDiscussionComment", "discussions.getComment"), token_kinds=KINDS, calls=2),
     Capability(verb="find_sent", methods=("discussions.getComments",), token_kinds=KINDS, calls=1),
+    Capability(verb="edit_answer", methods=("discussions.editDiscussionComment",), token_kinds=KINDS, calls=1),
+    Capability(verb="delete_answer", methods=("discussions.deleteDiscussionComment",), token_kinds=KINDS, calls=1),
+    Capability(verb="look_at_answer", methods=("discussions.getComment",), token_kinds=KINDS, calls=1),
 )

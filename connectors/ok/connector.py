@@ -22,9 +22,10 @@ from connectors.contract import (
     WholeThread,
 )
 from connectors.ok import links, mapping, pages, references
-from connectors.ok.capabilities import PROBE_LIMIT, TEXT_LIMIT
+from connectors.ok.amends import Amends, check_text
+from connectors.ok.capabilities import PROBE_LIMIT
 from connectors.ok.client import OkClient
-from connectors.payload import OddError, is_object, is_publishable, readable_part
+from connectors.payload import OddError, is_object, readable_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class Reading:
     sound: bool = True
 
 
-class OkConnector:
+class OkConnector(Amends):
     """The verbs of the contract over OK's REST API."""
 
     probe_limit = PROBE_LIMIT
@@ -230,10 +231,7 @@ class OkConnector:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Reply in the group's name."""
-        if len(outgoing.text) > TEXT_LIMIT:
-            raise Rejected("too_long", f"{len(outgoing.text)} characters, {TEXT_LIMIT} are allowed")
-        if not is_publishable(outgoing.text):
-            raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+        check_text(outgoing.text)
         kind, number = links.parts(outgoing.post.external_id)
         params = {
             "entityId": number,

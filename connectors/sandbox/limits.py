@@ -31,6 +31,7 @@ class Limits:
     max_per_second: int = 30
     max_text: int = 4_000
     max_edit: float = 26 * 3600.0
+    max_edit_message: float = 7 * 86_400.0
     telegram_per_second: int = 30
     telegram_chat_per_second: float = 1.0
     telegram_chat_burst: int = 5

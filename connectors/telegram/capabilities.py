@@ -1,5 +1,7 @@
 """What Telegram lets a bot do, as PLATFORMS.md has it, and what each verb costs."""
 
+from datetime import timedelta
+
 from connectors.contract import Capability
 
 TEXT_LIMIT = 4096
@@ -12,4 +14,6 @@ CAPABILITIES = (
     Capability(verb="send", methods=("sendMessage",), token_kinds=BOTS, calls=1),
     Capability(verb="fetch_media", methods=("getFile",), token_kinds=BOTS, calls=2),
     Capability(verb="find_sent", methods=(), token_kinds=BOTS, calls=0),
+    Capability(verb="edit_answer", methods=("editMessageText",), token_kinds=BOTS, calls=1),
+    Capability(verb="delete_answer", methods=("deleteMessage",), token_kinds=BOTS, calls=1, within=timedelta(hours=48)),
 )

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from aiogram import Bot, exceptions
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import GetChat, GetChatMember, GetChatMemberCount, GetFile, GetMe, GetUpdates, SendMessage, TelegramMethod
+from aiogram.methods import (
+    DeleteMessage,
+    EditMessageText,
+    GetChat,
+    GetChatMember,
+    GetChatMemberCount,
+    GetFile,
+    GetMe,
+    GetUpdates,
+    SendMessage,
+    TelegramMethod,
+)
 from aiogram.types import ReplyParameters
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
@@ -161,6 +172,17 @@ class TelegramClient:
         method = SendMessage(chat_id=chat, text=text, reply_parameters=reply)
         async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
             return await self._call(credential, method, patience=self._options.timeout, sending=True)
+
+    async def edit(self, credential: Credential, *, chat: str, message: int, text: str) -> Answer:
+        """Put another text into a message of the bot's own."""
+        method = EditMessageText(chat_id=chat, message_id=message, text=text)
+        async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
+            return await self._call(credential, method, patience=self._options.timeout, sending=True)
+
+    async def delete(self, credential: Credential, *, chat: str, message: int) -> Answer:
+        """Delete a message."""
+        method = DeleteMessage(chat_id=chat, message_id=message)
+        return await self._call(credential, method, patience=self._options.timeout, sending=True)
 
     async def chat(self, credential: Credential, chat: str) -> Answer:
         """A chat as the bot sees it."""

@@ -18,9 +18,10 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.pages import ABILITIES, AbilityCheck, refused, token_missing
-from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
+from connectors.payload import OddError, is_object, maybe_int, maybe_text
 from connectors.telegram import links, mapping, push
-from connectors.telegram.capabilities import BOTS, TEXT_LIMIT
+from connectors.telegram.amends import Amends, check_text
+from connectors.telegram.capabilities import BOTS
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ MOST_UPDATES = 100
 SEES_EVERYTHING = ("administrator", "creator")
 
 
-class TelegramConnector:
+class TelegramConnector(Amends):
     """The verbs of the contract over Telegram's Bot API."""
 
     def __init__(self, options: Options, base_url: str) -> None:
@@ -228,7 +229,7 @@ class TelegramConnector:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""
-        _check_text(outgoing.text)
+        check_text(outgoing.text)
         page = outgoing.post.page
         credential = self._owner(page)
         group = outgoing.post.external_id if mapping.is_dialogs(page) else page.options.get(mapping.GROUP)
@@ -260,12 +261,3 @@ def _link(outgoing: Outgoing, group: str, number: int) -> str:
         channel = links.post_link(page.external_id, page.options.get(mapping.CHANNEL_NAME), post.external_id)
         return links.comment_link(channel, number)
     return links.message_link(group, page.options.get(mapping.GROUP_NAME), number, post.thread_ref or "")
-
-
-def _check_text(text: str) -> None:
-    # Telegram counts as JavaScript does: a character beyond the first plane counts twice.
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if units > TEXT_LIMIT:
-        raise Rejected("too_long", f"{units} UTF-16 units, {TEXT_LIMIT} are allowed")
-    if not is_publishable(text):
-        raise Rejected("bad_text", "the text is empty or has characters that no platform takes")

@@ -13,6 +13,8 @@ ABROAD = ("user",)
 """Comments in the community's name elsewhere: its own token writes on its own wall alone."""
 LISTENERS = ("community", "user")
 """Bots Long Poll: a service token gets error 28."""
+AMENDERS = ("user",)
+"""What stands is changed and deleted by a user token alone: that of an administrator."""
 ANY = ("service", "user", "community")
 
 CAPABILITIES = (
@@ -33,4 +35,7 @@ CAPABILITIES = (
     Capability(verb="mentions", methods=("newsfeed.search",), token_kinds=READERS, calls=1),
     Capability(verb="mentions", methods=("newsfeed.getMentions",), token_kinds=("user",), calls=1),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
+    Capability(verb="edit_answer", methods=("wall.editComment",), token_kinds=AMENDERS, calls=1),
+    Capability(verb="delete_answer", methods=("wall.deleteComment",), token_kinds=AMENDERS, calls=1),
+    Capability(verb="look_at_answer", methods=("wall.getComment",), token_kinds=AMENDERS, calls=1),
 )

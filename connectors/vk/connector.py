@@ -20,6 +20,7 @@ from connectors.contract import (
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
 from connectors.vk import mapping, mentions, pages, push, references, threads
+from connectors.vk.amends import Amends
 from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ABROAD, ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
 from connectors.vk.client import VkClient
@@ -60,7 +61,7 @@ CLOCKS_APART = timedelta(seconds=60)
 LOOKUP_PARTS = 200
 
 
-class VkConnector:
+class VkConnector(Amends):
     """The verbs of the contract over VK."""
 
     probe_limit = PROBE_LIMIT

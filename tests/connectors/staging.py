@@ -106,6 +106,13 @@ class SandboxStage:
     refuses: frozenset[str] = frozenset()
     """Characters that the platform cannot hold."""
     longest: int = 4096
+    amending: Options | None = None
+    """What the connector is built from where answers are changed and deleted, if that takes another token."""
+
+    @property
+    def amending_options(self) -> Options:
+        """As the suite asks for it."""
+        return self.amending or self.options
 
     async def write_post(self, text: str) -> str:
         """Publish a post on the page."""
@@ -141,7 +148,7 @@ class SandboxStage:
 
     async def answers(self) -> list[str]:
         """The texts of the answers that stand in the page's name."""
-        return [answer["text"] for answer in (await self.world.get("/truth"))["answers"]]
+        return [answer["text"] for answer in (await self.world.get("/truth"))["answers"] if answer["deleted_at"] is None]
 
     async def fault(self, verb: Verb, fault: Fault) -> None:
         """Let the next call fail."""

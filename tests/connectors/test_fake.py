@@ -70,9 +70,9 @@ class FakeStage:
 
     async def fault(self, verb: Verb, fault: Fault) -> None:
         """Plan a failure of the next call."""
-        if verb == "send":
+        if verb != "read":
             error: ConnectorError = OutcomeUnknown("malformed" if fault == "malformed" else "network")
-            self.world.fail("send", error, moment="before" if fault == "before" else "after")
+            self.world.fail(verb if verb == "send" else f"{verb}_answer", error, moment="before" if fault == "before" else "after")
         else:
             self.world.fail(self.reading, UnknownPayload("malformed", raw=b"[]"))
 

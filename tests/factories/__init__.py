@@ -6,7 +6,7 @@ Each returns the stored row, its id set; what is not given is made. Names and co
 from __future__ import annotations
 
 from tests.factories._base import MORNING
-from tests.factories.appeals import make_appeal, make_assignment, make_event, make_reply, make_taken_down_appeal
+from tests.factories.appeals import make_amendment, make_appeal, make_assignment, make_event, make_reply, make_taken_down_appeal
 from tests.factories.clock import NINE_HOURS, make_pause, make_policy, make_timer
 from tests.factories.directory import (
     NINE_TO_SIX,
@@ -26,6 +26,7 @@ __all__ = [
     "NINE_TO_SIX",
     "grant",
     "make_agency",
+    "make_amendment",
     "make_appeal",
     "make_assignment",
     "make_author",

@@ -60,6 +60,7 @@ class Ask:
 # Parameters of an address that name something secret, and values that name nothing at all.
 NOWHERE = {"number": "999-999-937", "comment_id": "9007199254740993", "reply_id": "9007199254740993", "stop_id": "9007199254740993"}
 NOWHERE |= {"report_id": "9007199254740993", "row": "9007199254740993", "page_id": "9007199254740993"}
+NOWHERE |= {"amendment_id": "9007199254740993"}
 # Parameters of an address that name nothing secret.
 HARMLESS = frozenset({"action", "of", "place", "size", "code"})
 
@@ -195,6 +196,7 @@ def _acts(town: Town) -> Iterable[Ask]:
     for state, decision in ((ReplyState.FAILED, "resend"), (ReplyState.UNCERTAIN, "found"), (ReplyState.QUEUED, "withdraw")):
         path = {"reply_id": str(town.replies[state])}
         yield Ask(method="POST", route="/replies/{reply_id}/resolve", path=path, form={"decision": decision}, part=True)
+    yield from _amends(town)
     asked = {"agency": str(town.ours.id), "needed": "1"}
     yield Ask(method="POST", route="/publishing/approval", form=asked, shared=frozenset({Role.ADMINISTRATOR}))
     yield Ask(
@@ -229,6 +231,18 @@ def _by_link(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/appeals/new", form=form)
     path = {"comment_id": str(town.waiting["api_link"].id)}
     yield Ask(method="POST", route="/api/v1/comments/{comment_id}/appeal", path=path, json={"agency": "ours"})
+
+
+def _amends(town: Town) -> Iterable[Ask]:
+    """What is done to answers that stand."""
+    form = {"change": "edit", "text": "исправили.", "reason": "срок", "version": "1"}
+    yield Ask(method="POST", route="/replies/{reply_id}/amend", path={"reply_id": str(town.standing["amend"])}, form=form, part=True)
+    path, body = {"reply_id": str(town.standing["api_amend"])}, {"change": "delete", "reason": "не туда"}
+    yield Ask(method="POST", route="/api/v1/replies/{reply_id}/amendments", path=path, json=body)
+    path, form = {"amendment_id": str(town.amendments["awaiting"])}, {"decision": "return", "text": "короче.", "version": "1"}
+    yield Ask(method="POST", route="/amendments/{amendment_id}/approve", path=path, form=form, part=True)
+    path = {"amendment_id": str(town.amendments["failed"])}
+    yield Ask(method="POST", route="/amendments/{amendment_id}/resolve", path=path, form={"decision": "withdraw"}, part=True)
 
 
 def _administration(town: Town) -> Iterable[Ask]:

@@ -137,7 +137,7 @@ NAMES_SECRETS = {
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
 }
 NAMES_NOTHING_SECRET = frozenset({
-    "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "code",
+    "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "change", "code",
     "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit",
     "also", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason",
     "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "waiting", "working", "written",

@@ -42,7 +42,7 @@ AUTHOR = "770077"
 # One appeal for each act that changes it, so that each finds the state it needs.
 USES = (
     "read", "take", "route", "topic", "dismiss", "close", "reopen", "note", "answer", "api_answer", "pause", "resume", "extend",
-    "merge", "merge_with", "unmerge",
+    "merge", "merge_with", "unmerge", "amend", "api_amend", "amend_approve",
 )  # fmt: skip
 AHEAD = frozenset({"pause", "resume", "extend"})
 """Their deadline has not passed: what is late cannot be put off."""
@@ -71,6 +71,8 @@ class Town:
     comments: dict[str, Comment] = field(default_factory=dict)
     waiting: dict[str, Comment] = field(default_factory=dict)
     replies: dict[ReplyState, int] = field(default_factory=dict)
+    standing: dict[str, int] = field(default_factory=dict)
+    amendments: dict[str, int] = field(default_factory=dict)
     stop_id: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
     people: dict[str, int] = field(default_factory=dict)
@@ -175,6 +177,13 @@ async def _around(session: WriteSession, town: Town, now: datetime) -> None:
         reply = await make.make_reply(session, appeal=appeal, comment=comment, state=state, text=f"{SECRET}: починят.")
         town.replies[state] = reply.id
     writer = await make.make_operator(session, scope=town.ours, name="Ольга Ветрова")
+    for use in ("amend", "api_amend", "amend_approve"):
+        answer = await make.make_reply(session, appeal=town.appeals[use], state=ReplyState.SENT, text=f"{SECRET}: починили.")
+        town.standing[use] = answer.id
+    for stands, reply_id in (("awaiting", town.standing["amend_approve"]), ("failed", town.replies[ReplyState.SENT])):
+        town.amendments[stands] = await make.make_amendment(
+            session, reply_id=reply_id, operator=writer, state=stands, text=f"{SECRET}: иначе.", reason=f"{SECRET}: срок."
+        )
     session.add(AppealNote(appeal_id=appeal.id, operator_id=writer.id, text=f"{SECRET}: звонила."))
     await make.make_pause(session, appeal=appeal, since=now - timedelta(hours=2), until=now - timedelta(hours=1))
     for use in ("posted", "api_answered"):

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.migrations
 GRANTS = {
     "agency": ("S", "S"),
     "alembic_version": ("S", "S"),
+    "amendment": ("SIu", "Su"),
     "api_token": ("Siu", ""),
     "appeal": ("SIU", "SIU"),
     "appeal_assignment": ("SIu", "SI"),

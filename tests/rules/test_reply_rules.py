@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from app.replies.rules import FIRST_PAUSE, LONGEST_PAUSE, TRANSITIONS, ReplyState, pause_before, same_words
 
-FINAL = {ReplyState.SENT, ReplyState.WITHDRAWN, ReplyState.RETURNED}
+FINAL = {ReplyState.REMOVED, ReplyState.WITHDRAWN, ReplyState.RETURNED}
 
 
 def test_every_state_is_reached_and_has_an_exit_or_is_final() -> None:

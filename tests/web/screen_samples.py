@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from app.sources.rules import News
-from app.web.ui import labels
+from app.web.ui import amendment_words, labels
 from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
 from app.web.ui.permissions import HeldRole, permissions_page
 from app.web.ui.publishing import PublishingPage
+from app.web.ui.reply_views import AmendmentView, FormerWords, ReplyView
 from app.web.ui.report_views import Problem, SignInForm
 from app.web.ui.stop_views import StopView
 from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
@@ -29,7 +30,6 @@ from app.web.ui.views import (
     QueuePage,
     QueueRow,
     Reason,
-    ReplyView,
     Revision,
     Screen,
     ThreadComment,
@@ -142,6 +142,26 @@ def no_rows(news: News) -> Callable[[], Mapping[str, object]]:
     return lambda: {"queue": replace(queue(empty=True), news=news)}
 
 
+def amendments() -> tuple[AmendmentView, ...]:
+    """A change in each state, with everything that it may show."""
+    return tuple(
+        AmendmentView(
+            id=str(100 + place),
+            change="edit" if place % 2 else "delete",
+            state=state,
+            text=HOSTILE,
+            reason=HOSTILE,
+            operator=HOSTILE,
+            at=ago(1),
+            problem="unheard_of" if state == "failed" else "",
+            problem_detail=HOSTILE if state == "failed" else "",
+            next_attempt_at=NOW if state == "queued" else None,
+            decisions=("approve", "again", "withdraw"),
+        )
+        for place, state in enumerate(amendment_words.AMENDMENT_STATE)
+    )
+
+
 def replies() -> tuple[ReplyView, ...]:
     """An answer in each state."""
     return tuple(
@@ -157,6 +177,10 @@ def replies() -> tuple[ReplyView, ...]:
             problem_detail=HOSTILE if state == "failed" else "",
             next_attempt_at=NOW if state == "queued" else None,
             decisions=DECISIONS.get(state, ()),
+            former=(FormerWords(text=HOSTILE, until=ago(1), operator=HOSTILE, reason=HOSTILE),) if state == "sent" else (),
+            amendments=amendments() if state == "sent" else (),
+            changes=("edit", "delete") if state == "sent" else (),
+            only_there=state == "removed",
         )
         for place, state in enumerate(labels.REPLY_STATE)
     )

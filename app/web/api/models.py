@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from app.appeals.desk import NAME_LIMIT, TEXT_LIMIT
 from app.appeals.filters import format_number
 from app.appeals.rules import Status
+from app.replies.amending import REASON_LIMIT, AmendmentState, Change
 from app.replies.rules import AnswerKind, ReplyState
 from app.sources.rules import storable
 
@@ -131,6 +132,33 @@ class ReplyAccepted(BaseModel):
     repeated: bool
 
 
+class NewAmendmentBody(BaseModel):
+    """What is to be done to an answer that stands: other words in its place, or its removal."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"change": "edit", "text": "Здравствуйте! Фонари починят завтра до 12:00.", "reason": "Срок перенесён"}]
+        },
+    )
+
+    change: Change
+    text: str = Field("", max_length=TEXT_LIMIT, description="The new words of an edit; of a removal nothing")
+    reason: str = Field(min_length=1, max_length=REASON_LIMIT, description="Why; colleagues read it")
+    version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="The appeal's version that it was decided by: refused (409) when it has moved on"
+    )
+
+
+class AmendmentAccepted(BaseModel):
+    """It waits to be done, or to be approved first; its state is told with the answer."""
+
+    id: int
+    reply_id: int
+    number: Number
+    state: AmendmentState
+
+
 class Attachment(BaseModel):
     """A reference to a picture or a file, as the platform gave it."""
 
@@ -196,8 +224,24 @@ class VerdictOut(Told):
     recorded_at: datetime
 
 
+class AmendmentOut(Told):
+    """What was, or is to be, done to an answer that stands."""
+
+    id: int
+    operator_name: str
+    change: Change
+    text: str
+    text_before: str
+    reason: str
+    state: AmendmentState
+    created_at: datetime
+    attempts: int
+    error_code: str | None
+    done_at: datetime | None
+
+
 class ReplyOut(Told):
-    """One of our answers and where it stands."""
+    """One of our answers and where it stands; `removed`: it was taken away and counts no more."""
 
     id: int
     comment_id: int | None
@@ -211,6 +255,7 @@ class ReplyOut(Told):
     error_code: str | None
     link: str | None
     published_at: datetime | None
+    amendments: list[AmendmentOut]
 
 
 class NoteOut(Told):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from sqlalchemy import text
 
-from app.appeals import service
+from app.appeals import amending, service
 from app.appeals.filters import format_number
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.kernel.db import ReadSession
 from app.people.rules import Access, Permission
+from app.replies.amending import AmendmentState
 from app.replies.rules import ReplyState
 from app.web.api.appeals import Key, number_in_path
 from app.web.api.document import BEARER, problems
-from app.web.api.models import NewReplyBody, ReplyAccepted
+from app.web.api.models import AmendmentAccepted, NewAmendmentBody, NewReplyBody, ReplyAccepted
 from app.web.deps import Now, Parts, Writing, requires
 
 router = APIRouter(prefix="/api/v1", tags=["replies"], dependencies=[Depends(BEARER)])
 
+ReplyId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
 
 
@@ -53,6 +55,35 @@ async def answer_appeal(
     if clean_key is not None:
         await settle_reply(session, access, key=clean_key, reply_id=reply_id)
     return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=False)
+
+
+@router.post(
+    "/replies/{reply_id}/amendments",
+    summary="Change or delete an answer that stands",
+    status_code=202,
+    responses=problems(400, 403, 404, 409, 413),
+)
+async def amend_answer(
+    reply_id: ReplyId, body: NewAmendmentBody, access: Worker, session: Writing, parts: Parts, now: Now
+) -> AmendmentAccepted:
+    """Asks for it; the worker does it on the platform - other words once a colleague has approved them, where that is asked for.
+
+    One change of an answer at a time, and doing one twice changes nothing. A change moves no clock; an answer that is deleted no longer
+    counts.
+    """
+    number, amendment_id = await amending.amend(
+        session,
+        access,
+        reply_id=reply_id,
+        change=body.change,
+        words=body.text,
+        reason=body.reason,
+        plugins=parts.plugins,
+        seen_version=body.version,
+        now=now,
+    )
+    state = await session.scalar(text("SELECT state FROM amendment WHERE id = :id"), {"id": amendment_id})
+    return AmendmentAccepted(id=amendment_id, reply_id=reply_id, number=format_number(number), state=AmendmentState(state))
 
 
 async def _state(session: ReadSession, reply_id: int) -> ReplyState:

@@ -56,7 +56,7 @@ async def take(visit: CurrentVisit, number: str) -> Response:
         await service.take(session, visit.access, number=asked, now=visit.now)
         return asked
 
-    return await _done(visit, work)
+    return await done(visit, work)
 
 
 @router.post("/appeals/{number}/route", dependencies=_demands(Permission.APPEAL_ROUTE))
@@ -74,7 +74,7 @@ async def route(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.route(session, visit.access, number=asked, agency_id=agency_id, territory_id=None, seen_version=None, now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "route", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "route", form))
 
 
 @router.post("/appeals/{number}/topic", dependencies=_demands(Permission.APPEAL_WORK))
@@ -90,7 +90,7 @@ async def topic(visit: CurrentVisit, number: str, form: Form) -> Response:
         await correct_topic(session, visit.access, visit.office, number=asked, topic_id=topic_id, reroute=reroute, now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "topic", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "topic", form))
 
 
 @router.post("/appeals/{number}/dismiss", dependencies=_demands(Permission.APPEAL_WORK))
@@ -103,7 +103,7 @@ async def dismiss(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.dismiss(session, visit.access, number=asked, reason=reason, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "dismiss", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "dismiss", form))
 
 
 @router.post("/appeals/{number}/close", dependencies=_demands(Permission.APPEAL_WORK))
@@ -116,7 +116,7 @@ async def close(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.close(session, visit.access, number=asked, reason=reason, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "close", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "close", form))
 
 
 @router.post("/appeals/{number}/reopen", dependencies=_demands(Permission.APPEAL_WORK))
@@ -134,7 +134,7 @@ async def reopen(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.reopen(session, visit.access, number=asked, plan=plan, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "reopen", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "reopen", form))
 
 
 @router.post("/appeals/{number}/note", dependencies=_demands(Permission.APPEAL_NOTE))
@@ -146,7 +146,7 @@ async def note(visit: CurrentVisit, number: str, form: Form) -> Response:
         await service.note(session, visit.access, number=asked, words=words, now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_draft_kept(visit, asked, "note", words))
+    return await done(visit, work, refused=_draft_kept(visit, asked, "note", words))
 
 
 @router.post("/appeals/{number}/answer", dependencies=_demands(Permission.APPEAL_WORK))
@@ -180,7 +180,7 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
             await settle_reply(session, visit.access, key=checked_key(key), reply_id=reply_id)
         return asked
 
-    return await _done(visit, work, refused=_draft_kept(visit, asked, "answer", words))
+    return await done(visit, work, refused=_draft_kept(visit, asked, "answer", words))
 
 
 @router.post("/appeals/{number}/posted", dependencies=_demands(Permission.APPEAL_WORK))
@@ -202,7 +202,7 @@ async def posted(visit: CurrentVisit, number: str, form: Form) -> Response:
         )
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "posted", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "posted", form))
 
 
 @router.post("/appeals/{number}/pause", dependencies=_demands(Permission.APPEAL_WORK))
@@ -217,7 +217,7 @@ async def pause(visit: CurrentVisit, number: str, form: Form) -> Response:
             await service.note(session, visit.access, number=asked, words=words, now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "pause", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "pause", form))
 
 
 @router.post("/appeals/{number}/resume", dependencies=_demands(Permission.APPEAL_WORK))
@@ -229,7 +229,7 @@ async def resume(visit: CurrentVisit, number: str, form: Form) -> Response:
         await clock.resume(session, visit.access, number=asked, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work)
+    return await done(visit, work)
 
 
 @router.post("/appeals/{number}/extend", dependencies=_demands(Permission.APPEAL_EXTEND))
@@ -251,7 +251,7 @@ async def extend(visit: CurrentVisit, number: str, form: Form) -> Response:
         )
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "extend", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "extend", form))
 
 
 @router.post("/appeals/{number}/merge", dependencies=_demands(Permission.APPEAL_WORK))
@@ -266,7 +266,7 @@ async def merge(visit: CurrentVisit, number: str, form: Form) -> Response:
         await merging.merge(session, visit.access, number=asked, other=other, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work, refused=_dialog_again(visit, asked, "merge", form))
+    return await done(visit, work, refused=_dialog_again(visit, asked, "merge", form))
 
 
 @router.post("/appeals/{number}/unmerge", dependencies=_demands(Permission.APPEAL_WORK))
@@ -278,7 +278,7 @@ async def unmerge(visit: CurrentVisit, number: str, form: Form) -> Response:
         await merging.unmerge(session, visit.access, number=asked, seen_version=form.version(), now=visit.now)
         return asked
 
-    return await _done(visit, work)
+    return await done(visit, work)
 
 
 @router.post("/replies/{reply_id}/resolve", dependencies=_demands(Permission.APPEAL_WORK))
@@ -291,7 +291,7 @@ async def resolve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
             raise NotFoundError("reply.unknown", "There is no such answer that you may see.")
         return await outcomes.decide_reply(session, visit.access, reply_id=found, decision=form.text("decision"), now=visit.now)
 
-    return await _done(visit, work)
+    return await done(visit, work)
 
 
 @router.post("/replies/{reply_id}/approve", dependencies=_demands(Permission.ANSWER_APPROVE))
@@ -310,13 +310,13 @@ async def approve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
             return await approval.give_back(session, visit.access, reply_id=found, words=words, seen_version=seen, now=visit.now)
         raise InvalidError("reply.decision", "Say approve or return.", field="decision")
 
-    return await _done(visit, work)
+    return await done(visit, work)
 
 
 # --- how a form is answered ------------------------------------------------------------------------------------
 
 
-async def _done(visit: Visit, work: Work, *, refused: Refused | None = None) -> Response:
+async def done(visit: Visit, work: Work, *, refused: Refused | None = None) -> Response:
     """Do it in one transaction; the card as it is then. A refusal reaches a script as a problem, a person as `refused`."""
     filters = filters_of(current_query(visit.request))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from app.appeals.card_rows import Card, EarlierRow, EventRow, TimerRow, VerdictR
 from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
+from app.replies.amending import Change, hindrance
 from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
 from app.web.ui.clock_parts import clock_parts
@@ -108,8 +110,22 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
         work=here and access.may(Permission.APPEAL_WORK),
         release=access.reaches(Permission.PUBLISHING_STOP, **place),
         approve=here and access.reaches(Permission.ANSWER_APPROVE, **place),
+        amend=partial(_amendable, visit, found),
     )
     return thread_view(found, visit.media, may)
+
+
+def _amendable(visit: Visit, found: Card, agency_id: int | None, published_at: datetime | None) -> tuple[str, ...]:
+    """What may be done to an answer of that agency where it stands."""
+    appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
+    own = agency_id in {None, appeal.agency_id} or visit.access.reaches(
+        Permission.APPEAL_WORK, agency_id=agency_id, territory_id=appeal.territory_id
+    )
+    if plugin is None or not own:
+        return ()
+    return tuple(
+        change.value for change in Change if hindrance(change, plugin.capabilities, published_at=published_at, now=visit.now) is None
+    )
 
 
 def _actions(visit: Visit, found: Card) -> frozenset[str]:

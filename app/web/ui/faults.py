@@ -31,6 +31,7 @@ REPLY_PROBLEM = {
     ),
     "limit_page": N_("More answers on this page than allowed were on their way. A coordinator looks at it and decides; nothing is lost."),
     "unsupported": N_("The platform lets no program answer there."),
+    "too_late": N_("The platform lets an answer be changed or deleted for some time only, and that is over."),
     "server": N_("The platform itself failed. Look at the post before you decide."),
     "sought": N_("We read the comments there again and look for your answer. This takes a minute at most."),
     "not_seen": N_(
@@ -44,6 +45,13 @@ REPLY_ADVICE = {
     "uncertain": N_("It may or may not stand on the platform. Look at the post before you decide."),
     "held": N_("It was not sent. A coordinator looks at it and decides."),
     "queued": N_("The last attempt did not work. The answer will go out by itself."),
+}
+
+AMENDMENT_ADVICE = {
+    "failed": N_("The platform did not do it. The answer stands as it was."),
+    "uncertain": N_("It may or may not have been done. Look at the answer on the platform; to try again does no harm."),
+    "held": N_("It was not done. A coordinator looks at it and decides."),
+    "queued": N_("The last attempt did not work. It is tried again by itself."),
 }
 
 # Shorter, for the queue; only states that ask for a person.
@@ -149,6 +157,14 @@ FAULT = {
     "access.administration": N_("Your role opens no section of the administration."),
     "access.permission": N_("Your role does not allow this."),
     "access.scope": N_("This agency is outside your scope."),
+    "amendment.change": N_("Say whether the answer is to be changed or deleted."),
+    "amendment.decision": N_("Say whether to try again or to leave the answer as it is."),
+    "amendment.open": N_("Another change of this answer is under way, or the answer stands no more. Look at it as it is now."),
+    "amendment.same": N_("This is what stands there already. Change something."),
+    "amendment.standing": N_("Only an answer that was sent from here and stands on the platform can be changed or deleted."),
+    "amendment.too_late": N_("The platform lets an answer be changed or deleted for some time only, and that is over."),
+    "amendment.unknown": N_("There is no such change of an answer, or it belongs to another agency."),
+    "amendment.unsupported": N_("This platform does not let it be done from here. Do it there by hand; what is deleted there we notice."),
     "appeal.agency": N_("Choose an agency from the list."),
     "appeal.answer_under_way": N_("An answer is on its way to the platform. Wait for it, or settle it first."),
     "appeal.comment_deleted": N_("The citizen has deleted the comment: there is nothing to answer under."),

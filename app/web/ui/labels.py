@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import audit_words, calendar_words, faults, notice_words, permission_words, report_words, webhook_words
+from app.web.ui import amendment_words, audit_words, calendar_words, faults, notice_words, permission_words, report_words, webhook_words
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -61,6 +61,7 @@ REPLY_STATE = {
     "uncertain": N_("Unclear whether it was published"),
     "held": N_("Held back: too many answers at once"),
     "withdrawn": N_("Withdrawn"),
+    "removed": N_("Deleted from the platform: it no longer counts"),
 }
 
 FACET = {
@@ -146,6 +147,17 @@ EVENT = {
     "reply_withdrawn": N_("Answer withdrawn"),
     "reply_sought": N_("Posted by hand: we look for it on the platform"),
     "answered_by_hand": N_("Answered by hand on the platform"),
+    "amendment_submitted": N_("Change of the answer handed in for approval"),
+    "amendment_approved": N_("Change of the answer approved"),
+    "amendment_returned": N_("Change of the answer returned"),
+    "amendment_queued": N_("Change or deletion of the answer asked for"),
+    "amendment_failed": N_("The answer could not be changed or deleted"),
+    "amendment_uncertain": N_("Unclear whether the answer was changed or deleted"),
+    "amendment_held": N_("Change of the answer held back: too many at once"),
+    "amendment_withdrawn": N_("The answer was left as it was"),
+    "reply_edited": N_("Answer changed"),
+    "reply_removed": N_("Answer deleted from the platform"),
+    "unanswered": N_("No answer stands any more: the appeal waits again"),
     "dismissed": N_("Dismissed: %(reason)s"),
     "closed": N_("Closed: %(reason)s"),
     "reopened": N_("Reopened"),
@@ -288,6 +300,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "reach": permission_words.REACH,
     "promise": PROMISE,
     "reply_state": REPLY_STATE,
+    "change": amendment_words.CHANGE,
+    "amendment_state": amendment_words.AMENDMENT_STATE,
+    "amendment_advice": faults.AMENDMENT_ADVICE,
     "reply_alert": faults.REPLY_ALERT,
     "link_refused": faults.LINK_REFUSED,
     "reply_problem": faults.REPLY_PROBLEM,

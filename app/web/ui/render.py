@@ -18,7 +18,7 @@ from jinja2.runtime import Context
 from app.web.ui.formats import Formats
 from app.web.ui.hosts import host_of
 from app.web.ui.labels import Words
-from app.web.ui.text import harmless, one_line, plain, reveal
+from app.web.ui.text import editable, harmless, one_line, plain, reveal
 from app.web.ui.views import Screen
 
 LANGUAGES = ("ru", "en")
@@ -93,7 +93,13 @@ def _environment(language: str, *, folder: Path, assets: Assets) -> Environment:
     for name in ("gettext", "ngettext"):  # what they give is Markup, so what goes into it is made harmless before
         environment.globals[name] = _harmless_into(environment.globals[name])
     formats = Formats(language, translations)
-    environment.filters |= formats.filters() | {"reveal": reveal, "one_line": one_line, "plain": plain, "host": host_of}
+    environment.filters |= formats.filters() | {
+        "reveal": reveal,
+        "one_line": one_line,
+        "plain": plain,
+        "host": host_of,
+        "editable": editable,
+    }
     environment.globals |= {"words": Words(translations.gettext), "asset": assets.url, "language": language}
     return environment
 

@@ -96,6 +96,11 @@ def plain(text: str, *, limit: int = 80) -> str:
     return shown.rstrip() + "…" if cut else shown
 
 
+def editable(text: str) -> str:
+    """Words to be edited: without what turns or hides others, which nobody could see in a field."""
+    return _TURNS.sub("", text).replace("\u200b", "")
+
+
 def _code(character: str) -> str:
     return f"U+{ord(character):04X}"
 

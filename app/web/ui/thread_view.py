@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
+from app.web.ui.amendment_view import amendment_view, changes, former_words, is_told
 from app.web.ui.queue_view import number_text
-from app.web.ui.views import Attachment, MergedAppeal, MergedComment, PostView, ReplyView, Revision, ThreadComment
+from app.web.ui.reply_views import ReplyView
+from app.web.ui.views import Attachment, MergedAppeal, MergedComment, PostView, Revision, ThreadComment
 
 if TYPE_CHECKING:
     from app.appeals.card_rows import Card, CommentRow, ReplyRow
@@ -20,12 +23,16 @@ _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw":
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class May:
-    """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote."""
+    """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote.
+
+    `amend`: what the platform would let be done to an answer of this agency that was published then.
+    """
 
     operator_id: int
     work: bool
     release: bool
     approve: bool
+    amend: Callable[[int | None, datetime | None], tuple[str, ...]] = lambda _agency, _published: ()
 
 
 def post_view(found: Card, media: MediaHosts) -> PostView | None:
@@ -164,6 +171,9 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
         next_attempt_at=reply.due_at if waits_again else None,
         decisions=_decisions(reply, may),
+        former=former_words(reply),
+        amendments=tuple(amendment_view(one, may) for one in reply.amendments if is_told(one)),
+        **changes(reply, may),
     )
 
 

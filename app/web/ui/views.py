@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from app.sources.rules import News
 from app.web.ui.clock_views import DeadlineView
+from app.web.ui.reply_views import ReplyView
 from app.web.ui.sections import Section
 from app.web.ui.stop_views import StopView
 
@@ -194,27 +195,6 @@ class Revision:
 
     text: str
     observed_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReplyView:
-    """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform.
-
-    `decisions` are what a person may say of it: "found", "posted", "resend", "withdraw", "approve".
-    """
-
-    id: str
-    state: str
-    text: str
-    operator: str
-    at: datetime
-    to_comment: str
-    interim: bool = False
-    url: str = ""
-    problem: str = ""
-    problem_detail: str = ""
-    next_attempt_at: datetime | None = None
-    decisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -123,7 +123,10 @@ def get_messages(call: Call) -> Json:
 
 
 def get_message(call: Call) -> Json:
-    """A post by its number."""
+    """A post, or a message of a dialog, by its number."""
+    found = _in_dialog(call, call.path["message"])
+    if found is not None:
+        return objects.dialog_message(call.world.state, *found, call.base)
     page, post = call.post(_READ)
     return objects.post_message(page, post, call.base)
 
@@ -181,6 +184,39 @@ def send_message(call: Call) -> Json:
     return {"message": objects.dialog_message(call.world.state, page, _written(call, page, post), call.base)}
 
 
+def edit_message(call: Call) -> Json:
+    """Change a message of the bot's own in a dialog, for a week."""
+    page, comment = _own_in_dialog(call)
+    if call.world.clock.time() - comment.written_at > call.world.limits.max_edit_message:
+        raise MaxError(422, "comments.timeout_exceeded", "the message is too old to be edited")
+    call.world.edit_comment(page, comment, _text(call))
+    return {"success": True}
+
+
+def delete_message(call: Call) -> Json:
+    """Delete a message of the bot's own in a dialog."""
+    page, comment = _own_in_dialog(call)
+    call.world.delete_comment(page, comment)
+    return {"success": True}
+
+
+def _own_in_dialog(call: Call) -> tuple[Page, Comment]:
+    found = _in_dialog(call, call.query.get("message_id", ""))
+    if found is None:
+        raise gone("message")
+    if found[1].voice != "bot" or found[1].author_id != call.bot.user_id:
+        raise denied("edit")
+    return found
+
+
+def _in_dialog(call: Call, raw: str) -> tuple[Page, Comment] | None:
+    for page in call.pages():
+        comment = page.comments.get(int(raw)) if raw.isdecimal() and is_dialogs(page, call.bot) else None
+        if comment is not None and comment.deleted_at is None:
+            return page, comment
+    return None
+
+
 METHODS: dict[str, Callable[[Call], Json]] = {
     "getMyInfo": my_info,
     "getChat": get_chat,
@@ -193,6 +229,8 @@ METHODS: dict[str, Callable[[Call], Json]] = {
     "editComment": edit_comment,
     "deleteComment": delete_comment,
     "sendMessage": send_message,
+    "editMessage": edit_message,
+    "deleteMessage": delete_message,
 }
 
 

@@ -19,6 +19,8 @@ OPERATIONS: tuple[tuple[str, str, str], ...] = (
     ("GET", "/chats/{chat}/members/me", "getMembership"),
     ("GET", "/messages", "getMessages"),
     ("POST", "/messages", "sendMessage"),
+    ("PUT", "/messages", "editMessage"),
+    ("DELETE", "/messages", "deleteMessage"),
     ("GET", "/messages/{message}", "getMessageById"),
     ("GET", "/messages/{message}/comments", "getComments"),
     ("POST", "/messages/{message}/comments", "sendComment"),

@@ -20,6 +20,7 @@ TEXTS: dict[int, str] = {
     300: "NOT_FOUND : Not found",
     403: "AUTH_LOGIN_WEB_HUMAN_CHECK : Human check is needed",
     456: "GROUP_RESTRICTION : The group does not allow this",
+    457: "EDIT_DENIED : The comment is not yours",
     700: "COMMENT_NOT_FOUND : Comment not found",
 }
 

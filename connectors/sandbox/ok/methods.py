@@ -139,6 +139,32 @@ def add_comment(call: Call) -> str:
         raise OkError(100, str(error)) from error
 
 
+def edit_comment(call: Call) -> Json:
+    """Change a comment of one's own, or the group's as its administrator."""
+    page, comment = _to_change(call)
+    if comment.voice != "page":
+        raise OkError(457)
+    try:
+        call.world.edit_comment(page, comment, call.text("comment"))
+    except WorldError as error:
+        raise OkError(100, str(error)) from error
+    return {"success": True}
+
+
+def delete_comment(call: Call) -> Json:
+    """Delete a comment, as an administrator anybody's."""
+    page, comment = _to_change(call)
+    call.world.delete_comment(page, comment)
+    return {"success": True}
+
+
+def _to_change(call: Call) -> tuple[Page, Comment]:
+    page, post = call.discussion("discussionType", "discussionId")
+    if not call.token.serves(page):
+        raise OkError(50)
+    return page, _living(page, post, call.text("comment_id"))
+
+
 def calls_left(call: Call) -> list[Json]:
     """How much of the quota is left: the sandbox keeps only the rate, so always the same."""
     return [{"available": True, "callsLeft": 100_000, "name": name} for name in call.text("methods").split(",")]
@@ -153,6 +179,8 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "discussions.getDiscussionCommentsCount": comments_count,
     "discussions.getComment": one_comment,
     "discussions.addDiscussionComment": add_comment,
+    "discussions.editDiscussionComment": edit_comment,
+    "discussions.deleteDiscussionComment": delete_comment,
     "users.getCallsLeft": calls_left,
 }
 

@@ -43,7 +43,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="max",
             page="sadovoye",
-            methods={"read": "getComments", "send": "sendComment"},
+            methods={"read": "getComments", "send": "sendComment", "edit": "editComment", "delete": "deleteComment"},
             cases=cases(),
             longest=4000,
         )

@@ -39,7 +39,12 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="ok",
             page="sadovoye",
-            methods={"read": "discussions.getComments", "send": "discussions.addDiscussionComment"},
+            methods={
+                "read": "discussions.getComments",
+                "send": "discussions.addDiscussionComment",
+                "edit": "discussions.editDiscussionComment",
+                "delete": "discussions.deleteDiscussionComment",
+            },
             cases=cases_of({number: (meaning.kind, meaning.code) for number, meaning in MEANINGS.items()}),
             longest=4000,
         )

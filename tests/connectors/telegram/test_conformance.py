@@ -82,7 +82,7 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="telegram",
             page="sadovoye",
-            methods={"read": "getUpdates", "send": "sendMessage"},
+            methods={"read": "getUpdates", "send": "sendMessage", "edit": "editMessageText", "delete": "deleteMessage"},
             cases=cases(),
         )
 

@@ -69,6 +69,8 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             Credential(key="reader", kind="service", secret="secret-service"),
             Credential(key="writer", kind="community", secret="secret-community", page_external_id="-4242"),
         )
+        await world.post("/world/tokens", platform="vk", kind="user", token="secret-user", page="sadovoye")
+        everything = (*credentials, Credential(key="administrator", kind="user", secret="secret-user", page_external_id="-4242"))
         yield SandboxStage(
             plugin=plugin,
             options=Options(api_url=world.url, credentials=credentials, time_scale=TIME_SCALE, timeout=2.0),
@@ -76,9 +78,10 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="vk",
             page="sadovoye",
-            methods={"read": "wall.getComments", "send": "wall.createComment"},
+            methods={"read": "wall.getComments", "send": "wall.createComment", "edit": "wall.editComment", "delete": "wall.deleteComment"},
             cases=cases(),
             longest=16_384,
+            amending=Options(api_url=world.url, credentials=everything, time_scale=TIME_SCALE, timeout=2.0),
         )
 
 

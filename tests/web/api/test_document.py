@@ -12,10 +12,11 @@ import pytest
 
 from app.kernel import metrics
 from app.people.rules import Access
+from app.replies.rules import ReplyState
 from app.reports.approved import approve
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked
-from tests.factories import make_operator
+from tests.factories import make_operator, make_reply
 
 if TYPE_CHECKING:
     from app.kernel.db import Database
@@ -61,6 +62,10 @@ async def test_answers_fit_the_document(
         )  # fmt: skip
         day = Period(start=date(2026, 11, 1), end=date(2026, 11, 1), tz="UTC")
         signed = await approve(session, Asked(access=whole, period=day, now=datetime(2026, 11, 17, tzinfo=UTC)), group_by=Grouping.AGENCY)
+        stands = (await make_reply(session, appeal=region.our_appeal, state=ReplyState.SENT)).id
+    amended = await client.post(
+        f"/api/v1/replies/{stands}/amendments", json={"change": "edit", "text": "Иначе", "reason": "Срок"}, headers=bearer("ours")
+    )
     report = "from=2026-11-01&to=2026-11-30&group_by=agency"
     made = await client.post("/api/v1/appeals", json={"text": "y", "agency": "ours"}, headers=bearer("ours"))
     taken_down = made.json()["number"]
@@ -80,6 +85,7 @@ async def test_answers_fit_the_document(
         ("post", "/api/v1/appeals/{number}/answered"): await client.post(
             f"/api/v1/appeals/{taken_down}/answered", json={"text": "x"}, headers=bearer("ours")
         ),
+        ("post", "/api/v1/replies/{reply_id}/amendments"): amended,
         ("get", "/api/v1/pages"): await client.get("/api/v1/pages", headers=bearer("ours")),
         ("get", "/api/v1/reports/response-times"): await client.get(
             f"/api/v1/reports/response-times?{report}", headers=bearer("supervisor")

@@ -191,6 +191,7 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
         ReplyState.UNCERTAIN: ["found", "resend", "withdraw"],
         ReplyState.HELD: ["withdraw"],
         ReplyState.WITHDRAWN: [],
+        ReplyState.REMOVED: [],
     }
 
 

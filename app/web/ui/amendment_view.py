@@ -1,0 +1,76 @@
+"""From the rows of what is done to an answer to what the screen shows of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from app.replies.amending import AMENDMENT_OPEN, AMENDMENT_TROUBLE, DECISIONS, AmendmentState, Change
+from app.replies.rules import ReplyState
+from app.web.ui.reply_views import AmendmentView, FormerWords
+
+if TYPE_CHECKING:
+    from app.appeals.card_rows import AmendmentRow, ReplyRow
+    from app.web.ui.thread_view import May
+
+
+class Changes(TypedDict):
+    """What may be done to an answer where it stands."""
+
+    changes: tuple[str, ...]
+    only_there: bool
+
+
+def changes(reply: ReplyRow, may: May) -> Changes:
+    """Nothing while another change is under way; where the platform lets none be done, it is said where to do it."""
+    under_way = any(one.state in AMENDMENT_OPEN for one in reply.amendments)
+    stands = reply.state is ReplyState.SENT and not reply.by_hand and reply.external_id is not None
+    if not may.work or not stands or under_way:
+        return Changes(changes=(), only_there=False)
+    possible = may.amend(reply.agency_id, reply.published_at)
+    return Changes(changes=possible, only_there=not possible and reply.link is not None)
+
+
+def former_words(reply: ReplyRow) -> tuple[FormerWords, ...]:
+    """What it said before, in the order of its changes."""
+    return tuple(
+        FormerWords(text=one.text_before, until=one.done_at or one.created_at, operator=one.operator_name, reason=one.reason)
+        for one in reply.amendments
+        if one.change is Change.EDIT and one.state is AmendmentState.DONE
+    )
+
+
+def is_told(amendment: AmendmentRow) -> bool:
+    """Whether it still says something: what was changed stands in the words, what was left is history."""
+    if amendment.state is AmendmentState.DONE:
+        return amendment.change is Change.DELETE
+    return amendment.state is not AmendmentState.WITHDRAWN
+
+
+def amendment_view(row: AmendmentRow, may: May) -> AmendmentView:
+    """One of them."""
+    waits_again = row.state is AmendmentState.QUEUED and row.attempts > 0
+    return AmendmentView(
+        id=str(row.id),
+        change=row.change.value,
+        state=row.state.value,
+        text=row.text,
+        reason=row.reason,
+        operator=row.operator_name,
+        at=row.done_at or row.created_at,
+        problem="publishing_stopped" if row.stopped else row.error_code or "",
+        problem_detail=(row.error_detail or "") if row.state in AMENDMENT_TROUBLE else "",
+        next_attempt_at=row.due_at if waits_again else None,
+        decisions=_decisions(row, may),
+    )
+
+
+def _decisions(row: AmendmentRow, may: May) -> tuple[str, ...]:
+    """What a person may say of it: nobody approves their own, and what a limit held back is let go by a coordinator."""
+    found = []
+    if row.state is AmendmentState.AWAITING and may.approve and row.operator_id != may.operator_id:
+        found.append("approve")
+    if may.work and row.state in DECISIONS["again"] and (row.state is not AmendmentState.HELD or may.release):
+        found.append("again")
+    if may.work and row.state in DECISIONS["withdraw"]:
+        found.append("withdraw")
+    return tuple(found)

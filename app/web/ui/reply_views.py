@@ -1,0 +1,63 @@
+"""What the screen shows of our answers, and of what is done to those that stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FormerWords:
+    """What an answer said before it was changed: until when, by whom and why."""
+
+    text: str
+    until: datetime
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AmendmentView:
+    """A change of an answer that is not done, or was done and took it away. `problem` is a code.
+
+    `decisions` are what a person may say of it: "approve", "again", "withdraw".
+    """
+
+    id: str
+    change: str
+    state: str
+    text: str
+    reason: str
+    operator: str
+    at: datetime
+    problem: str = ""
+    problem_detail: str = ""
+    next_attempt_at: datetime | None = None
+    decisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplyView:
+    """One of our answers and where it stands. `problem` is a code; `url` is there once it stands on the platform.
+
+    `decisions` are what a person may say of it: "found", "posted", "resend", "withdraw", "approve".
+    """
+
+    id: str
+    state: str
+    text: str
+    operator: str
+    at: datetime
+    to_comment: str
+    interim: bool = False
+    url: str = ""
+    problem: str = ""
+    problem_detail: str = ""
+    next_attempt_at: datetime | None = None
+    decisions: tuple[str, ...] = ()
+    former: tuple[FormerWords, ...] = ()
+    amendments: tuple[AmendmentView, ...] = ()
+    changes: tuple[str, ...] = ()
+    """What may be done to it where it stands: "edit", "delete"."""
+    only_there: bool = False
+    """The platform lets neither be done from here: by hand, on the platform."""

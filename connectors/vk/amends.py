@@ -1,0 +1,68 @@
+"""Answers of the community that stand on its wall: changed, deleted, looked at. VK lets only a user token of an administrator do that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from connectors.contract import CannotTell, NotThere, Rejected, StandsAs, UnknownPayload
+from connectors.payload import OddError, is_publishable
+from connectors.vk import mapping
+from connectors.vk.calls import Call
+from connectors.vk.capabilities import AMENDERS, TEXT_LIMIT
+
+if TYPE_CHECKING:
+    from connectors.contract import Look, Options, Standing
+    from connectors.vk.client import VkClient
+
+# VK says of a comment that is not there also that it is closed to us.
+UNSURE: Final = frozenset({"gone", "denied"})
+
+
+class Amends:
+    """Part of the connector: what is done to an answer that stands."""
+
+    _client: VkClient
+    _options: Options
+
+    async def edit_answer(self, standing: Standing, text: str) -> None:
+        """Put this text in its place."""
+        if len(text) > TEXT_LIMIT:
+            raise Rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
+        if not is_publishable(text):
+            raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+        try:
+            await self._act("wall.editComment", standing, {"message": text})
+        except Rejected as error:
+            if error.code in UNSURE and isinstance(await self.look_at_answer(standing), NotThere):
+                raise Rejected("gone", error.detail, credential_key=error.credential_key) from error
+            raise
+
+    async def delete_answer(self, standing: Standing) -> None:
+        """Take it away."""
+        try:
+            await self._act("wall.deleteComment", standing, {})
+        except Rejected as error:
+            if error.code not in UNSURE or not isinstance(await self.look_at_answer(standing), NotThere):
+                raise
+
+    async def _act(self, method: str, standing: Standing, more: dict[str, str | int]) -> None:
+        page = standing.post.page.external_id
+        params: dict[str, str | int] = {"owner_id": page, "comment_id": standing.external_id, **more}
+        await self._client.call(Call(method=method, params=params, kinds=AMENDERS, page=page, sending=True))
+
+    async def look_at_answer(self, standing: Standing) -> Look:
+        """Read that very comment."""
+        page = standing.post.page.external_id
+        if not self._client.can(AMENDERS, page):
+            return CannotTell(reason="no user token is configured to read a single comment")
+        params: dict[str, str | int] = {"owner_id": page, "comment_id": standing.external_id}
+        try:
+            answer = await self._client.call(Call(method="wall.getComment", params=params, kinds=AMENDERS, page=page))
+        except Rejected as error:
+            return NotThere() if error.code == "gone" else CannotTell(reason=f"the comment cannot be read ({error.code})")
+        under = mapping.Under(page_external_id=page, post_external_id=standing.post.external_id, observed_at=self._options.now())
+        try:
+            found = mapping.comment_of(answer.value, under, int(standing.external_id))
+        except OddError as odd:
+            raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
+        return NotThere() if found is None or found.deleted else StandsAs(text=found.text)
