@@ -17,6 +17,7 @@ CAPABILITIES = (
     Capability(verb="probe", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=PROBE_LIMIT),
     Capability(verb="read_thread", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
     Capability(verb="fetch_reference", methods=("getChat", "getMessages", "getCommentById"), token_kinds=BOTS, calls=3),
+    Capability(verb="listen", methods=("getUpdates",), token_kinds=BOTS, calls=1),
     Capability(verb="send", methods=("sendComment", "sendMessage"), token_kinds=BOTS, calls=1),
     Capability(verb="find_sent", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
     Capability(verb="edit_answer", methods=("editComment", "editMessage"), token_kinds=BOTS, calls=1, within=timedelta(hours=26)),

@@ -23,7 +23,7 @@ from connectors.contract import (
     UnknownPayload,
     WholeThread,
 )
-from connectors.max import links, mapping, push, references
+from connectors.max import links, listening, mapping, push, references
 from connectors.max.amends import Amends, check_text, comments_of
 from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS
 from connectors.max.client import Answer, MaxClient
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from connectors.contract import (
         CommentSnapshot,
         Credential,
+        Heard,
         Options,
         Outgoing,
         PageSnapshot,
@@ -251,6 +252,13 @@ class MaxConnector(Amends):
         """What an update tells: of the pages of that page's own bot, and of no other's."""
         bot = self._bot(page)
         return push.batch(body, pages=[one for one in pages if self._bot(one) is bot], observed_at=observed_at)
+
+    async def listen(self, page_external_id: str, cursor: str | None) -> Heard:
+        """The updates of the page's bot: they tell of all its pages."""
+        bot = self._bot(PageRef(external_id=page_external_id))
+        wanted = self._options.limits.get("listen_seconds", listening.LISTEN_SECONDS) / self._options.time_scale
+        # The answer to a waiting call must come within the time-out of every call.
+        return await listening.listen(self._client, bot, cursor, seconds=min(wanted, 0.75 * self._options.timeout))
 
     # --- answering
 

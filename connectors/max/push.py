@@ -32,8 +32,13 @@ class MaxPush:
     def read(self, request: PushRequest) -> Pushed:
         """Raises UnknownPayload."""
         update = envelope(request.body)
-        number = sha256(request.body).hexdigest()[:_NUMBER_LENGTH]
-        return Pushed(secret=request.headers.get(SECRET_HEADER, ""), event_id=number, happened_at=_moment(update))
+        secret = request.headers.get(SECRET_HEADER, "")
+        return Pushed(secret=secret, event_id=self.number(request.body), happened_at=_moment(update))
+
+    @staticmethod
+    def number(body: bytes) -> str:
+        """What stands for the number that an update has not."""
+        return sha256(body).hexdigest()[:_NUMBER_LENGTH]
 
     def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:  # noqa: ARG002 - the contract's
         """Nothing: a 200 is enough."""

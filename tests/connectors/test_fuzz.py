@@ -50,6 +50,7 @@ READERS: dict[tuple[str, str], Reader] = {
     ("vk.mapping", "comments_page"): lambda answer: vk.comments_page(answer, UNDER),
     ("vk.mapping", "comment_of"): lambda answer: vk.comment_of(answer, UNDER, 11),
     ("vk.mapping", "post_of"): lambda answer: vk.post_of(answer, page_external_id="-500", post=3, observed_at=NOW),
+    ("vk.mapping", "people_of"): lambda answer: vk.people_of(answer if isinstance(answer, dict) else {"profiles": answer}),
     ("vk.mapping", "wall_posts"): lambda answer: vk.wall_posts(answer, page_external_id="-500", observed_at=NOW),
     ("vk.mapping", "post_counts"): lambda answer: vk.post_counts(answer, asked=[POST], observed_at=NOW),
     ("vk.mapping", "page_snapshot"): vk.page_snapshot,
@@ -113,6 +114,7 @@ def _event(answer: object) -> object:
 
 # These read no answer: they make something of our own values, or are covered by the tests of words below.
 OF_OURS = {
+    ("vk.mapping", "author_of"),
     ("max.mapping", "is_dialogs"), ("max.mapping", "hears_private"), ("max.mapping", "home"), ("telegram.mapping", "watch"),
     ("telegram.mapping", "maybe_number"), ("telegram.mapping", "is_dialogs"),
 }  # fmt: skip

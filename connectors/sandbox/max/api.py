@@ -7,6 +7,7 @@ from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault
 from connectors.sandbox.max.errors import MaxError, bad
 from connectors.sandbox.max.methods import METHODS, Call
+from connectors.sandbox.max.updates import Updates
 from connectors.sandbox.model import Token
 from connectors.sandbox.pacing import Pacing
 from connectors.sandbox.pusher import Hook, Pusher
@@ -14,6 +15,7 @@ from connectors.sandbox.world import World
 
 Json = dict[str, Any]
 _TOO_MANY, _REFUSED = 429, 403
+_MOST_UPDATES = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class MaxApi:
         self._world = world
         self._calls = calls
         self._pusher = pusher
+        self._updates = Updates(world)
         self._pacing = Pacing(world, calls, world.limits.max_per_second)
 
     def bot(self, token: str) -> Token | None:
@@ -60,9 +63,19 @@ class MaxApi:
             raise _refusal(fault)
         if asked.body is None:
             raise bad("the body is not JSON")
+        if method == "getUpdates":
+            return self._heard(bot, asked)
         if method in {"subscribe", "unsubscribe", "getSubscriptions"}:
             return self._subscriptions(bot, method, asked.query, asked.body)
         return METHODS[method](Call(world=self._world, bot=bot, path=asked.path, query=asked.query, body=asked.body, base=asked.base))
+
+    def _heard(self, bot: Token, asked: Asked) -> Json:
+        """The long poll; the sandbox answers at once."""
+        marker, limit = asked.query.get("marker"), asked.query.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_UPDATES or not (marker is None or marker.isdecimal()):
+            raise bad("limit or marker")
+        kinds = frozenset(kind for kind in asked.query.get("types", "").split(",") if kind)
+        return self._updates.since(bot, marker=None if marker is None else int(marker), limit=int(limit), kinds=kinds, base=asked.base)
 
     def _subscriptions(self, bot: Token, method: str, query: dict[str, str], body: Json) -> Json:
         """Who is pushed to: one address for all pages of a bot. The sandbox takes http, too."""

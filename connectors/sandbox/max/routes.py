@@ -27,6 +27,7 @@ OPERATIONS: tuple[tuple[str, str, str], ...] = (
     ("PUT", "/messages/{message}/comments", "editComment"),
     ("DELETE", "/messages/{message}/comments", "deleteComment"),
     ("GET", "/messages/{message}/comments/{comment}", "getCommentById"),
+    ("GET", "/updates", "getUpdates"),
     ("GET", "/subscriptions", "getSubscriptions"),
     ("POST", "/subscriptions", "subscribe"),
     ("DELETE", "/subscriptions", "unsubscribe"),

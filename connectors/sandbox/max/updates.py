@@ -1,17 +1,49 @@
 """What MAX pushes when something happens: updates by its description. A bot's own acts raise none."""
 
+from collections import deque
 from typing import Any
 
 from connectors.sandbox.journal import Event
 from connectors.sandbox.max.methods import is_dialogs
 from connectors.sandbox.max.objects import chat_id, comment_message, dialog_message, post_message, sender
-from connectors.sandbox.model import Page
+from connectors.sandbox.model import Page, Token
 from connectors.sandbox.state import State
+from connectors.sandbox.world import World
 
 Json = dict[str, Any]
+_KEPT = 10_000
 _POSTS = {"post": "message_created", "edit_post": "message_edited"}
 _COMMENTS = {"comment": "comment_created", "edit": "comment_edited"}
 _MESSAGES = {"comment": "message_created", "edit": "message_edited"}
+
+
+class Updates:
+    """What happened, for bots that ask (`getUpdates`): kept while the sandbox runs."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing has happened yet."""
+        self._world = world
+        self._kept: deque[tuple[int, Event]] = deque(maxlen=_KEPT)
+        self._last = 0
+        world.listen(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if event.get("platform") == "max":
+            self._last += 1
+            self._kept.append((self._last, event))
+
+    def since(self, bot: Token, *, marker: int | None, limit: int, kinds: frozenset[str], base: str) -> Json:
+        """What this bot may hear from `marker` on, and the next marker; without one only the last update."""
+        found: list[tuple[int, Json]] = []
+        for number, event in self._kept:
+            page = self._world.state.find("max", event.get("page", ""))
+            if page is None or not bot.serves(page) or (marker is not None and number < marker):
+                continue
+            told = update(self._world.state, event, page, base)
+            if told is not None and (not kinds or told["update_type"] in kinds):
+                found.append((number, told))
+        found = found[-1:] if marker is None else found[:limit]
+        return {"updates": [told for _, told in found], "marker": found[-1][0] + 1 if found else marker or self._last + 1}
 
 
 def update(state: State, event: Event, page: Page, base: str) -> Json | None:

@@ -274,3 +274,30 @@ async def test_refusals_keep_their_meaning(answer: bytes, error: str, code: str)
         assert TOKEN not in str(raised)
         assert isinstance(await caught(one.describe_page("https://elsewhere.example/x")), Rejected)
         await one.close()
+
+
+async def test_what_is_waited_for_is_what_would_be_pushed(server: Server) -> None:
+    """Comments of a channel and private messages, each once, in order; another process goes on from the marker."""
+    async with server.world(SCALE) as world:
+        await town(world)
+        one = connector(world.url)
+        start = await one.listen("-6242", None)
+        post = (await world.post("/world/posts", platform="max", page="sadovoye", text="Дороги"))["id"]
+        await written(world, "sadovoye", post, "А яма?")
+        chat = (await world.post("/world/posts", platform="max", page="sadovoye_bot", text="Диалог"))["id"]
+        await written(world, "sadovoye_bot", chat, "Лично")
+        heard = await one.listen("-6242", start.cursor)
+        other = connector(world.url)
+        again = await other.listen("-6242", start.cursor)
+        await other.close()
+        rest = await one.listen("-6242", heard.cursor)
+        pages = [await one.describe_page(link) for link in ("https://max.ru/sadovoye", "https://max.ru/sadovoye_bot")]
+        refs = [PageRef(external_id=page.external_id, options={**page.options, "private": "on"}) for page in pages]
+        told = [one.parse_push(refs[0], refs, event.body, observed_at=utc_now()) for event in heard.events]
+        await one.close()
+    assert [event.event_id for event in again.events] == [event.event_id for event in heard.events]
+    assert len({event.event_id for event in heard.events}) == len(heard.events) == 3
+    assert all(event.happened_at is not None for event in heard.events)
+    assert [post.text for batch in told for post in batch.posts] == ["Дороги", ""]
+    assert [one.text for batch in told for one in batch.comments] == ["А яма?", "Лично"]
+    assert (rest.events, rest.cursor) == ((), heard.cursor)
