@@ -56,7 +56,7 @@ from connectors.refs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 CONTRACT_VERSION = 1
 
@@ -74,7 +74,7 @@ AttachmentKind = Literal["photo", "video", "audio", "document", "sticker", "link
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageSnapshot:
-    """What the platform says of a page; `options` travels back in `PageRef.options`. `elsewhere`: a search, see `FindsMentions`."""
+    """What the platform says of a page; `options` travels back in `PageRef.options`. `elsewhere`: a search, see `connectors.finding`."""
 
     external_id: str
     title: str
@@ -311,14 +311,6 @@ class ReadsThreads(Protocol):
         `cursor` None starts from the beginning; `Batch.cursor` None means that this was the last part, and then
         `complete_for` covers everything read since the beginning.
         """
-
-
-@runtime_checkable
-class FindsMentions(Protocol):
-    """A platform that can be searched for what is written about us elsewhere: a search is watched like a page."""
-
-    async def mentions(self, page_external_id: str, *, limit: int, own: Collection[str]) -> Batch:
-        """The newest `limit` finds, each a comment of the post where it stands; what pages of `own` wrote or hold is only counted."""
 
 
 @runtime_checkable

@@ -56,7 +56,7 @@ class ChecksAbilities(Protocol):
 class PageFacts:
     """What a platform says of a page; what it does not tell is None. `official`: it carries the platform's mark.
 
-    `elsewhere`: it is a search (`connectors.contract.FindsMentions`).
+    `elsewhere`: it is a search (`connectors.finding.FindsMentions`).
     """
 
     external_id: str

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.flows.platforms import calling
-from app.flows.polling_batches import page_ref
+from app.flows.polling_batches import page_ref, together
 from app.kernel.log import logger
 from app.sources import service as sources
-from connectors.contract import Batch, Discovers, FindsMentions
+from connectors.contract import Batch, Discovers
+from connectors.finding import FindsMentions, ListsPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,12 +38,19 @@ class Lister:
         limit = DISCOVER_POSTS
         while True:
             batch = await self._listed(page, limit)
-            if await self._joins_known(page, batch, limit):
-                return await self._new_ones(page, batch)
-            if limit >= DISCOVER_MOST:
+            joined = await self._joins_known(page, batch, limit)
+            if not joined and limit >= DISCOVER_MOST:
                 logger.warning("discover_gap", platform=self._platform, page=page.id, posts=limit)
-                return await self._new_ones(page, batch)
+            if joined or limit >= DISCOVER_MOST:
+                return await self._new_ones(page, batch) if page.elsewhere else together([batch, await self._beside(page)])
             limit = min(limit * 4, DISCOVER_MOST)
+
+    async def _beside(self, page: WatchedPage) -> Batch:
+        """Where else on the page people comment."""
+        if not isinstance(self._connector, ListsPlaces):
+            return Batch()
+        with calling(self._platform, "list_places"):
+            return await self._connector.list_places(page.external_id)
 
     async def _listed(self, page: WatchedPage, limit: int) -> Batch:
         if page.elsewhere and isinstance(self._connector, FindsMentions):
@@ -65,8 +73,6 @@ class Lister:
 
     async def _new_ones(self, page: WatchedPage, batch: Batch) -> Batch:
         """Of what a search found, what no other search has, and nothing of before our time: nobody would read such posts."""
-        if not page.elsewhere:
-            return batch
         fresh = [comment for comment in batch.comments if comment.written_at >= page.watched_since]
         posts = [comment.post_external_id or "" for comment in fresh]
         async with self._database.read() as session:

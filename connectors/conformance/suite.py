@@ -17,7 +17,6 @@ from connectors.contract import (
     Discovers,
     EditsAnswers,
     FetchesMedia,
-    FindsMentions,
     Found,
     Listens,
     LooksAtAnswers,
@@ -30,6 +29,7 @@ from connectors.contract import (
     TryLater,
     UnknownPayload,
 )
+from connectors.finding import FindsMentions, ListsPlaces
 from connectors.pages import ABILITIES, ChecksAbilities, PageFacts, TellsPages
 from connectors.references import FetchesReferences
 
@@ -40,6 +40,7 @@ OPTIONAL_VERBS: dict[str, type] = {
     "read_thread": ReadsThreads,
     "fetch_media": FetchesMedia,
     "listen": Listens,
+    "list_places": ListsPlaces,
     "mentions": FindsMentions,
     "check_page": ChecksAbilities,
     "tell_pages": TellsPages,

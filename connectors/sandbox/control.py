@@ -104,7 +104,11 @@ def post_routes(control: Control) -> APIRouter:
         fields = await body(request)
         page = world.page(fields.platform(), fields.text("page"))
         moment = fields.moment("written_at", world.now())
-        post = world.add_post(page, fields.text("text"), written_at=moment, photo=photo(fields))
+        kind = fields.word("kind") if fields.has("kind") else "wall"
+        if kind != "wall" and (page.platform != "vk" or kind not in {"photo", "video", "topic"}):
+            message = "kind is wall; on vk also photo, video or topic"
+            raise WorldError(message)
+        post = world.add_post(page, fields.text("text"), written_at=moment, photo=photo(fields), kind=kind)
         return reply({"id": str(post.id), "post_id": str(post.id)}, 201)
 
     @router.patch(_POST)

@@ -66,6 +66,8 @@ class Post:
     written_at: int
     root_id: int | None = None
     photo: str | None = None
+    kind: str = "wall"
+    """On VK also `photo`, `video` or `topic`: what people comment beside the wall."""
     edited_at: int | None = None
     deleted_at: int | None = None
     comments_open: bool = True
@@ -128,9 +130,10 @@ class Page:
         return self.order
 
     def place(self, post: Post) -> None:
-        """Put a post on the wall."""
+        """Put a post on the wall, or beside it."""
         self.posts[post.id] = post
-        insort(self.order, post.id)
+        if post.kind == "wall":
+            insort(self.order, post.id)
         self.last_post_id = max(self.last_post_id, post.id)
         if post.root_id is not None:
             self.roots[post.root_id] = post.id

@@ -119,6 +119,7 @@ class State:
                 written_at=event["written_at"],
                 root_id=event["root_id"],
                 photo=event["photo"],
+                kind=event.get("kind", "wall"),
             )
         )
 

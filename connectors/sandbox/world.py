@@ -141,7 +141,7 @@ class World:
         self.commit({"op": "token", **event})
         return self.state.tokens[event["platform"], event["token"]]
 
-    def add_post(self, page: Page, text: str, *, written_at: int | None = None, photo: str | None = None) -> Post:
+    def add_post(self, page: Page, text: str, *, written_at: int | None = None, photo: str | None = None, kind: str = "wall") -> Post:
         """Publish a post; in Telegram the channel's discussion group gets the automatic forward at once."""
         post_id = page.next_post_id()
         has_group = page.platform == "telegram" and page.discussion is not None
@@ -155,6 +155,7 @@ class World:
                 "text": text,
                 "photo": photo,
                 "written_at": self.now() if written_at is None else written_at,
+                "kind": kind,
             }
         )
         return page.posts[post_id]

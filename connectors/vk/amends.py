@@ -9,6 +9,7 @@ from connectors.payload import OddError, is_publishable
 from connectors.vk import mapping
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import AMENDERS, TEXT_LIMIT
+from connectors.vk.places import WALL, place_of
 
 if TYPE_CHECKING:
     from connectors.contract import Look, Options, Standing
@@ -46,21 +47,27 @@ class Amends:
                 raise
 
     async def _act(self, method: str, standing: Standing, more: dict[str, str | int]) -> None:
-        page = standing.post.page.external_id
-        params: dict[str, str | int] = {"owner_id": page, "comment_id": standing.external_id, **more}
-        await self._client.call(Call(method=method, params=params, kinds=AMENDERS, page=page, sending=True))
+        place = place_of(standing.post)
+        if place.kind != WALL:  # numbers of comments beside the wall are counted apart: this call would meet another comment
+            raise Rejected("unsupported", "answers beside the wall are changed by hand")
+        params: dict[str, str | int] = {"owner_id": place.owner, "comment_id": standing.external_id, **more}
+        await self._client.call(Call(method=method, params=params, kinds=AMENDERS, page=str(place.voice), sending=True))
 
     async def look_at_answer(self, standing: Standing) -> Look:
         """Read that very comment."""
-        page = standing.post.page.external_id
-        if not self._client.can(AMENDERS, page):
+        page, place = standing.post.page.external_id, place_of(standing.post)
+        if place.kind != WALL:
+            return CannotTell(reason="a single comment beside the wall cannot be read")
+        if not self._client.can(AMENDERS, str(place.voice)):
             return CannotTell(reason="no user token is configured to read a single comment")
-        params: dict[str, str | int] = {"owner_id": page, "comment_id": standing.external_id}
+        params: dict[str, str | int] = {"owner_id": place.owner, "comment_id": standing.external_id}
         try:
-            answer = await self._client.call(Call(method="wall.getComment", params=params, kinds=AMENDERS, page=page))
+            answer = await self._client.call(Call(method="wall.getComment", params=params, kinds=AMENDERS, page=str(place.voice)))
         except Rejected as error:
             return NotThere() if error.code == "gone" else CannotTell(reason=f"the comment cannot be read ({error.code})")
-        under = mapping.Under(page_external_id=page, post_external_id=standing.post.external_id, observed_at=self._options.now())
+        under = mapping.Under(
+            page_external_id=page, post_external_id=standing.post.external_id, observed_at=self._options.now(), place=place
+        )
         try:
             found = mapping.comment_of(answer.value, under, int(standing.external_id))
         except OddError as odd:

@@ -23,6 +23,9 @@ _KINDS: dict[str, AttachmentKind] = {
 }
 
 
+_SHOWN = frozenset({"video", "poll", "wall", "wall_reply", "market", "album", "page", "note", "article", "podcast", "story", "topic"})
+
+
 def attachments(listed: object) -> tuple[Attachment, ...]:
     """Every attachment of a post or comment; one of an unknown type is kept as `other`."""
     return tuple(_one(entry) for entry in listed) if isinstance(listed, list) else ()
@@ -37,9 +40,15 @@ def _one(entry: object) -> Attachment:
     return Attachment(
         kind=_KINDS.get(kind, "other"),
         external_id=_address(kind, body),
-        url=maybe_link(body.get("url")) or _largest(body),
-        title=maybe_text(body.get("title")),
+        url=maybe_link(body.get("url")) or _largest(body) or _page(kind, body),
+        title=maybe_text(body.get("title")) or maybe_text(body.get("question")) or maybe_text(body.get("caption")),
     )
+
+
+def _page(kind: str, body: Json) -> str | None:
+    """Where on VK a thing stands that has an owner and a number, but no address of its own: a poll, a product, another post."""
+    number, owner = maybe_int(body.get("id")), maybe_int(body.get("owner_id", body.get("to_id")))
+    return f"https://vk.com/{kind}{owner}_{number}" if kind in _SHOWN and number and owner else None
 
 
 def _address(kind: str, body: Json) -> str | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MOST: Final = 25
 KINDS: Final = frozenset({"user"})
 """A service token may not call `execute`, and a community token may not read."""
-METHODS: Final = frozenset({"wall.getById", "wall.getComments"})
+METHODS: Final = frozenset({"wall.getById", "wall.getComments", "photos.getComments", "video.getComments", "board.getComments"})
 
 
 class TooMuchError(Exception):

@@ -34,6 +34,8 @@ CAPABILITIES = (
     Capability(verb="listen", methods=("groups.getLongPollServer",), token_kinds=LISTENERS, calls=1),
     Capability(verb="mentions", methods=("newsfeed.search",), token_kinds=READERS, calls=1),
     Capability(verb="mentions", methods=("newsfeed.getMentions",), token_kinds=("user",), calls=1),
+    Capability(verb="list_places", methods=("board.getTopics", "photos.getById"), token_kinds=READERS, calls=2),
+    Capability(verb="list_places", methods=("photos.getAllComments", "video.get"), token_kinds=ABROAD, calls=2),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
     Capability(verb="edit_answer", methods=("wall.editComment",), token_kinds=AMENDERS, calls=1),
     Capability(verb="delete_answer", methods=("wall.deleteComment",), token_kinds=AMENDERS, calls=1),

@@ -19,14 +19,14 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
-from connectors.vk import mapping, mentions, pages, push, references, threads
+from connectors.vk import galleries, mapping, mentions, pages, push, references, threads
 from connectors.vk.amends import Amends
 from connectors.vk.calls import Answer, Call
-from connectors.vk.capabilities import ABROAD, ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, WRITERS
+from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT
 from connectors.vk.client import VkClient
 from connectors.vk.links import Named, named
 from connectors.vk.listening import Listener
-from connectors.vk.places import place_of, voice_of, whole
+from connectors.vk.places import TOPIC, WALL, place_of, voice_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -52,6 +52,7 @@ Result = TypeVar("Result")
 
 
 WALL_PAGE = 100
+GALLERIES_EVERY = timedelta(minutes=10)
 MOST_FOUND, MOST_MENTIONS = 200, 50
 """Rows in one call of `newsfeed.search` and `newsfeed.getMentions`: VK's maxima."""
 MENTIONS_SINCE = timedelta(days=7)
@@ -71,6 +72,7 @@ class VkConnector(Amends):
         self._options = options
         self._client = VkClient(options, base_url)
         self._listener = Listener(self._client, options, base_url, self._client.limit("listen_seconds"))
+        self._galleries_at: dict[str, datetime] = {}
         # Two at least: every page after the first begins with a row that was seen already.
         self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
 
@@ -152,6 +154,19 @@ class VkConnector(Amends):
             raise _rejected("bad_request", f"{len(posts)} posts in one call, {PROBE_LIMIT} are allowed")
         if not posts:
             return []
+        kinds: dict[str, list[PostRef]] = {}
+        for post in posts:
+            kinds.setdefault(place_of(post).kind, []).append(post)
+        told = await asyncio.gather(*(self._counts(kind, some) for kind, some in kinds.items()), return_exceptions=True)
+        counts = [count for part in told if not isinstance(part, BaseException) for count in part]
+        for part in told:
+            if isinstance(part, BaseException) and (not counts or not isinstance(part, ConnectorError)):
+                raise part
+        return counts
+
+    async def _counts(self, kind: str, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        if kind != WALL:
+            return await galleries.counts(self._client, kind, posts, self._options.now())
         places = [place_of(post) for post in posts]
         asked = ",".join(f"{place.owner}_{place.number}" for place in places)
         voices = {place.voice for place in places}
@@ -165,7 +180,7 @@ class VkConnector(Amends):
     async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
         """One call's worth of a post's comments."""
         place = place_of(post)
-        root = None if root_external_id is None or place.elsewhere else whole(root_external_id)
+        root = None if root_external_id is None or place.elsewhere or place.flat else whole(root_external_id)
         observed_at = self._options.now()
         under = self._under(post, observed_at)
         reading = threads.resume(cursor, now=observed_at, root=root)
@@ -193,16 +208,19 @@ class VkConnector(Amends):
 
     async def _get_comments(self, post: PostRef, paging: dict[str, int]) -> Answer:
         place = place_of(post)
-        params: dict[str, str | int] = {
-            "owner_id": place.owner,
-            "post_id": place.number,
-            "sort": "asc",
-            "preview_length": 0,
-            "extended": 1,
-            "fields": "screen_name",
-            **paging,
-        }
-        return await self._client.call(Call(method="wall.getComments", params=params, kinds=READERS, page=str(place.voice)))
+        told = {key: value for key, value in paging.items() if not (place.flat and key in {"comment_id", "thread_items_count"})}
+        params: dict[str, str | int] = {**place.named, "sort": "asc", "extended": 1, "fields": "screen_name", **told}
+        if place.kind == WALL:
+            params["preview_length"] = 0
+        return await self._client.call(Call(method=place.read_by, params=params, kinds=place.readers, page=str(place.voice)))
+
+    async def list_places(self, page_external_id: str) -> Batch:
+        """Photos, videos and discussions with comments: 4 calls at most, every ten minutes."""
+        due = self._galleries_at.get(page_external_id)
+        if due is not None and self._options.now() < due:
+            return Batch()
+        self._galleries_at[page_external_id] = self._options.now() + GALLERIES_EVERY / self._options.time_scale
+        return await galleries.listed(self._client, page_external_id, self._options.now())
 
     async def mentions(self, page_external_id: str, *, limit: int, own: Collection[str]) -> Batch:
         """What a search finds, the newest first: 200 in a call by words (1,000 calls a day), 50 of those that name the community."""
@@ -236,28 +254,23 @@ class VkConnector(Amends):
         """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice."""
         _check_text(outgoing.text)
         place = place_of(outgoing.post)
-        params: dict[str, str | int] = {
-            "owner_id": place.owner,
-            "post_id": place.number,
-            "from_group": abs(place.voice),
-            "message": outgoing.text,
-            "guid": outgoing.guid,
-        }
-        if outgoing.reply_to_external_id != mentions.POST:
+        group = abs(place.voice) if place.kind == WALL else 1
+        params: dict[str, str | int] = {**place.named, "from_group": group, "message": outgoing.text, "guid": outgoing.guid}
+        if outgoing.reply_to_external_id != mentions.POST and place.kind != TOPIC:
             params["reply_to_comment"] = whole(outgoing.reply_to_external_id)
         answer = await self._client.call(
             Call(
-                method="wall.createComment",
+                method=place.written_by,
                 params=params,
-                kinds=ABROAD if place.elsewhere else WRITERS,
+                kinds=place.writers,
                 page=str(place.voice),
                 sending=True,
             )
         )
-        number = maybe_int(answer.value.get("comment_id")) if is_object(answer.value) else None
+        number = maybe_int(answer.value.get("comment_id") if is_object(answer.value) else answer.value)
         if not number:
             code = "malformed"
-            raise OutcomeUnknown(code, "wall.createComment answered without comment_id")
+            raise OutcomeUnknown(code, f"{place.written_by} answered without comment_id")
         published_at = await self._published_at(outgoing, number) or answer.date or self._options.now()
         return Sent(external_id=str(number), published_at=published_at, link=_link(outgoing, number))
 
@@ -277,7 +290,9 @@ class VkConnector(Amends):
     async def _own_comment(self, outgoing: Outgoing, number: int) -> CommentSnapshot | None:
         post = outgoing.post
         under, place = self._under(post, self._options.now()), place_of(post)
-        if self._client.can(("user",), str(place.voice)):
+        if place.flat:
+            answer = await self._get_comments(post, {"start_comment_id": number, "count": 1})
+        elif place.kind == WALL and self._client.can(("user",), str(place.voice)):
             params: dict[str, str | int] = {"owner_id": place.owner, "comment_id": number}
             call = Call(method="wall.getComment", params=params, kinds=("user",), page=str(place.voice))
             answer = await self._client.call(call)
@@ -288,7 +303,8 @@ class VkConnector(Amends):
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Read the thread and look for the page's own comment with this text; Absent only when all of it was read."""
-        if not self._client.can(READERS, str(place_of(outgoing.post).voice)):
+        place = place_of(outgoing.post)
+        if not self._client.can(place.readers, str(place.voice)):
             return CannotTell(reason="no service or user token is configured to read the thread")
         cursor: str | None = None
         for _ in range(LOOKUP_PARTS):
@@ -316,7 +332,7 @@ def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:
     return (
         comment.by_page
         and not comment.deleted
-        and comment.reply_to_external_id == outgoing.reply_to_external_id
+        and (comment.reply_to_external_id == outgoing.reply_to_external_id or place_of(outgoing.post).kind == TOPIC)
         and comment.written_at >= outgoing.first_tried_at - CLOCKS_APART
         and _plain(comment.text) == _plain(outgoing.text)
     )

@@ -12,8 +12,10 @@ from connectors.contract import (
     AuthorSnapshot,
     CommentSnapshot,
     Deletion,
+    PageRef,
     PageSnapshot,
     PostCount,
+    PostRef,
     PostSnapshot,
     Unreadable,
 )
@@ -37,8 +39,6 @@ from connectors.vk.places import Place, place_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    from connectors.contract import PostRef
 
 People = dict[int, AuthorSnapshot]
 
@@ -260,7 +260,8 @@ def pushed_comment(
     item: Json, *, page_external_id: str, post_external_id: str, observed_at: datetime
 ) -> CommentSnapshot | Deletion | Unreadable:
     """A comment that came by itself: VK names its author only by number then."""
-    under = Under(page_external_id=page_external_id, post_external_id=post_external_id, observed_at=observed_at)
+    place = place_of(PostRef(page=PageRef(external_id=page_external_id), external_id=post_external_id))
+    under = Under(page_external_id=page_external_id, post_external_id=post_external_id, observed_at=observed_at, place=place)
     return _comment(as_int(item.get("id"), "comment.id"), item, {}, under, None)
 
 
@@ -285,8 +286,10 @@ def _living(  # noqa: PLR0913 - a comment is read in the light of all of them
 ) -> CommentSnapshot:
     stack = item.get("parents_stack")
     top = maybe_int(stack[0]) if isinstance(stack, list) and stack else None
-    top = top or root or number
-    parent = maybe_int(item.get("reply_to_comment")) or (top if top != number else None)
+    parent = maybe_int(item.get("reply_to_comment"))
+    # Where comments are one list VK names whom a reply is to, but not the thread: then Otklik takes the parent's.
+    top = top or root or (None if parent else number)
+    parent = parent or (top if top != number else None)
     from_id = maybe_int(item.get("from_id"))
     return CommentSnapshot(
         page_external_id=under.page_external_id,
@@ -299,7 +302,7 @@ def _living(  # noqa: PLR0913 - a comment is read in the light of all of them
         raw=to_bytes(item),
         author=author_of(from_id, people),
         by_page=from_id is not None and str(from_id) == under.voice,
-        root_external_id=str(top),
+        root_external_id=str(top) if top else None,
         reply_to_external_id=str(parent) if parent else None,
         deleted=deleted,
         attachments=attachments(item.get("attachments")),

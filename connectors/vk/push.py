@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from connectors.contract import PageRef
 
 CONFIRMATION = "confirmation"
-_WRITTEN = frozenset({"wall_reply_new", "wall_reply_edit", "wall_reply_restore"})
+_PLACES = {
+    "wall_reply": ("", "post"),
+    "photo_comment": ("photo", "photo"),
+    "video_comment": ("video", "video"),
+    "board_post": ("topic", "topic"),
+}
+"""Where an event's comment stands: how its post begins, and the name under which VK tells the post's number and owner."""
+_WRITTEN = frozenset(f"{place}_{what}" for place in _PLACES for what in ("new", "edit", "restore"))
+_DELETED = frozenset(f"{place}_delete" for place in _PLACES)
+_NEWS = frozenset({"wall_post_new", *(f"{place}_new" for place in _PLACES)})
 _OK = b"ok"
 
 
@@ -34,7 +43,7 @@ class VkPush:
             secret=maybe_text(event.get("secret")) or "",
             event_id=number,
             page_external_id=str(-group),
-            happened_at=_moment(event) if kind in {"wall_reply_new", "wall_post_new"} else None,
+            happened_at=_moment(event) if kind in _NEWS else None,
         )
 
     def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:
@@ -67,16 +76,17 @@ def batch(body: bytes, *, page: PageRef, observed_at: datetime) -> Batch:
         if kind == "wall_post_new":
             found = mapping.wall_posts({"items": [told]}, page_external_id=page.external_id, observed_at=observed_at)
             return Batch(posts=tuple(found.posts), unreadable=tuple(found.unreadable))
-        if kind in _WRITTEN or kind == "wall_reply_delete":
-            return _reply(told, page, observed_at, deleted=kind == "wall_reply_delete")
+        if isinstance(kind, str) and kind in _WRITTEN | _DELETED:
+            return _reply(told, page, observed_at, place=kind.rpartition("_")[0], deleted=kind in _DELETED)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=f"pushed: {odd}", raw=body, page_external_id=page.external_id),))
     return Batch(skipped={str(kind)[:60]: 1})
 
 
-def _reply(told: Json, page: PageRef, observed_at: datetime, *, deleted: bool) -> Batch:
-    number, post = as_int(told.get("id"), "object.id"), str(as_int(told.get("post_id"), "object.post_id"))
-    owner = maybe_int(told.get("post_owner_id", told.get("owner_id")))
+def _reply(told: Json, page: PageRef, observed_at: datetime, *, place: str, deleted: bool) -> Batch:
+    prefix, named = _PLACES[place]
+    number, post = as_int(told.get("id"), "object.id"), f"{prefix}{as_int(told.get(f'{named}_id'), f'object.{named}_id')}"
+    owner = maybe_int(told.get(f"{named}_owner_id", told.get("owner_id")))
     if owner is not None and str(owner) != page.external_id:
         return Batch(skipped={"another wall": 1})
     if deleted:

@@ -8,7 +8,7 @@ from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.limits import Window
 from connectors.sandbox.model import Token
-from connectors.sandbox.vk import newsfeed, reading, rights, writing
+from connectors.sandbox.vk import galleries, newsfeed, reading, rights, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.events import VkEvents
@@ -40,6 +40,16 @@ METHODS: dict[str, Method] = {
     "account.getAppPermissions": Method(rights.of_person, _USER),
     "newsfeed.search": Method(newsfeed.search, _READERS),
     "newsfeed.getMentions": Method(newsfeed.mentions, _USER),
+    "photos.getById": Method(galleries.photos_get_by_id, _READERS),
+    "photos.getAllComments": Method(galleries.photos_all_comments, _USER),
+    "photos.getComments": Method(galleries.photos_get_comments, _USER),
+    "photos.createComment": Method(writing.beside("photo"), _USER),
+    "video.get": Method(galleries.video_get, _USER),
+    "video.getComments": Method(galleries.video_get_comments, _USER),
+    "video.createComment": Method(writing.beside("video"), _USER),
+    "board.getTopics": Method(galleries.board_get_topics, _READERS),
+    "board.getComments": Method(galleries.board_get_comments, _READERS),
+    "board.createComment": Method(writing.beside("topic"), _USER),
     "utils.resolveScreenName": Method(reading.resolve_screen_name, _ANY),
     "wall.get": Method(reading.wall_get, _READERS),
     "wall.getById": Method(reading.wall_get_by_id, _READERS),

@@ -34,10 +34,10 @@ class Call:
             raise VkError(15, "wall is not available")
         return page
 
-    def post(self, page: Page, post_id: int) -> Post:
-        """A living post. Raises VkError(15) as VK does when it is gone."""
+    def post(self, page: Page, post_id: int, kind: str = "wall") -> Post:
+        """A living post of this kind. Raises VkError(15) as VK does when it is gone."""
         post = page.posts.get(post_id)
-        if post is None or post.deleted_at is not None:
+        if post is None or post.deleted_at is not None or post.kind != kind:
             raise VkError(15, "post was not found check post_id param")
         return post
 

@@ -13,7 +13,7 @@ from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Event
 from connectors.sandbox.model import Page
 from connectors.sandbox.state import State
-from connectors.sandbox.vk.objects import comment_object, post_object
+from connectors.sandbox.vk.objects import beside_object, comment_object, post_object
 
 Json = dict[str, Any]
 KEPT = 1_000
@@ -29,6 +29,7 @@ _KINDS = {
     "delete": "wall_reply_delete",
     "post": "wall_post_new",
 }
+_BESIDE = {"photo": "photo_comment", "video": "video_comment", "topic": "board_post"}
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class VkEvents:
     def hear(self, event: Event) -> None:
         """Take one event of the world, after it happened."""
         page = self._state.find("vk", event.get("page", "")) if event.get("platform") == "vk" else None
-        kind = _KINDS.get(event["op"])
+        kind = None if page is None else _kind(page, event)
         if page is None or kind is None:
             return
         line = self._lines.setdefault(page.id, _Line())
@@ -70,7 +71,7 @@ class VkEvents:
     def newest(self, page: Page, event: Event, base: str) -> Json | None:
         """What this event of the world was told as, just now."""
         line = self._lines.get(page.id)
-        return _at(line.kept[-1], base) if line is not None and event["op"] in _KINDS else None
+        return _at(line.kept[-1], base) if line is not None and _kind(page, event) is not None else None
 
     def open(self, page: Page, base: str) -> Json:
         """A key to the community's line, and where it stands now."""
@@ -105,13 +106,30 @@ class VkEvents:
             await self._hub.wait(left)
 
 
+def _kind(page: Page, event: Event) -> str | None:
+    """As what VK tells an event of the world; nothing of what is put beside the wall, only of what is written there."""
+    kind = _KINDS.get(event["op"])
+    if kind is None:
+        return None
+    place = page.posts[event["id"] if kind == "wall_post_new" else page.comments[event["id"]].post_id].kind
+    if place == "wall":
+        return kind
+    return None if kind == "wall_post_new" else kind.replace("wall_reply", _BESIDE[place])
+
+
 def _told(kind: str, page: Page, number: int) -> Json:
     if kind == "wall_post_new":
         return post_object(page, page.posts[number], _NOWHERE, can_post=True)
     comment = page.comments[number]
-    if kind == "wall_reply_delete":
-        return {"id": comment.id, "owner_id": -page.id, "post_id": comment.post_id, "deleter_id": comment.author_id}
-    return comment_object(page, comment, _NOWHERE, likes=False, preview=0) | {"post_owner_id": -page.id}
+    place = page.posts[comment.post_id].kind
+    named = "post" if place == "wall" else place
+    if kind.endswith("_delete"):
+        told = {"id": comment.id, f"{named}_id": comment.post_id, "deleter_id": comment.author_id}
+        return told | {"topic_owner_id" if place == "topic" else "owner_id": -page.id}
+    told = comment_object(page, comment, _NOWHERE, likes=False, preview=0)
+    if place != "wall":
+        told = beside_object(page, comment, _NOWHERE) | {f"{named}_id": comment.post_id}
+    return told | {f"{named}_owner_id": -page.id}
 
 
 def _at(event: Json, base: str) -> Json:

@@ -68,6 +68,15 @@ def comment_object(page: Page, comment: Comment, base: str, *, likes: bool, prev
     return item
 
 
+def beside_object(page: Page, comment: Comment, base: str) -> Json:
+    """A comment as lists without threads tell it: photos name whom it replies to, discussions do not even that."""
+    told = comment_object(page, comment, base, likes=False, preview=0)
+    kept = ["id", "from_id", "date", "text", "attachments"]
+    if page.posts[comment.post_id].kind != "topic":
+        kept += ["reply_to_comment", "reply_to_user"]
+    return {key: told[key] for key in kept if key in told}
+
+
 def deleted_object(comment: Comment) -> Json:
     """What VK leaves of a deleted comment with living replies: no author, no text, no post."""
     return {

@@ -90,7 +90,7 @@ def wall_get(call: Call) -> Json:
     if call.params.text("filter", "all") not in {"all", "owner"}:
         posts = []
     answer: Json = {"count": len(page.order), "items": _posts(call, posts)}
-    return answer | _extended(call, {-page.id for page, _ in posts})
+    return answer | extended(call, {-page.id for page, _ in posts})
 
 
 def wall_get_by_id(call: Call) -> Any:
@@ -105,18 +105,25 @@ def wall_get_by_id(call: Call) -> Any:
         owner, _, item = word.partition("_")
         page = call.world.state.by_id.get(("vk", -(whole(owner) or 0)))
         post = page.posts.get(whole(item.partition("_")[0]) or 0) if page else None
-        if page and post and post.deleted_at is None:
+        if page and post and post.deleted_at is None and post.kind == "wall":
             found.append((page, post))
     items = _posts(call, found)
     if not call.new_shapes and not call.params.flag("extended"):
         return items
-    return {"items": items} | _extended(call, {-page.id for page, _ in found})
+    return {"items": items} | extended(call, {-page.id for page, _ in found})
 
 
 def wall_get_comments(call: Call) -> Json:
     """Comments of a post, or of one thread when `comment_id` is given."""
     page = call.page(call.params.number("owner_id", call.token.user_id))
-    post = call.post(page, call.params.number("post_id", low=0))
+    answer = threaded(call, page, call.post(page, call.params.number("post_id", low=0)))
+    if call.params.flag("extended"):
+        answer["post_author_id"] = -page.id
+    return answer
+
+
+def threaded(call: Call, page: Page, post: Post) -> Json:
+    """Comments as walls and videos tell them: with the threads under them."""
     thread_id = call.params.optional("comment_id")
     ids: Sequence[int] = post.top
     if thread_id is not None:
@@ -125,7 +132,7 @@ def wall_get_comments(call: Call) -> Json:
             raise VkError(100, "comment_id is incorrect")
         ids = post.thread(root.root_id or root.id)
     newest_first = call.params.text("sort", "asc") == "desc"
-    chosen, real_offset = _slice(call, ids, newest_first=newest_first)
+    chosen, real_offset = sliced(call, ids, newest_first=newest_first)
     depth = 0 if thread_id is not None else call.params.number("thread_items_count", 0, low=0, high=_IN_THREAD)
     authors: set[int] = set()
     items = [_comment(call, page, post, page.comments[item], depth, authors) for item in chosen]
@@ -140,9 +147,8 @@ def wall_get_comments(call: Call) -> Json:
     if real_offset is not None:
         answer["real_offset"] = real_offset
     if call.params.flag("extended"):
-        answer["post_author_id"] = -page.id
         authors.add(-page.id)
-    return answer | _extended(call, authors)
+    return answer | extended(call, authors)
 
 
 def wall_get_comment(call: Call) -> Json:
@@ -162,10 +168,11 @@ def wall_get_comment(call: Call) -> Json:
     }
     if call.params.flag("extended"):
         answer["post_author_id"] = -page.id
-    return answer | _extended(call, authors)
+    return answer | extended(call, authors)
 
 
-def _slice(call: Call, ids: Sequence[int], *, newest_first: bool) -> tuple[Sequence[int], int | None]:
+def sliced(call: Call, ids: Sequence[int], *, newest_first: bool) -> tuple[Sequence[int], int | None]:
+    """The part of a list of comments that was asked for, and its real offset where a comment was named to begin with."""
     count = call.params.number("count", 10, low=0, high=_COMMENTS)
     offset = call.params.number("offset", 0)
     start_id = call.params.optional("start_comment_id")
@@ -210,7 +217,8 @@ def _posts(call: Call, posts: list[tuple[Page, Post]]) -> list[Json]:
     return [post_object(page, post, call.base, can_post=call.token.kind == "user") for page, post in posts]
 
 
-def _extended(call: Call, ids: set[int]) -> Json:
+def extended(call: Call, ids: set[int]) -> Json:
+    """Who stands behind these ids, when that was asked for."""
     if not call.params.flag("extended"):
         return {}
     profiles, groups = people(call.world.state, ids, call.base, frozenset(call.params.words("fields")))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from connectors.sandbox.model import Comment, Page, Post
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
+from connectors.sandbox.vk.galleries import found_for_writing
 from connectors.sandbox.vk.objects import Json
 from connectors.sandbox.world import NewComment, WorldError
 
@@ -16,14 +17,23 @@ _GUID = 255
 def create_comment(call: Call) -> Json:
     """Write a comment as a user or as the community; the same `guid` on a wall never writes twice."""
     page = call.page(call.params.number("owner_id", call.token.user_id))
+    return _created(_written(call, page, call.post(page, call.params.number("post_id", low=0))))
+
+
+def beside(kind: str) -> Callable[[Call], int]:
+    """The method that writes under a photo, a video or in a discussion: it answers with the number alone."""
+    find = found_for_writing(kind)
+    return lambda call: _written(call, *find(call)).id
+
+
+def _written(call: Call, page: Page, post: Post) -> Comment:
     guest = _guest(call, page)
     as_page = guest is None and _speaks_as_page(call, page)
-    post = call.post(page, call.params.number("post_id", low=0))
     guid = call.params.text("guid")[:_GUID] or None
     if guid is not None:
         guid = f"{-page.id if as_page else -guest.id if guest else call.token.user_id}:{guid}"
         if (known := page.guids.get(guid)) is not None:
-            return _created(page.comments[known])
+            return page.comments[known]
     text, photo = call.params.text("message"), _attachment(call)
     _check(call, page, post, text, photo)
     reply_to = call.params.optional("reply_to_comment")
@@ -41,7 +51,7 @@ def create_comment(call: Call) -> Json:
         via_api=True,
         guid=guid,
     )
-    return _created(call.world.add_comment(page, post, new))
+    return call.world.add_comment(page, post, new)
 
 
 def edit_comment(call: Call) -> int:

@@ -27,6 +27,16 @@ VK_CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("newsfeed.search", {"q": "и"}, "newsfeed", "newsfeed_search_response"),
     ("newsfeed.search", {"q": "а", "extended": 1}, "newsfeed", "newsfeed_search_extended_response"),
     ("newsfeed.getMentions", {"owner_id": -TOWN}, "newsfeed", "newsfeed_getMentions_response"),
+    ("photos.getById", {"photos": f"-{TOWN}_%(photo)s"}, "photos", "photos_getById_response"),
+    ("photos.getAllComments", {"owner_id": -TOWN}, "photos", "photos_getAllComments_response"),
+    ("photos.getComments", {"owner_id": -TOWN, "photo_id": "%(photo)s"}, "photos", "photos_getComments_response"),
+    ("photos.createComment", {"owner_id": -TOWN, "photo_id": "%(photo)s", "message": "Ответ"}, "photos", "photos_createComment_response"),
+    ("video.get", {"owner_id": -TOWN}, "video", "video_get_response"),
+    ("video.getComments", {"owner_id": -TOWN, "video_id": "%(video)s"}, "video", "video_getComments_response"),
+    ("video.createComment", {"owner_id": -TOWN, "video_id": "%(video)s", "message": "Ответ"}, "video", "video_createComment_response"),
+    ("board.getTopics", {"group_id": TOWN}, "board", "board_getTopics_response"),
+    ("board.getComments", {"group_id": TOWN, "topic_id": "%(topic)s"}, "board", "board_getComments_response"),
+    ("board.createComment", {"group_id": TOWN, "topic_id": "%(topic)s", "message": "Ответ"}, "board", "board_createComment_response"),
     ("utils.resolveScreenName", {"screen_name": "town"}, "utils", "utils_resolveScreenName_response"),
     ("wall.get", {"domain": "town"}, "wall", "wall_get_response"),
     ("wall.get", {"domain": "town", "extended": 1}, "wall", "wall_get_extended_response"),
@@ -49,8 +59,14 @@ def test_vk_answers_are_as_its_schema_says(vk: Callable[..., VkApi], http: Clien
     http.comment("", photo="pit")
     http.post("/world/comments", {"platform": "vk", "page": "town", "as_page": True, "text": "Сами"})
     http.post("/world/comments", {"platform": "vk", "page": "town", "author": "Инна", "text": f"А @club{TOWN} что говорит?"})
+    beside = {}
+    for kind in ("photo", "video", "topic"):
+        beside[kind] = http.post("/world/posts", {"platform": "vk", "page": "town", "text": "Рядом", "kind": kind})["id"]
+        comment = {"platform": "vk", "page": "town", "post_id": beside[kind], "author": "Инна", "text": "Вопрос"}
+        http.post("/world/comments", comment)
     session = vk()
-    for method, values, folder, name in VK_CASES:
+    for method, given, folder, name in VK_CASES:
+        values = {key: value % beside if isinstance(value, str) else value for key, value in given.items()}
         answer = session.method(method, values, raw=True)
         errors = list(schemas.validator(f"{folder}/responses.json", name).iter_errors(answer))
         assert not errors, f"{method} {values}: {errors[0].message} at {list(errors[0].absolute_path)}"

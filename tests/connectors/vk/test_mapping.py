@@ -13,6 +13,7 @@ from hypothesis import given
 from connectors.contract import CommentSnapshot, Deletion, PageRef, PostRef, Unreadable
 from connectors.payload import OddError
 from connectors.vk import mapping
+from connectors.vk.attachments import attachments
 from connectors.vk.links import Named, named
 from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 
@@ -187,3 +188,19 @@ def test_the_other_mappings_read_or_refuse(walls: object, pages: object, any_one
     for read in readings:
         with suppress(OddError):
             read()
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"type": "poll", "poll": {"id": 7, "owner_id": -1, "question": "Где?"}}, ("other", "poll-1_7", "https://vk.com/poll-1_7", "Где?")),
+        ({"type": "market", "market": {"id": 8, "owner_id": -1}}, ("other", "market-1_8", "https://vk.com/market-1_8", None)),
+        ({"type": "video", "video": {"id": 9, "owner_id": -1, "title": "Яма"}}, ("video", "video-1_9", "https://vk.com/video-1_9", "Яма")),
+        ({"type": "wall", "wall": {"id": 3, "owner_id": -5}}, ("other", "wall-5_3", "https://vk.com/wall-5_3", None)),
+        ({"type": "gift", "gift": {"id": 4}}, ("other", "gift4", None, None)),
+        ({"type": "something_new"}, ("other", "something_new", None, None)),
+    ],
+)  # fmt: skip
+def test_whatever_is_attached_is_kept_as_a_reference(entry: dict[str, Any], told: tuple[str | None, ...]) -> None:
+    (one,) = attachments([entry])
+    assert (one.kind, one.external_id, one.url, one.title) == told

@@ -1,0 +1,29 @@
+"""What a connector may find beside the walls that it lists: what is written elsewhere, and where else people comment.
+
+Standard library only. Both are optional, and polling asks for them beside listing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from connectors.contract import Batch
+
+
+@runtime_checkable
+class FindsMentions(Protocol):
+    """A platform that can be searched for what is written about us elsewhere: a search is watched like a page."""
+
+    async def mentions(self, page_external_id: str, *, limit: int, own: Collection[str]) -> Batch:
+        """The newest `limit` finds, each a comment of the post where it stands; what pages of `own` wrote or hold is only counted."""
+
+
+@runtime_checkable
+class ListsPlaces(Protocol):
+    """A platform where people comment also beside the wall: under pictures, videos, in discussions."""
+
+    async def list_places(self, page_external_id: str) -> Batch:
+        """Such places as posts; nothing when it was asked only lately."""
