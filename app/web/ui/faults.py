@@ -16,7 +16,10 @@ REPLY_PROBLEM = {
     "bad_request": N_("The platform refused the answer. Change the text and send it again."),
     "moved": N_("The page's discussion has moved. The answer will go out there by itself."),
     "no_right": N_("The page's token may not write there. Ask the coordinator to connect the page again; the answer is kept."),
-    "token_kind": N_("The page has no token that may write. Ask the coordinator to connect the page again; the answer is kept."),
+    "token_kind": N_(
+        "There is no token that may write there. Post the answer by hand where the link leads, or ask the coordinator for a token; "
+        "the answer is kept."
+    ),
     "reauthorise": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),
     "app_off": N_("The platform has switched our access off. Ask the administrator; the answer is kept."),
     "captcha": N_("The platform wants to see a person. Ask the coordinator to sign in to the page; the answer is kept."),
@@ -38,6 +41,11 @@ REPLY_PROBLEM = {
         "We have read the comments there and found no answer in the page's name under this one. Check where it stands, and who it is from."
     ),
     "interrupted": N_("We were interrupted while the answer was being published. Look at the post before you decide."),
+    "malformed": N_("The platform answered in a way that we do not understand. Look at the post before you decide."),
+    "http_status": N_("The platform answered in a way that we do not understand. Look at the post before you decide."),
+    "redirect": N_("The platform answered in a way that we do not understand. Look at the post before you decide."),
+    "too_large": N_("The platform answered in a way that we do not understand. Look at the post before you decide."),
+    "unknown_error": N_("The platform refused the answer for a reason that we do not know. Change the text, or post it by hand."),
 }
 
 REPLY_ADVICE = {
@@ -97,24 +105,30 @@ PROBLEM = {
 
 # What keeps a page from being read: the codes of `connectors/README.md`.
 FEED_PROBLEM = {
-    "no_right": N_("The token has no right to read there"),
-    "token_kind": N_("A token of another kind is needed"),
+    "no_right": N_("The token has no right to read there: the administrator gives it that right, or adds another token"),
+    "token_kind": N_("A token of another kind is needed: the administrator adds one"),
     "reauthorise": N_("The access has expired: connect the page again"),
-    "app_off": N_("The platform has switched our access off"),
-    "captcha": N_("The platform wants to see a person: sign in to the page"),
-    "validation": N_("The platform wants the owner to confirm who they are"),
-    "restricted": N_("The platform has restricted the page"),
+    "app_off": N_("The platform has switched our access off: the administrator switches the application on there"),
+    "captcha": N_("The platform wants to see a person: the token's owner signs in there and solves the picture"),
+    "validation": N_("The platform wants the token's owner to confirm who they are: they do so on the platform"),
+    "restricted": N_("The platform has restricted the page: its owner looks into it there"),
     "gone": N_("The page is no longer there"),
-    "denied": N_("The page is closed to us"),
+    "denied": N_("The page is closed to us: its owner opens it, or gives us a token"),
     "moved": N_("The discussion has moved: connect the page again"),
     "comments_closed": N_("Nobody may comment on the page: open the comments on the platform"),
-    "malformed": N_("The platform answers in a way that we do not understand"),
-    "rate": N_("The platform asks us to wait"),
-    "flood": N_("The platform asks us to wait"),
-    "quota": N_("The day's quota of the platform is used up"),
-    "network": N_("The platform does not answer"),
-    "server": N_("The platform does not answer"),
-    "conflict": N_("Another program reads with the same token"),
+    "malformed": N_("The platform answers in a way that we do not understand: tell the administrator"),
+    "rate": N_("The platform asks us to wait: we go on by ourselves"),
+    "flood": N_("The platform finds our calls too many: we rest for some hours and go on by ourselves"),
+    "quota": N_("The day's quota is used up: known posts are read on, new ones again tomorrow"),
+    "network": N_("The platform does not answer: we try again by ourselves"),
+    "server": N_("The platform does not answer: we try again by ourselves"),
+    "conflict": N_("Another program reads with the same token: end it, or give it a token of its own"),
+    "unknown_error": N_("The platform refuses for a reason that we do not know: tell the administrator"),
+    "unsupported": N_("The platform has taken this way of reading away: the administrator updates Otklik"),
+    "bad_request": N_("The platform refuses what we ask: tell the administrator"),
+    "http_status": N_("Something stands between us and the platform: the administrator checks the way out"),
+    "redirect": N_("Something stands between us and the platform: the administrator checks the way out"),
+    "too_large": N_("Something stands between us and the platform: the administrator checks the way out"),
 }
 
 # Why what stands at a link could not be fetched: the codes of `connectors/README.md`, and our own.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.web.ui import faults
 from app.web.ui.render import Renderer
+from connectors.vk.errors import BY_WORDS, MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,3 +120,12 @@ async def test_an_unknown_address_is_a_page_with_a_way_back(stranger: Browser, o
     method = await operator.http.put("/queue")
     assert method.status_code == 405
     assert "Этим адресом так не пользуются." in method.text
+
+
+def test_whatever_vk_refuses_with_says_what_to_do() -> None:
+    """Also what stands between us and it."""
+    codes = {meaning.code for meaning in (*MEANINGS.values(), *BY_WORDS.values())} | {"malformed", "http_status", "redirect", "too_large"}
+    codes |= {"network", "unknown_error"}
+    assert codes - {"listening_off"} - set(faults.REPLY_PROBLEM) == set()  # the first is said of listening alone
+    of_answers = {"links_forbidden", "too_long", "listening_off"}
+    assert codes - of_answers - set(faults.FEED_PROBLEM) == set()
