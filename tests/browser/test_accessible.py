@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.asyncio
 
 AXE = next((Path(__file__).parent / "vendor").glob("axe-core-*/axe.min.js"))
 SCREENS = {
-    "operator": ("/queue", "/appeals/{number}", "/pages"),
+    "operator": ("/queue", "/appeals/{number}", "/appeals/new", "/pages"),
     "coordinator": ("/triage", "/publishing"),
     "supervisor": ("/reports", "/reports?measure=in-time&group_by=territory", "/reports/appeals?figure=opened"),
 }
