@@ -369,6 +369,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
         heartbeat=timedelta(seconds=settings.job_heartbeat_seconds),
         connectors=await build_connectors(settings, database, plugins, budget, meters),
         meters=meters,
+        context=timedelta(hours=settings.context_hours),
         shared_calls=budget,
         plugins=plugins,
         name=name,

@@ -18,7 +18,7 @@ from app.exchange.page_names import PageNames
 from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
 from app.sources.service import connect_page, ensure_feeds
-from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Streams, TryLater
+from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Rejected, Streams, TryLater
 from connectors.pages import PageFacts, TellsPages
 
 if TYPE_CHECKING:
@@ -178,13 +178,13 @@ async def _snapshots(rows: list[_Row], platforms: Platforms, faults: Faults, *, 
     for platform, some in asked.items():
         connector = platforms.connectors.get(platform)
         if isinstance(connector, TellsPages):
-            told |= await _asked_at_once(some, connector, platforms.plugins[platform], faults)
+            told |= await _asked_at_once(some, connector, platforms, faults)
         else:
             told |= {row.line.number: snapshot for row in some if (snapshot := await _asked(row, platforms, faults)) is not None}
     return [(row, told[row.line.number]) for row in rows if row.line.number in told]
 
 
-async def _asked_at_once(rows: list[_Row], connector: TellsPages, plugin: Plugin, faults: Faults) -> dict[int, PageSnapshot]:
+async def _asked_at_once(rows: list[_Row], connector: TellsPages, platforms: Platforms, faults: Faults) -> dict[int, PageSnapshot]:
     """What the platform says of many pages, as many a call as it takes; what it refuses of one is told with its line."""
     found: dict[int, PageSnapshot] = {}
     for start in range(0, len(rows), connector.pages_limit):
@@ -204,8 +204,12 @@ async def _asked_at_once(rows: list[_Row], connector: TellsPages, plugin: Plugin
                 )  # fmt: skip
                 taken = _taken(row, snapshot, faults)
                 found |= {} if taken is None else {row.line.number: taken}
+            elif isinstance(facts, Rejected) and facts.code == "not_a_page":  # a search, say: a description knows more than communities
+                described = await _asked(row, platforms, faults)
+                found |= {} if described is None else {row.line.number: described}
             else:
-                faults.add(row.line, f"{plugin.title} does not tell about {row.line['link']}: {facts or 'no answer'}.")
+                title = platforms.plugins[row.line["platform"]].title
+                faults.add(row.line, f"{title} does not tell about {row.line['link']}: {facts or 'no answer'}.")
     return found
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import deadlines, facts, inbound, looking_up, pictures, pushing
+from app.flows import connecting, deadlines, facts, inbound, looking_up, pictures, pushing
 from app.flows.amending import Amending
 from app.flows.gauges import Gauges
 from app.flows.greeting import Greeter, build_bots
@@ -33,6 +33,7 @@ from app.reports import rollup
 from app.sources import lookups
 from app.sources.facts import forget_days
 from app.sources.hooks import forget_events
+from app.sources.intakes import forget_intakes
 from connectors.contract import Listens
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 jobs.NORMS_APPLY: partial(_apply_norms, parts),
                 jobs.MEDIA_FETCH: partial(_fetch_picture, parts),
                 jobs.LINK_FETCH: partial(_look_up, parts),
+                jobs.PAGES_ASK: partial(_take_intakes, parts),
             },
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
@@ -206,10 +208,14 @@ async def _look_up(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
     await looking_up.look_up(parts.database, parts.connectors, parts.clock, lookup_id=int(payload["lookup"]))
 
 
+async def _take_intakes(parts: WorkerParts, _payload: Mapping[str, Any]) -> None:
+    await connecting.take_intakes(parts.database, parts.connectors, parts.clock, context=parts.context)
+
+
 async def _tidy(parts: WorkerParts) -> bool:
     async with parts.database.write() as session:
         forgotten = await forget_events(session, now=parts.clock.now())
-        forgotten += await forget_days(session, now=parts.clock.now())
+        forgotten += await forget_days(session, now=parts.clock.now()) + await forget_intakes(session, now=parts.clock.now())
         dropped = await shelf.tidy(session, now=parts.clock.now(), most_bytes=parts.media_cache_mb * 1_000_000)
         over = await lookups.tidy(session, now=parts.clock.now())
         return bool(await jobs.forget(session) + forgotten + dropped + over)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from babel.support import NullTranslations
     from sqlalchemy.engine import URL
@@ -133,6 +133,8 @@ class WorkerParts:
     """By platform; a platform without a usable credential is absent."""
     shared_calls: SharedCalls | None = None
     """This worker's part of what the tokens allow; None: it is alone."""
+    context: timedelta = timedelta(hours=24)
+    """Comments older than this before a page's connection open nothing."""
     meters: Mapping[str, CallMeter] = field(default_factory=dict)
     """By platform: they count its connector's calls."""
     plugins: Mapping[str, Plugin]

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     TRIAGE_WORK = "triage.work"
     PUBLISHING_STOP = "publishing.stop"
     PAGE_READ = "page.read"
+    PAGE_CONNECT = "page.connect"
     REPORT_READ = "report.read"
     REPORT_APPROVE = "report.approve"
     AUDIT_READ = "audit.read"
@@ -65,6 +66,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.TRIAGE_WORK,
             Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
+            Permission.PAGE_CONNECT,
             Permission.REPORT_READ,
             Permission.REPORT_APPROVE,
             Permission.NORM_EDIT,
@@ -78,6 +80,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.CONFIGURE,
             Permission.PUBLISHING_STOP,
             Permission.PAGE_READ,
+            Permission.PAGE_CONNECT,
             Permission.AUDIT_READ,
             Permission.SUBJECT_WORK,
             Permission.NORM_EDIT,
@@ -120,6 +123,7 @@ PERMISSION_MATTER: dict[Permission, Matter] = {
     Permission.TRIAGE_WORK: Matter.PAGE,
     Permission.PUBLISHING_STOP: Matter.PAGE,
     Permission.PAGE_READ: Matter.PAGE,
+    Permission.PAGE_CONNECT: Matter.PAGE,
     Permission.REPORT_READ: Matter.APPEAL,
     Permission.REPORT_APPROVE: Matter.APPEAL,
     Permission.AUDIT_READ: Matter.ALL,

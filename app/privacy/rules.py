@@ -74,6 +74,7 @@ NOT_PERSONAL = {
     "operator_role": "roles, by number",
     "page": "official pages",
     "post": "what official pages published",
+    "page_intake": "official pages on their way to being connected",
     "page_day": "how many follow official pages, and their marks",
     "page_hook": "digests of secrets",
     "page_listener": "how pages are listened to",

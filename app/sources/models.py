@@ -87,6 +87,33 @@ class PageDay(Base):
     official: Mapped[bool | None] = mapped_column(Boolean)
 
 
+class PageIntake(Base):
+    """A page that somebody connects, and what the worker found of it: theirs alone, for some days."""
+
+    __tablename__ = "page_intake"
+    __table_args__ = (
+        CheckConstraint("state IN ('asked', 'told', 'refused', 'wanted', 'connected')", name="state"),
+        Index("ix_page_intake_operator_id", "operator_id", "asked_at"),
+        Index("ix_page_intake_asked_at", "asked_at"),
+        Index("ix_page_intake_waiting", "id", postgresql_where=sql("state IN ('asked', 'wanted')")),
+    )
+
+    id: Mapped[int] = row_id()
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    platform: Mapped[str] = word()
+    link: Mapped[str] = word()
+    state: Mapped[str] = word()
+    asked_at: Mapped[datetime] = moment()
+    code: Mapped[str | None]
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    checks: Mapped[list[Any] | None] = mapped_column(JSONB)
+    tokens: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    agency_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("agency.id"))
+    territory_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("territory.id"))
+    sphere_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("sphere.id"))
+    page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+
+
 class FeedState(Base):
     """A polled unit: a page, or the stream of a credential; leased by one worker at a time.
 

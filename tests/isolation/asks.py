@@ -113,6 +113,8 @@ def _pages(town: Town, ours: str, home: str) -> Iterable[Ask]:
     for query in ({}, {"agency": ours, "territory": home}, {"state": "fine", "q": "а"}, {"order": "read"}, {"order": "lag", "sphere": "1"}):
         yield Ask(method="GET", route="/pages", query=query)
     yield Ask(method="GET", route="/pages/file", query={"agency": ours})
+    yield Ask(method="POST", route="/pages/connect", form={"platform": "vk", "link": "https://vk.com/ours"})
+    yield Ask(method="POST", route="/pages/connect/agency", form={"agency": ours}, shared=frozenset({Role.ADMINISTRATOR}))
     administrators = frozenset({Role.ADMINISTRATOR})
     yield Ask(method="GET", route="/pages/{page_id}", path={"page_id": str(town.post.page_id)}, shared=administrators)
 

@@ -112,7 +112,7 @@ async def _everything(owner_db: Database, who: str) -> dict[str, int | str]:
 
 
 OF_THE_ASKER = frozenset({
-    "operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator", "link_lookup", "pgqueuer", "pgqueuer_log",
+    "operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator", "link_lookup", "page_intake", "pgqueuer", "pgqueuer_log",
 })  # fmt: skip
 """Where the asker's own coming and going is written down, and the links that they have looked up, with the jobs of that."""
 OF_ADMINISTRATORS = frozenset({
@@ -153,7 +153,7 @@ NAMES_NOTHING_SECRET = frozenset({
     # whether an agency's answers are approved first
     "needed",
     # of lists of pages, all within reach: tests/app/sources/test_page_health.py
-    "order", "sphere", "state",
+    "fresh", "order", "sphere", "state",
 })  # fmt: skip
 
 

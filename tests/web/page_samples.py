@@ -7,8 +7,10 @@ from datetime import date, timedelta
 
 from app.sources.facts import Day
 from app.sources.rules import PageState
+from app.web.ui.connecting import CheckView, ConnectPage
 from app.web.ui.page_views import PageCard, PageLine, PageQuery, PagesPage, StateCount, trend
 from app.web.ui.views import Choice
+from connectors.pages import ABILITIES
 from tests.web.screen_bits import HOSTILE, NOW, ago
 
 PROBLEMS = {PageState.FAULTY: "malformed", PageState.NO_ACCESS: "no_right", PageState.CLOSED: ""}
@@ -46,10 +48,28 @@ def card(*, bare: bool = False) -> PageCard:
     )
 
 
+def connecting(state: str, *, read: str = "yes") -> ConnectPage:
+    """A page on its way."""
+    choices = (Choice(value="1", label=HOSTILE, hint=HOSTILE, chosen=True),)
+    checks = tuple(CheckView(ability=one, state=read if one == "read" else "unclear", fix=HOSTILE) for one in ABILITIES)
+    return ConnectPage(
+        platforms=choices, values={"link": HOSTILE}, error=HOSTILE, state=state, platform="vk", link=HOSTILE, title=HOSTILE,
+        url="https://vk.com/x", members=7, official=False, needed=HOSTILE, tokens=((HOSTILE, 2),), checks=checks,
+        problem=HOSTILE if state == "refused" else "", page_id="5" if state == "connected" else "", agencies=choices,
+        territories=choices, spheres=choices,
+    )  # fmt: skip
+
+
 VIEWS: Mapping[str, tuple[str, Callable[[], Mapping[str, object]]]] = {
     "pages": ("pages.html", lambda: {"page": pages(query=PageQuery(state="late", q=HOSTILE, agency="1"))}),
     "pages, none fits": ("pages.html", lambda: {"page": pages(empty=True, query=PageQuery(state="late"))}),
     "pages, none": ("pages.html", lambda: {"page": pages(empty=True)}),
     "page": ("page.html", lambda: {"page": card()}),
+    "connecting, begin": ("connect.html", lambda: {"page": connecting("")}),
+    "connecting, asked": ("connect.html", lambda: {"page": connecting("asked")}),
+    "connecting, told": ("connect.html", lambda: {"page": connecting("told")}),
+    "connecting, no token": ("connect.html", lambda: {"page": connecting("told", read="no")}),
+    "connecting, refused": ("connect.html", lambda: {"page": connecting("refused")}),
+    "connecting, connected": ("connect.html", lambda: {"page": connecting("connected")}),
     "page, bare": ("page.html", lambda: {"page": card(bare=True)}),
 }

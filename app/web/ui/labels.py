@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from app.web.ui import amendment_words, audit_words, calendar_words, faults, notice_words, permission_words, report_words, webhook_words
+from app.web.ui import (
+    amendment_words,
+    audit_words,
+    calendar_words,
+    connect_words,
+    faults,
+    notice_words,
+    permission_words,
+    report_words,
+    webhook_words,
+)
 from app.web.ui.marks import N_
 
 STATUS = {
@@ -350,6 +360,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "came_by": CAME_BY,
     "feed_problem": faults.FEED_PROBLEM,
     "page_state": faults.PAGE_STATE,
+    "ability": connect_words.ABILITY,
+    "ability_state": connect_words.ABILITY_STATE,
+    "tokens_needed": connect_words.TOKENS_NEEDED,
+    "check_fix": connect_words.CHECK_FIX,
     "page_order": faults.PAGE_ORDER,
 }
 

@@ -79,6 +79,7 @@ class PagesPage:
     territories: tuple[Choice, ...] = ()
     spheres: tuple[Choice, ...] = ()
     orders: tuple[Choice, ...] = ()
+    may_connect: bool = False
     next_cursor: str | None = None
 
     @property

@@ -58,6 +58,7 @@ async def pages_screen(visit: CurrentVisit, request: Request) -> Response:
             spheres=await _spheres(session, query.sphere),
             orders=tuple(Choice(value=one, label=visit.words("page_order", one), chosen=one == query.order) for one in PageOrder),
             next_cursor=found.next,
+            may_connect=visit.access.may(Permission.PAGE_CONNECT),
         )
     return visit.page("pages.html", {"page": view}, frame)
 

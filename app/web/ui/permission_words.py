@@ -17,6 +17,7 @@ PERMISSION: Mapping[str, str] = {
     "triage.work": N_("Decide about comments that wait in triage"),
     "publishing.stop": N_("Stop publishing and let it go on"),
     "page.read": N_("See the official pages that are watched"),
+    "page.connect": N_("Connect pages"),
     "report.read": N_("See the reports"),
     "report.approve": N_("Approve reports, so that their figures stay"),
     "audit.read": N_("Read the audit trail"),

@@ -37,6 +37,7 @@ PAGES: dict[str, set[str]] = {
     "/reports/appeals?figure=opened&from=2026-01-01&to=2026-11-17": {"coordinator", "supervisor"},
     "/reports/approved": {"coordinator", "supervisor"},
     "/pages": {*READS, "administrator"},
+    "/pages/connect": {"coordinator", "administrator"},
     "/notices": READS,
     "/publishing": {"coordinator", "administrator"},
     "/permissions": {*READS, "administrator"},
