@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
 _ANSWER = text(
     """
-    SELECT a.number, r.agency_id, r.state, r.by_hand, r.external_id, r.text, r.published_at FROM reply r JOIN appeal a ON a.id = r.appeal_id
-    WHERE r.id = :id
+    SELECT a.number, r.agency_id, r.state, r.by_hand, r.external_id, r.text, r.published_at, EXISTS (
+        SELECT FROM appeal_event e WHERE e.appeal_id = r.appeal_id AND e.act = 'reopened' AND e.cycle > r.cycle AND NOT e.data ? 'comment')
+      AS anew
+    FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id
     """
 )
 
@@ -79,6 +81,8 @@ def _checked(access: Access, held: Held, row: Any, change: Change, words: str, *
     if hindered is not None:
         raise ConflictError("amendment.unsupported", "This platform does not let it be done from here: do it there by hand.")
     if change is Change.DELETE:
+        if row.anew:  # it would still count in the cycle that a person ended by beginning another, with nothing left to read
+            raise ConflictError("amendment.anew", "Somebody reopened the appeal after this answer: change its words instead.")
         return ""
     clean = checked_words(words, 4_000 if plugin is None else plugin.text_limit, "text")
     if clean == row.text:

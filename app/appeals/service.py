@@ -239,6 +239,11 @@ async def stop_clocks(session: WriteSession, held: Held, now: datetime, cause: S
     await end_pauses(session, [(held.id, now)])
 
 
+_BEING_CHANGED = text(
+    "SELECT EXISTS (SELECT FROM amendment WHERE appeal_id = :id AND state IN ('awaiting', 'queued', 'sending', 'uncertain', 'held'))"
+)
+
+
 async def reopen(
     session: WriteSession,
     access: Access,
@@ -250,6 +255,10 @@ async def reopen(
 ) -> None:
     """Take it up again: a new cycle with timers of its own, from now on. `plan` gives them."""
     held = await hold(session, access, number=number, permission=Permission.APPEAL_WORK, seen_version=seen_version)
+    if await session.scalar(_BEING_CHANGED, {"id": held.id}):
+        raise ConflictError(
+            "appeal.answer_under_way", "An answer of this appeal is being changed or deleted: wait for it, or leave it first."
+        )
     timers = plan(held)
     cycle = held.cycle + 1
     await _another_open(session, held)

@@ -53,7 +53,7 @@ _EVENTS = text(
     WHERE appeal_id = ANY (:ids) AND act = ANY (:acts) ORDER BY id
     """
 )
-_ANSWERS = text("SELECT id, appeal_id, operator_id, published_at FROM reply WHERE appeal_id = ANY (:ids) AND state = 'sent'")
+_ANSWERS = text("SELECT id, appeal_id, operator_id, published_at FROM reply WHERE appeal_id = ANY (:ids) AND state IN ('sent', 'removed')")
 _PAUSES = text("SELECT appeal_id, since, until, reason FROM sla_pause WHERE appeal_id = ANY (:ids)")
 _CALENDARS = text(
     "SELECT id, version, definition, EXISTS (SELECT FROM working_span s WHERE s.calendar_version_id = v.id) AS spread"

@@ -45,7 +45,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """An answer on the platform."""
+    """An answer that stands on the platform, or stood there: of an earlier cycle it still counts."""
 
     id: int
     operator_id: int | None

@@ -48,12 +48,18 @@ class Laws:
         self._clocks(appeals, timers, events, {row["appeal_id"]: row for row in pauses if row["until"] is None})
         self._histories(appeals, events)
         self._fates(appeals, comments)
-        self._answers(replies)
+        going = await self.connection.fetch("SELECT reply_id FROM amendment WHERE change = 'delete' AND attempts > 0 AND state <> 'done'")
+        self._answers(replies, {row["reply_id"] for row in going})
         self._approvals(replies, events)
         await self._assignments(appeals)
 
     def _clocks(self, appeals: Iterable[Any], timers: Iterable[Any], events: Iterable[Any], standing: dict[int, Any]) -> None:
-        interim = {(row["appeal_id"], row["cycle"]) for row in events if row["act"] == Act.INTERIM_SENT}
+        told = [
+            (row["appeal_id"], row["cycle"], orjson.loads(row["data"]).get("reply")) for row in events if row["act"] == Act.INTERIM_SENT
+        ]
+        gone = {orjson.loads(row["data"])["reply"] for row in events if row["act"] == Act.REPLY_REMOVED and "uncounted" in row["data"]}
+        interim = {(appeal, cycle) for appeal, cycle, _ in told}
+        stands = {(appeal, cycle) for appeal, cycle, reply in told if reply not in gone}
         running: dict[int, list[Any]] = {}
         for timer in timers:
             if timer["stopped_at"] is None:
@@ -64,8 +70,11 @@ class Laws:
         for appeal in appeals:
             mine = running.get(appeal["id"], [])
             if appeal["status"] in WAITING:
-                promise = "final_answer" if (appeal["id"], appeal["cycle"]) in interim else "first_answer"
-                assert [(one["promise"], one["cycle"]) for one in mine] == [(promise, appeal["cycle"])], dict(appeal)
+                key = (appeal["id"], appeal["cycle"])
+                # An interim answer that was taken away leaves the clock of the final one, and the first one runs again.
+                runs = {"first_answer"} if key not in stands else set()
+                runs |= {"final_answer"} if key in interim else set()
+                assert {(one["promise"], one["cycle"]) for one in mine} == {(one, appeal["cycle"]) for one in runs}, dict(appeal)
             else:
                 assert mine == [], f"a clock runs on an appeal that is {appeal['status']}"
                 assert appeal["id"] not in standing, f"a pause goes on in an appeal that is {appeal['status']}"
@@ -128,7 +137,8 @@ class Laws:
         keys = Counter(_key(row) for row in appeals if row["status"] in {*WAITING, "answered"} and row["author_id"] is not None)
         assert [key for key, number in keys.items() if number > 1] == []
 
-    def _answers(self, replies: Iterable[Any]) -> None:
+    def _answers(self, replies: Iterable[Any], going: set[int]) -> None:
+        """`going`: answers that are being deleted; whether they still stand is being found out."""
         stand = Counter(answer.guid for answer in self.world.answers)
         assert [guid for guid, number in stand.items() if number > 1] == [], "an answer stands twice on the platform"
         ids = Counter(row["external_id"] for row in replies if row["external_id"] is not None)
@@ -136,7 +146,7 @@ class Laws:
         published = {answer.guid: answer for answer in self.world.answers}
         for row in replies:
             answer = published.get(str(row["guid"]))
-            if row["state"] == "sent" and not row["by_hand"]:
+            if row["state"] == "sent" and not row["by_hand"] and (answer is not None or row["id"] not in going):
                 assert answer is not None, "what is called sent does not stand there"
                 assert row["external_id"] in {None, answer.external_id}
                 assert row["published_at"] == answer.published_at
@@ -144,7 +154,7 @@ class Laws:
             before = self.states.get(row["id"], "awaiting" if now in _NEVER_LET_GO else "queued")
             assert row["by_hand"] or now in _REACHABLE[ReplyState(before)], f"an answer was {before} and is {now}"
             self.states[row["id"]] = now
-            if row["state"] in {"failed", "withdrawn", "awaiting", "returned"}:
+            if row["state"] in {"failed", "withdrawn", "awaiting", "returned", "removed"}:
                 assert answer is None, f"an answer stands there and is called {row['state']}"
 
     def _approvals(self, replies: Iterable[Any], events: Iterable[Any]) -> None:
@@ -215,6 +225,7 @@ def _key(appeal: Any) -> tuple[Any, ...]:
 _CODES = {
     "comment", "agency", "territory", "rule", "topic", "from", "reason", "reply", "revision", "note", "code", "again", "timer", "promise",
     "warning", "due_before", "due_after", "sender", "approved_by", "into", "appeal", "number",
+    "amendment", "change", "uncounted", "clocks",
 }  # fmt: skip
 
 _UNANSWERED_AFTER_AN_ANSWER = """
@@ -236,6 +247,6 @@ WHERE p.written_at >= t.started_at AND p.deleted_at IS NULL
 _UNHEARD = """
 SELECT p.id FROM comment p JOIN comment q ON q.post_id = p.post_id AND q.external_id = p.reply_to_external_id
 WHERE p.by_page AND q.appeal_id IS NOT NULL AND NOT q.by_page
-  AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = q.appeal_id AND r.state = 'sent' AND r.external_id = p.external_id)
+  AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = q.appeal_id AND r.state IN ('sent', 'removed') AND r.external_id = p.external_id)
   AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = q.appeal_id AND r.state = 'sent' AND r.published_at <= p.written_at)
 """

@@ -14,7 +14,7 @@ from app.people.rules import Role
 from app.sla.service import ensure_default_calendar, ensure_default_policy
 from app.sources.service import connect_page
 from app.triage.models import RoutingRule
-from connectors.contract import Credential, Options
+from connectors.contract import AccessLost, Credential, Options, OutcomeUnknown, Rejected, TryLater, UnknownPayload
 from connectors.fake import FakeWorld, fake_plugin
 from tests.factories import make_agency, make_operator, make_territory, make_topic
 from tests.flows.conftest import Town
@@ -23,6 +23,27 @@ if TYPE_CHECKING:
     from app.appeals.office import Office
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
+
+FAULTS: tuple[tuple[str, BaseException, str], ...] = (
+    ("poll", TryLater("rate", after=timedelta(seconds=1)), "before"),
+    ("poll", ZeroDivisionError("bug"), "after"),
+    ("discover", Rejected("gone"), "before"),
+    ("discover", UnknownPayload("malformed", "no items", raw=b"\xff"), "before"),
+    ("probe", TryLater("rate", after=timedelta(seconds=1)), "before"),
+    ("read_thread", UnknownPayload("malformed", "no items", raw=b"\xff"), "after"),
+    ("send", OutcomeUnknown("timeout"), "before"),
+    ("send", OutcomeUnknown("timeout"), "after"),
+    ("send", ZeroDivisionError("bug"), "after"),
+    ("send", TryLater("flood", after=timedelta(seconds=30)), "before"),
+    ("send", Rejected("comments_closed"), "before"),
+    ("send", AccessLost("captcha"), "before"),
+    ("edit_answer", OutcomeUnknown("timeout"), "after"),
+    ("delete_answer", OutcomeUnknown("timeout"), "after"),
+    ("delete_answer", OutcomeUnknown("timeout"), "before"),
+    ("find_sent", TryLater("rate", after=timedelta(seconds=1)), "before"),
+    ("find_sent", UnknownPayload("malformed", "?", raw=b"?"), "before"),
+)
+"""A verb, what goes wrong with it, and whether that is before it acts or after."""
 
 
 class Crash(Exception):  # noqa: N818 - not an error: the end of a process

@@ -22,7 +22,7 @@ from app.reports.rules import Period
 from app.reports.verify import verify
 from connectors.contract import OutcomeUnknown, Rejected, TryLater
 from connectors.fake import fake_plugin
-from tests.flows.conftest import Town, asked
+from tests.flows.conftest import Town, asked, post_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -295,3 +295,29 @@ async def test_other_words_are_approved_again(town: Town, reply_id: int, rows: R
     assert standing(town) == []
     acts = [row.act for row in await rows("SELECT act FROM appeal_event ORDER BY id")]
     assert acts[-6:] == ["amendment_submitted", "amendment_approved", "reply_edited", "amendment_queued", "reply_removed", "unanswered"]
+
+
+async def test_no_fresh_clock_is_had_for_a_dummy(town: Town, reply_id: int, rows: Rows) -> None:
+    """Reopened by a colleague, the first cycle would keep its dummy and the second begin anew: neither order is allowed."""
+    (appeal,) = await rows("SELECT number FROM appeal")
+    amendment_id = await amend(town, reply_id, None)
+    async with town.web.write(operator_id=town.operator.operator_id) as session:
+        with pytest.raises(ConflictError):
+            await appeals.reopen(session, town.operator, number=appeal.number, plan=lambda _: [], seen_version=None, now=town.clock.now())
+        await amending.decide(session, town.operator, amendment_id=amendment_id, decision="withdraw", now=town.clock.now())
+        await appeals.reopen(session, town.operator, number=appeal.number, plan=lambda _: [], seen_version=None, now=town.clock.now())
+    with pytest.raises(ConflictError):
+        await amend(town, reply_id, None)
+    await amend(town, reply_id, "Засыпем до пятницы.")
+    assert await worker(town).round() == 1
+
+
+async def test_what_the_citizen_has_read_and_asked_about_again_still_counts(town: Town, reply_id: int, rows: Rows) -> None:
+    (before,) = await rows("SELECT stopped_at, outcome FROM sla_timer")
+    town.world.write_comment(post_of(town), "А когда? Яма всё ещё на дороге!", author="Олег", reply_to=next(iter(town.world.comments)))
+    await town.bring_in()
+    await amend(town, reply_id, None)
+    assert await worker(town).round() == 1
+    first, second = await rows("SELECT stopped_at, outcome FROM sla_timer ORDER BY cycle")
+    assert (tuple(first), tuple(second)) == (tuple(before), (None, None))
+    await exact(town)

@@ -13,25 +13,27 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.appeals import approval, clock as clocks, merging, outcomes, service as appeals
+from app.appeals import amending, approval, clock as clocks, merging, outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
 from app.flows import deadlines, inbound
+from app.flows.amending import Amending
 from app.kernel.clock import FixedClock
 from app.kernel.db import DatabaseRole
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from app.replies.amending import Change
 from app.replies.rules import AnswerKind
 from app.reports.rules import Period
 from app.reports.verify import verify
 from app.sla.rules import PauseReason, Promise
 from app.triage.rules import Kind
-from connectors.contract import AccessLost, Attachment, OutcomeUnknown, Rejected, TryLater, UnknownPayload
-from connectors.fake import FakeWorld
+from connectors.contract import Attachment
+from connectors.fake import FakeWorld, fake_plugin
 from tests.databases import Databases, plain
 from tests.factories import MORNING
 from tests.flows.life_cycle_laws import Laws
-from tests.flows.life_cycle_town import Crash, Fuse, found_town
+from tests.flows.life_cycle_town import FAULTS, Crash, Fuse, found_town
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,26 +59,10 @@ DEEDS = (
     *["work all"] * 4, "work read", "work triage", "work send", "work look_up", "work deadlines",
     "wait 1", "wait 30", "wait 264", "decide comment", *["decide answer"] * 2,
     *["act answer"] * 5, "act take", "act note", "act route", "act set_topic", "act dismiss", "act close", "act reopen",
+    *["act edit"] * 2, *["act remove"] * 2, "work amend",
     "rule approval", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend", *["act merge"] * 2, "act unmerge",
 )  # fmt: skip
 REFUSALS = (ConflictError, ForbiddenError, InvalidError, NotFoundError)
-FAULTS: tuple[tuple[str, BaseException, str], ...] = (
-    ("poll", TryLater("rate", after=timedelta(seconds=1)), "before"),
-    ("poll", ZeroDivisionError("bug"), "after"),
-    ("discover", Rejected("gone"), "before"),
-    ("discover", UnknownPayload("malformed", "no items", raw=b"\xff"), "before"),
-    ("probe", TryLater("rate", after=timedelta(seconds=1)), "before"),
-    ("read_thread", UnknownPayload("malformed", "no items", raw=b"\xff"), "after"),
-    ("send", OutcomeUnknown("timeout"), "before"),
-    ("send", OutcomeUnknown("timeout"), "after"),
-    ("send", ZeroDivisionError("bug"), "after"),
-    ("send", TryLater("flood", after=timedelta(seconds=30)), "before"),
-    ("send", Rejected("comments_closed"), "before"),
-    ("send", AccessLost("captcha"), "before"),
-    ("find_sent", TryLater("rate", after=timedelta(seconds=1)), "before"),
-    ("find_sent", UnknownPayload("malformed", "?", raw=b"?"), "before"),
-)
-
 pick = st.integers(0, 99)
 fuse = st.one_of(st.none(), st.none(), st.none(), st.integers(1, 40))
 
@@ -148,7 +134,7 @@ class Life(RuleBasedStateMachine):
             town.pass_time(7 * 3600)
             await town.poller().round()
             await inbound.open_all(town.worker, keeper, town.clock)
-            while await town.outbound().send_due() + await town.outbound().look_up_interrupted():
+            while await town.outbound().send_due() + await town.outbound().look_up_interrupted() + await self._amending().round():
                 town.pass_time(901)
             await deadlines.run_due(town.worker, town.clock)
         await self.laws.rest()
@@ -227,11 +213,17 @@ class Life(RuleBasedStateMachine):
         if part in {"all", "send"}:
             self.town.pass_time(6)
             self.attempt(self.town.outbound().send_due(), blow)
+        if part in {"all", "amend"}:
+            self.attempt(self._amending().round(), blow)
         if part == "look_up":
             self.town.pass_time(91)
             self.attempt(self.town.outbound("w2").look_up_interrupted(), blow)
         if part in {"all", "deadlines"}:
             self.attempt(deadlines.run_due(self.town.worker, self.town.clock), blow)
+
+    def _amending(self) -> Amending:
+        town = self.town
+        return Amending(town.worker, {town.platform: town.connector}, town.clock, worker="w1", time_scale=10_000)
 
     # --- people -------------------------------------------------------------------------------------------------------
 
@@ -257,6 +249,9 @@ class Life(RuleBasedStateMachine):
         """An operator or the coordinator does something with an appeal; what is refused changes nothing."""
         appeal = self._one("SELECT number, agency_id FROM appeal ORDER BY id", which)
         if appeal is None:
+            return
+        if act in {"edit", "remove"}:
+            self.amend(which=which, who=who, change=Change.EDIT if act == "edit" else Change.DELETE)
             return
         access, now, number = self._who(who), self.town.clock.now() + timedelta(seconds=1), appeal["number"]
         other = self.town.other_agency_id if appeal["agency_id"] == self.town.agency_id else self.town.agency_id
@@ -300,6 +295,26 @@ class Life(RuleBasedStateMachine):
             ),
         }
         self._act(acts[act], access)
+
+    def amend(self, *, which: int, who: int, change: Change) -> None:
+        """Other words for an answer that stands, or its removal."""
+        reply = self._one("SELECT id FROM reply WHERE state = 'sent' AND NOT by_hand ORDER BY id", which)
+        if reply is None:
+            return
+        access, now = self._who(who), self.town.clock.now() + timedelta(seconds=1)
+        self.answers += 1
+        words = f"Засыпем позже, {self.answers}." if change is Change.EDIT else ""
+        plugins = {self.town.platform: fake_plugin(self.world)}
+
+        given: dict[str, Any] = {
+            "reply_id": reply["id"],
+            "change": change,
+            "words": words,
+            "reason": "Ошибка",
+            "plugins": plugins,
+            "now": now,
+        }
+        self._act(lambda session: amending.amend(session, access, **given), access)
 
     def _plan(self, held: appeals.Held) -> Any:
         office = self.town.office

@@ -175,6 +175,7 @@ FAULT = {
     "access.administration": N_("Your role opens no section of the administration."),
     "access.permission": N_("Your role does not allow this."),
     "access.scope": N_("This agency is outside your scope."),
+    "amendment.anew": N_("A colleague reopened the appeal after this answer, so it cannot be deleted any more. Change its words instead."),
     "amendment.change": N_("Say whether the answer is to be changed or deleted."),
     "amendment.decision": N_("Say whether to try again or to leave the answer as it is."),
     "amendment.open": N_("Another change of this answer is under way, or the answer stands no more. Look at it as it is now."),
