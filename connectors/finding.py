@@ -1,6 +1,6 @@
-"""What a connector may find beside the walls that it lists: what is written elsewhere, and where else people comment.
+"""What polling asks of a connector beside listing: what is written elsewhere, where else people comment, how much goes at once.
 
-Standard library only. Both are optional, and polling asks for them beside listing.
+Standard library only. All are optional.
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from connectors.contract import Batch
+
+
+@runtime_checkable
+class Bundles(Protocol):
+    """A connector whose calls go as one when they are made side by side: so many at most. Others are asked one after the other."""
+
+    bundle: int
 
 
 @runtime_checkable

@@ -34,6 +34,7 @@ from connectors.contract import (
     TryLater,
     UnknownPayload,
 )
+from connectors.finding import Bundles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +52,6 @@ RENEWALS = 4
 """So often is a lease renewed within its length."""
 FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
-PROBES_AT_ONCE = 25
-"""So many calls for counters are made side by side; a connector may let them go as one."""
 READ_AT_ONCE = 25
 """Posts whose comments are read side by side; the connector paces the calls."""
 
@@ -167,8 +166,9 @@ class Poller:
         async with self._database.read() as session:
             await self._rhythm.learn(session, platform=self._platform, page_ids=page_ids, now=now)
             due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
-        for first in range(0, len(due), step * PROBES_AT_ONCE):
-            asked = [due[start : start + step] for start in range(first, min(len(due), first + step * PROBES_AT_ONCE), step)]
+        at_once = step * (self._connector.bundle if isinstance(self._connector, Bundles) else 1)
+        for first in range(0, len(due), at_once):
+            asked = [due[start : start + step] for start in range(first, min(len(due), first + at_once), step)]
             told = await asyncio.gather(*(self._counts(self._connector, leased, posts) for posts in asked), return_exceptions=True)
             for posts, counts in zip(asked, told, strict=True):
                 if not isinstance(counts, BaseException):

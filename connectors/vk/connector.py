@@ -21,6 +21,7 @@ from connectors.contract import (
 from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
 from connectors.vk import galleries, mapping, mentions, pages, push, references, threads
 from connectors.vk.amends import Amends
+from connectors.vk.bundles import MOST
 from connectors.vk.calls import Answer, Call
 from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT
 from connectors.vk.client import VkClient
@@ -66,6 +67,7 @@ class VkConnector(Amends):
     """The verbs of the contract over VK."""
 
     probe_limit = PROBE_LIMIT
+    bundle = MOST
     pages_limit = pages.PAGES_LIMIT
 
     def __init__(self, options: Options, base_url: str) -> None:
