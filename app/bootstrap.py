@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from app.exchange.credentials import credentials_mark, open_credentials
+from app.kernel.agreed import AgreedClock
 from app.kernel.clock import SystemClock
 from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
@@ -355,6 +356,8 @@ async def build_worker(settings: Settings) -> WorkerParts:
     database, url, role = await _process_database(
         settings, settings.worker_database_url, DatabaseRole.WORKER, pool_size=settings.worker_pool
     )
+    clock = AgreedClock()
+    await clock.agree(database)
     plugins = load_plugins(settings)
     name = f"{socket.gethostname()}:{os.getpid()}"
     budget = SharedBudget(database, worker=name)
@@ -362,7 +365,7 @@ async def build_worker(settings: Settings) -> WorkerParts:
     async with database.read() as session:
         mark = await credentials_mark(session)  # before they are opened: what changes in between is noticed afterwards
     return WorkerParts(
-        clock=SystemClock(),
+        clock=clock,
         database=database,
         jobs_url=url,
         jobs_role=role,

@@ -45,6 +45,14 @@ class Paced(Protocol):
         """Calls for this verb in a second of the platform's own time, by all its tokens together; 0 without a fitting token."""
 
 
+@runtime_checkable
+class Rationed(Protocol):
+    """A connector some of whose verbs have a quota of a day beside their pace."""
+
+    def calls_a_day(self, verb: str) -> float | None:
+        """Calls for this verb in any day of the platform's own time, by all its tokens together; None: as many as the pace allows."""
+
+
 class Budget(Protocol):
     """What a token allows, when several processes use it: each keeps to its part. Otklik's worker hands one in."""
 

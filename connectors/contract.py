@@ -27,6 +27,7 @@ from connectors.abilities import (
     Pushed as Pushed,
     PushReader as PushReader,
     PushRequest as PushRequest,
+    Rationed as Rationed,
     Reference as Reference,
     Unreadable as Unreadable,
 )

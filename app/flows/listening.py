@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from app.flows.platforms import calling
-from app.flows.polling import LEASE, RENEWALS, SHORTEST_LEASE
+from app.flows.polling import LEASE, SHORTEST_LEASE
+from app.flows.polling_leases import RENEWALS
 from app.flows.polling_plan import Plan
 from app.kernel.log import logger
 from app.sources import listeners, service as sources

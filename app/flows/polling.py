@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from app.appeals.records import posts_with_waiting
 from app.flows import inbound
 from app.flows.platforms import calling
 from app.flows.polling_batches import aside, page_ref, post_ref, together
+from app.flows.polling_leases import RENEWALS, Guard, Lost
 from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
 from app.flows.polling_rhythm import Rhythm
@@ -45,11 +46,10 @@ if TYPE_CHECKING:
     from app.sources.service import LeasedFeed, WatchedPage, WatchedPost
     from connectors.contract import Connector, PostCount
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
+"""A dead worker's pages are taken over within thirty: the other one may be at something when the lease ends."""
 SHORTEST_LEASE = timedelta(seconds=4)
 """However fast the scaled time runs: a busy machine must be able to renew it."""
-RENEWALS = 4
-"""So often is a lease renewed within its length."""
 FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
 READ_AT_ONCE = 25
@@ -66,14 +66,20 @@ class _Part:
     refused: bool = False
 
 
-class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
-    """The lease went to another worker."""
-
-
 class Poller:
     """Polls one platform on behalf of one worker."""
 
-    def __init__(self, database: Database, platform: str, connector: Connector, clock: Clock, *, worker: str, time_scale: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        platform: str,
+        connector: Connector,
+        clock: Clock,
+        *,
+        worker: str,
+        time_scale: float,
+        timezone: str = "UTC",
+    ) -> None:
         self._database = database
         self._platform = platform
         self._connector = connector
@@ -81,7 +87,7 @@ class Poller:
         self._worker = worker
         self._lease_length = max(LEASE / time_scale, SHORTEST_LEASE)
         self._plan = Plan(time_scale=time_scale)
-        self._rhythm = Rhythm(connector, self._plan)
+        self._rhythm = Rhythm(connector, self._plan, timezone)
         self._troubled: set[int] = set()
         self._ensured: set[str] = set()
         """Keys of feeds that have their row: asked of the database once, not in every round for every page."""
@@ -124,18 +130,42 @@ class Poller:
         if not leased:
             return False
         searches = [page.external_id for page in pages if page.elsewhere]
-        pauses = {True: self._plan.search_every(len(searches)), False: self._plan.discover_every(len(pages) - len(searches))}
+        search_every = self._plan.search_every(len(searches))
         own = frozenset(page.external_id for page in pages) if searches else frozenset()
         async with self._guarded(leased) as guard:
+            async with self._database.read() as session:
+                await self._rhythm.learn(session, platform=self._platform, now=self._clock.now())
             if isinstance(self._connector, Discovers):
                 lister = Lister(self._database, self._platform, self._connector, own)
-                for one in leased:
-                    if one.discover_due and one.page_id is not None:
-                        page = by_id[one.page_id]
-                        await self._discover(lister, one, page, again=pauses[page.elsewhere])
+                await self._discover_due(
+                    lister, [(one, by_id[one.page_id]) for one in leased if one.page_id is not None], search_every=search_every
+                )
             await self._probe(leased)
             guard.done(due_at=self._clock.now() + self._plan.pause_of_feed())
         return True
+
+    async def _discover_due(self, lister: Lister, pages: Sequence[tuple[LeasedFeed, WatchedPage]], *, search_every: timedelta) -> None:
+        """List what is due, the longest waiting first. Without a call left walls wait for the next; posts are probed still."""
+        due = sorted((one for one in pages if one[0].discover_due), key=lambda one: one[0].discover_at)
+        walls = [one.id for one, page in due if not page.elsewhere]
+        for leased, page in due:
+            if not page.elsewhere and leased.id not in walls:
+                continue
+            now = self._clock.now()
+            try:
+                again = search_every if page.elsewhere else self._rhythm.list_again(page.id, now)
+                await self._discover(lister, leased, page, again=again)
+            except TryLater as error:
+                if error.code != "quota":
+                    raise
+                waiting, walls = walls[walls.index(leased.id) :], []
+                logger.info("discover_quota", platform=self._platform, walls=len(waiting))
+                await self._postpone([one.id for one, _ in pages], waiting, error.after or self._plan.pause_of_feed())
+
+    async def _postpone(self, feed_ids: Sequence[int], waiting: Sequence[int], after: timedelta) -> None:
+        async with self._database.write() as session:
+            await self._keep(session, feed_ids)
+            await sources.postpone_discovery(session, feed_ids=waiting, now=self._clock.now(), after=after)
 
     async def _discover(self, lister: Lister, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
         """List a wall or search. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""
@@ -144,7 +174,7 @@ class Poller:
             batch = await lister.newest(page)
             self._troubled.discard(leased.id)
         except TryLater as error:
-            if error.code != "quota" and not page.elsewhere:
+            if not page.elsewhere:
                 raise
             logger.warning("discover_quota", platform=self._platform, page=page.id, code=error.code)  # known posts are still probed
         except Rejected as error:
@@ -164,7 +194,6 @@ class Poller:
         page_ids = [one.page_id for one in leased if one.page_id is not None]
         step, now = self._connector.probe_limit, self._clock.now()
         async with self._database.read() as session:
-            await self._rhythm.learn(session, platform=self._platform, page_ids=page_ids, now=now)
             due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
         at_once = step * (self._connector.bundle if isinstance(self._connector, Bundles) else 1)
         for first in range(0, len(due), at_once):
@@ -301,8 +330,8 @@ class Poller:
             if discover_at is not None:
                 await sources.schedule_discovery(session, feed_ids=feed_ids, at=discover_at)
 
-    def _guarded(self, leased: Sequence[LeasedFeed]) -> _Guard:
-        return _Guard(self, leased)
+    def _guarded(self, leased: Sequence[LeasedFeed]) -> Guard:
+        return Guard(self, leased)
 
     @property
     def renew_every(self) -> timedelta:
@@ -343,40 +372,3 @@ class Poller:
         logger.warning("page_refused", platform=self._platform, page=leased.page_id, code=error.code)
         async with self._database.write() as session:
             await sources.note_trouble(session, feed_id=leased.id, worker=self._worker, code=error.code, detail=error.detail)
-
-
-class _Guard:
-    """Renews the leases while the block runs, and gives the feeds back however it ends."""
-
-    def __init__(self, poller: Poller, leased: Sequence[LeasedFeed]) -> None:
-        self._poller = poller
-        self._leased = leased
-        self._due_at: datetime | None = None
-        self._renewing: asyncio.Task[None] | None = None
-
-    def done(self, *, due_at: datetime) -> None:
-        """All went well: when to come again."""
-        self._due_at = due_at
-
-    async def __aenter__(self) -> Self:
-        self._renewing = asyncio.create_task(self._renew())
-        return self
-
-    async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self._poller.renew_every.total_seconds())
-            await self._poller.renew([one.id for one in self._leased])
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-        if isinstance(error, Lost):
-            logger.info("lease_lost", feeds=len(self._leased))
-            return True
-        if isinstance(error, ConnectorError):
-            await self._poller.fail(self._leased, error)
-            return True
-        if error is None and self._due_at is not None:
-            await self._poller.release(self._leased, due_at=self._due_at)
-        return False

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-WALL_GET_A_DAY = 4_500
-"""Of VK's 5,000 listings a day and token; the rest is for people who connect pages."""
 SEARCHES_A_DAY = 900
 """Of VK's 1,000 searches a day and token."""
 SEARCH_AT_LEAST = timedelta(minutes=2)
-DISCOVER_AT_LEAST = timedelta(seconds=30)
 FEED_PAUSE = timedelta(seconds=1)
 SWEEP = timedelta(hours=6)
 """A counter hides an addition behind a deletion: a new post is read in full this often, whatever its counter says."""
@@ -33,9 +30,9 @@ class Plan:
     def __init__(self, *, time_scale: float) -> None:
         self._scale = time_scale
 
-    def discover_every(self, pages: int) -> timedelta:
-        """Between two listings of a wall, when so many pages share the daily quota of one token."""
-        return max(DISCOVER_AT_LEAST, timedelta(days=1) * pages / WALL_GET_A_DAY) / self._scale
+    def scaled(self, seconds: float) -> timedelta:
+        """So many seconds of the platform's time."""
+        return timedelta(seconds=seconds) / self._scale
 
     def search_every(self, searches: int) -> timedelta:
         """Between two runs of a search, when so many share the daily quota of one token."""

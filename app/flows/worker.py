@@ -24,6 +24,7 @@ from app.flows.seeking import Seeker
 from app.flows.telling import Notifier
 from app.flows.webhooks import Teller
 from app.kernel import jobs
+from app.kernel.agreed import AGREE_SECONDS, AgreedClock
 from app.kernel.log import logger
 from app.kernel.outgoing import Outgoing, parse_hosts
 from app.media import shelf
@@ -126,6 +127,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
         for name, act, idle in (*_polling(parts), *((f"listening.{one.platform}", one.round, AGAIN_SECONDS) for one in ears)):
             group.create_task(_forever(name, act, stop, idle=idle))
         group.create_task(_forever("calls", partial(_share_calls, parts), stop, idle=CALLS_SECONDS))
+        group.create_task(_forever("clock", partial(_agree, parts), stop, idle=AGREE_SECONDS))
         group.create_task(_forever("jobs", _always(serve_jobs), stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("sweep", sweep, stop, idle=AGAIN_SECONDS))
         group.create_task(_forever("reports", lambda: keep_reports(parts), stop, idle=REPORTS_SECONDS))
@@ -151,7 +153,15 @@ def _polling(parts: WorkerParts) -> list[tuple[str, Callable[[], Awaitable[bool]
     return [
         (
             f"polling.{platform}",
-            Poller(parts.database, platform, connector, parts.clock, worker=f"{parts.name}:{platform}", time_scale=parts.time_scale).round,
+            Poller(
+                parts.database,
+                platform,
+                connector,
+                parts.clock,
+                worker=f"{parts.name}:{platform}",
+                time_scale=parts.time_scale,
+                timezone=parts.timezone,
+            ).round,
             0.5 / parts.time_scale,
         )
         for platform, connector in parts.connectors.items()
@@ -169,6 +179,12 @@ def _ears(parts: WorkerParts) -> list[Ears]:
 
 async def _share_calls(parts: WorkerParts) -> bool:
     return parts.shared_calls is not None and await parts.shared_calls.beat()
+
+
+async def _agree(parts: WorkerParts) -> bool:
+    if isinstance(parts.clock, AgreedClock):
+        await parts.clock.agree(parts.database)
+    return False
 
 
 async def _leave_calls(parts: WorkerParts) -> None:

@@ -9,6 +9,7 @@ had taken and not used is lost until the day is over, never spent twice.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,8 +27,12 @@ LEASE_SECONDS = 10.0
 WANTED_SECONDS = 3.0
 """Who has not asked for a place for so long gives them back: they must not stand unused while others wait."""
 BLOCK = 5
-BLOCK_SECONDS = 60.0
-"""A block that is not used up by then is given up: its calls count from the moment when they were taken."""
+BLOCK_SECONDS = 600.0
+"""A block that is not used up by then is given up: its calls count from the moment when they were taken. At 5,000 calls a day five last
+for 86 seconds on one worker: a block must outlive that, or calls are lost while walls wait."""
+PARTS = 8
+"""A day's calls are spent evenly, so many parts of it alike: what was spent at once would be missing every day at the same hours, for
+calls come back as they went."""
 
 
 @dataclass(slots=True)
@@ -155,21 +160,28 @@ async def _take(session: WriteSession, key: str, method: str, *, limit: int, sec
         ),
         given,
     )
+    taken = "coalesce(sum(calls) FILTER (WHERE {within}), 0)"
+    free = "coalesce(extract(epoch FROM min(taken_at) FILTER (WHERE {within}) + {span} - clock_timestamp()), 0)"
+    day, hour = "make_interval(secs => :seconds)", "make_interval(secs => :part)"
+    lately = f"taken_at > clock_timestamp() - {hour}"
     row = (
         await session.execute(
             text(
-                """
-                SELECT coalesce(sum(calls), 0) AS taken,
-                  coalesce(extract(epoch FROM min(taken_at) + make_interval(secs => :seconds) - clock_timestamp()), :seconds) AS after
+                f"""
+                SELECT {taken.format(within="true")} AS in_day, {free.format(within="true", span=day)} AS day_after,
+                  {taken.format(within=lately)} AS in_part, {free.format(within=lately, span=hour)} AS part_after
                 FROM call_quota WHERE credential_key = :key AND method = :method
-                """
+                """  # noqa: S608 - our own words
             ),
-            given,
+            given | {"part": seconds / PARTS},
         )
     ).one()
-    calls = min(BLOCK, limit - int(row.taken))
+    left = limit - int(row.in_day), max(BLOCK, math.ceil(limit / PARTS)) - int(row.in_part)
+    calls = min(BLOCK, *left)
     if calls <= 0:
-        return 0, timedelta(seconds=max(0.0, float(row.after)))
+        return 0, timedelta(
+            seconds=max(0.0, *(float(after) for after, free in zip((row.day_after, row.part_after), left, strict=True) if free <= 0))
+        )
     await session.execute(
         text("INSERT INTO call_quota (credential_key, method, calls, taken_at) VALUES (:key, :method, :calls, clock_timestamp())"),
         given | {"calls": calls},

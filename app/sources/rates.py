@@ -20,6 +20,11 @@ All functions are made of arithmetic only, so they take numbers and, in bench/po
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SHAPE = 0.6
 """Of the Gamma law over posts of one page: small, because comments gather under few posts."""
 SPARK = 0.2
@@ -29,14 +34,18 @@ SWEEP = 86_400.0
 """Seconds within which each post is looked at whatever is expected of it."""
 USUAL_HALF_LIFE = 7_200.0
 """Seconds in which half of a post's comments come, as long as an installation has none to learn from."""
-USUAL_MEAN = 3.0
-"""Comments of a post of a page, as long as nothing is known of the page."""
-MEAN_WEIGHT = 5.0
-"""So many posts' worth does `USUAL_MEAN` weigh against what a page really gets."""
+USUAL_MEAN = 1.5
+"""Comments of a post, as long as nothing is known of an installation."""
+USUAL_WEIGHT = 20.0
+"""So many posts' worth does `USUAL_MEAN` weigh against what an installation really gets."""
+MEAN_WEIGHT = 1.0
+"""So many posts' worth does the installation's mean weigh against what a page really gets: pages differ much."""
 HOURS = 168
 """Of a week, beginning on Monday at midnight."""
 NO_WEIGHT = 1e-6
 """Of an installation without posts."""
+LEAST_FREE = 2.0
+"""Looks in `soonest` seconds that are never given up to the liveliest posts."""
 LN2 = 0.6931471805599453
 
 
@@ -45,9 +54,14 @@ def exposure(age: float, half_life: float) -> float:
     return age / (half_life + age)
 
 
-def page_mean(comments: float, exposed: float) -> float:
-    """Comments that a post of a page gets in its life; `exposed` is the sum of its posts' exposures."""
-    return (MEAN_WEIGHT * USUAL_MEAN + comments) / (MEAN_WEIGHT + exposed)
+def usual_mean(comments: float, exposed: float) -> float:
+    """Comments that a post of an installation gets in its life; `exposed` is the sum of its posts' exposures."""
+    return (USUAL_WEIGHT * USUAL_MEAN + comments) / (USUAL_WEIGHT + exposed)
+
+
+def page_mean(comments: float, exposed: float, usual: float) -> float:
+    """Comments that a post of a page gets in its life, where a `usual` one gets so many."""
+    return (MEAN_WEIGHT * usual + comments) / (MEAN_WEIGHT + exposed)
 
 
 def expected_rate(*, seen: float, age: float, mean: float, half_life: float, heat: float, hour_factor: float) -> float:
@@ -63,14 +77,19 @@ def cooled(heat: float, seconds: float) -> float:
     return heat * faded
 
 
-def scale(weights: float, posts: float, capacity: float) -> float:
+def scale(weights: float, posts: float, capacity: float, liveliest: Sequence[float] = (), soonest: float = 0.0) -> float:
     """θ: seconds between two looks at a post of weight 1, so that `posts` of this sum of weights take `capacity` looks a second.
 
     When the sweep alone would take more than half of the capacity, half of it goes by weight all the same, and the sweep
-    takes as long as it takes.
+    takes as long as it takes. `liveliest`, the greatest weights in falling order: of these, whichever would be looked at more often
+    than once in `soonest` seconds gets that and no more, and what it leaves is the others'.
     """
-    free = max(capacity - posts / SWEEP, capacity / 2)
-    return max(weights, NO_WEIGHT) / free
+    free, rest = max(capacity - posts / SWEEP, capacity / 2), weights
+    for one in liveliest:
+        if one * soonest <= max(rest, NO_WEIGHT) / free or free * soonest <= LEAST_FREE:
+            break
+        free, rest = free - 1 / soonest, rest - one
+    return max(rest, NO_WEIGHT) / free
 
 
 def weight(rate: float) -> float:

@@ -33,6 +33,7 @@ class LeasedFeed:
     page_id: int | None
     cursor: str | None
     discover_due: bool
+    discover_at: datetime
     failures: int
 
 
@@ -230,13 +231,13 @@ async def lease_feeds(session: WriteSession, *, platform: str, worker: str, now:
                 AND coalesce(p.active, true)
               ORDER BY f.due_at LIMIT :most FOR UPDATE OF f SKIP LOCKED)
             UPDATE feed f SET leased_by = :worker, leased_until = :until FROM free WHERE f.id = free.id
-            RETURNING f.id, f.key, f.page_id, f.cursor, f.discover_at <= :now AS discover_due, f.failures
+            RETURNING f.id, f.key, f.page_id, f.cursor, f.discover_at <= :now AS discover_due, f.discover_at, f.failures
             """
         ),
         {"platform": platform, "now": now, "worker": worker, "until": now + lease, "most": most},
     )
     return [
-        LeasedFeed(id=row.id, key=row.key, page_id=row.page_id, cursor=row.cursor, discover_due=row.discover_due, failures=row.failures)
+        LeasedFeed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
         for row in rows
     ]
 
@@ -262,6 +263,14 @@ async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) ->
 async def schedule_discovery(session: WriteSession, *, feed_ids: Sequence[int], at: datetime) -> None:
     """When to list the posts of these feeds' pages again."""
     await session.execute(text("UPDATE feed SET discover_at = :at WHERE id = ANY (:ids)"), {"ids": list(feed_ids), "at": at})
+
+
+async def postpone_discovery(session: WriteSession, *, feed_ids: Sequence[int], now: datetime, after: timedelta) -> None:
+    """There is no call for these listings until then: who waits longest is still the first of them, by a thousandth of the wait."""
+    await session.execute(
+        text("UPDATE feed SET discover_at = :until - (:now - discover_at) / 1000 WHERE id = ANY (:ids)"),
+        {"ids": list(feed_ids), "now": now, "until": now + after},
+    )
 
 
 async def release_feeds(

@@ -94,6 +94,12 @@ class VkConnector(Amends):
         fitting = [one for one in self._options.credentials if one.kind in told.token_kinds]
         return sum(self._client.readings_per_second(one, told.methods[0]) for one in fitting)
 
+    def calls_a_day(self, verb: str) -> float | None:
+        """Listings have a quota of a day for each token; nothing else that polling needs has one."""
+        if verb != "discover":
+            return None
+        return self._client.limit("wall_get_per_day") * sum(one.kind in READERS for one in self._options.credentials)
+
     async def close(self) -> None:
         """Release sockets and threads."""
         await self._listener.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.flows.polling import Poller
 from app.flows.polling_lists import DISCOVER_POSTS
-from app.flows.polling_plan import DISCOVER_AT_LEAST
+from app.sources import walls
 from connectors.contract import Options
 from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
@@ -51,7 +52,7 @@ class SlowProbes(ProbingConnector):
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
         """Time goes by."""
-        self.clock.moment += 2 * DISCOVER_AT_LEAST
+        self.clock.moment += 2 * timedelta(seconds=walls.SHORTEST)
         return await super().probe(posts)
 
 

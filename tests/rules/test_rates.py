@@ -56,9 +56,10 @@ def test_heat_fades_the_same_in_one_step_or_two(heat: float, first: float, then:
 
 def test_what_a_page_gets_is_learnt_slowly() -> None:
     """A page that nothing is known of is a usual one; with many posts the usual one no longer weighs."""
-    assert rates.page_mean(0, 0) == rates.USUAL_MEAN
-    assert rates.page_mean(40_000, 1_000) == pytest.approx(40, rel=0.01)
-    assert rates.page_mean(0, 1_000) == pytest.approx(0, abs=0.02)
+    assert rates.usual_mean(0, 0) == rates.USUAL_MEAN == rates.page_mean(0, 0, rates.USUAL_MEAN)
+    assert rates.usual_mean(40_000, 10_000) == pytest.approx(4, rel=0.01) == rates.page_mean(0, 0, 4)
+    assert rates.page_mean(40_000, 1_000, 3) == pytest.approx(40, rel=0.01)
+    assert rates.page_mean(0, 1_000, 3) == pytest.approx(0, abs=0.02)
     assert rate(seen=0, mean=40) > 4 * rate(seen=0, mean=0.5)
 
 
@@ -67,3 +68,19 @@ def test_the_frequency_grows_with_the_square_root() -> None:
     theta = 1.0
     quiet, lively = (1 / rates.interval(rates.weight(expected), theta) - 1 / rates.SWEEP for expected in (0.01, 0.04))
     assert lively == pytest.approx(2 * quiet)
+
+
+@given(st.lists(st.floats(1e-4, 1), min_size=1, max_size=30), st.floats(1e-4, 1e6), st.floats(5, 1_000), st.floats(0.5, 10))
+def test_one_viral_post_does_not_starve_a_village(village: list[float], viral: float, capacity: float, soonest: float) -> None:
+    """However lively it is, it takes from all others together no more than the looks it may have itself, and none waits past the sweep."""
+
+    def theta(given_weights: list[float]) -> float:
+        return rates.scale(sum(given_weights), len(given_weights), capacity, sorted(given_weights, reverse=True), soonest)
+
+    alone, beside = theta(village), theta([*village, viral])
+    left = max(1 - 1 / (soonest * capacity / 2), 0.0)
+    for one in village:
+        waits = max(rates.interval(one, beside), soonest)
+        assert waits <= max(rates.SWEEP, soonest)
+        if capacity * soonest / 2 > rates.LEAST_FREE + len(village) + 1:
+            assert waits <= max(rates.interval(one, alone) / left, soonest) * 1.01

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, strategies as st
 from sqlalchemy import text
 
-from app.sources.budget import BLOCK, SharedBudget, share_of
+from app.sources import budget
+from app.sources.budget import BLOCK, BLOCK_SECONDS, PARTS, SharedBudget, share_of
 
 if TYPE_CHECKING:
     from app.kernel.db import Database
@@ -70,15 +71,24 @@ async def test_a_dead_workers_part_is_taken_over(worker_db: Database, workers: t
     assert two.places(TOKEN, 3, held=0) == 3
 
 
-async def test_a_days_calls_are_never_taken_twice(workers: tuple[SharedBudget, SharedBudget]) -> None:
+async def test_a_days_calls_are_never_taken_twice(workers: tuple[SharedBudget, SharedBudget], monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 4 * BLOCK + 2
+    monkeypatch.setattr(budget, "PARTS", 1)  # all of the day at once: evenness has its own test
     taken = await asyncio.gather(*(workers[number % 2].take(TOKEN, "wall.get", limit=limit, seconds=86_400) for number in range(BLOCK)))
     assert taken == [None] * BLOCK
     count = BLOCK
     for number in range(3 * limit):
         after = await workers[number % 2].take(TOKEN, "wall.get", limit=limit, seconds=86_400)
         count += after is None
-        assert after is None or 0 < after.total_seconds() <= 86_500
+        assert after is None or 0 < after.total_seconds() <= 86_400 + BLOCK_SECONDS
     assert count <= limit
     assert count > limit - 2 * BLOCK, "no more than the rest of a block is left lying"
     assert await workers[0].take("another", "wall.get", limit=1, seconds=86_400) is None
+
+
+async def test_a_days_calls_are_spent_evenly(workers: tuple[SharedBudget, SharedBudget]) -> None:
+    """What is spent in one part of the day is missing in the same part of every day: another ten minutes are for the next ones."""
+    limit = 2 * BLOCK * PARTS
+    taken = [await workers[number % 2].take(TOKEN, "wall.get", limit=limit, seconds=86_400) for number in range(3 * BLOCK)]
+    assert taken.count(None) == 2 * BLOCK
+    assert all(after is None or 0 < after.total_seconds() <= 86_400 / PARTS for after in taken)

@@ -1,0 +1,60 @@
+"""Holding on to leased feeds while their platform takes its time, and giving them back however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Self
+
+from app.kernel.log import logger
+from connectors.contract import ConnectorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from app.flows.polling import Poller
+    from app.sources.service import LeasedFeed
+
+RENEWALS = 4
+"""So often is a lease renewed within its length."""
+
+
+class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
+    """The lease went to another worker."""
+
+
+class Guard:
+    """Renews the leases while the block runs, and gives the feeds back however it ends."""
+
+    def __init__(self, poller: Poller, leased: Sequence[LeasedFeed]) -> None:
+        self._poller = poller
+        self._leased = leased
+        self._due_at: datetime | None = None
+        self._renewing: asyncio.Task[None] | None = None
+
+    def done(self, *, due_at: datetime) -> None:
+        """All went well: when to come again."""
+        self._due_at = due_at
+
+    async def __aenter__(self) -> Self:
+        self._renewing = asyncio.create_task(self._renew())
+        return self
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._poller.renew_every.total_seconds())
+            await self._poller.renew([one.id for one in self._leased])
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
+        if isinstance(error, Lost):
+            logger.info("lease_lost", feeds=len(self._leased))
+            return True
+        if isinstance(error, ConnectorError):
+            await self._poller.fail(self._leased, error)
+            return True
+        if error is None and self._due_at is not None:
+            await self._poller.release(self._leased, due_at=self._due_at)
+        return False
