@@ -277,6 +277,12 @@ def _administration(town: Town) -> Iterable[Ask]:
     yield Ask(method="POST", route="/administration/notices/rules", form=rule)
     yield Ask(method="POST", route="/administration/notices/rules/end", form={"rule": str(town.rule)})
     yield Ask(method="POST", route="/administration/notices/letters", form={"letter": str(town.letter), "act": "again"})
+    yield Ask(
+        method="POST",
+        route="/administration/private",
+        form={"page": str(town.bot), "decision": "on"},
+        shared=frozenset({Role.ADMINISTRATOR}),
+    )
     yield Ask(method="POST", route="/account/sessions/{session_id}/end", path={"session_id": str(town.newcomer_session)}, form={})
 
 

@@ -86,6 +86,8 @@ class Town:
     letter: int = 0
     webhook_failed: int = 0
     approved: int = 0
+    bot: int = 0
+    """A page whose private messages can be switched on."""
 
     def number(self, use: str) -> str:
         """Of the secret appeal for this use."""
@@ -135,6 +137,8 @@ async def build(session: WriteSession, now: datetime) -> Town:
         late,
     )
     await make.make_page(session, agency=theirs, territory=away, title="Дальний официально")
+    bot = await make.make_page(session, platform="telegram", agency=ours, territory=home, options={"dialogs": "yes"})
+    town.bot = bot.id
     await _people(session, town, now)
     home_alone = Access(
         operator_id=town.people["supervisor"], name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(home.id,),
