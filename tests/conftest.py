@@ -55,6 +55,9 @@ settings.register_profile("usual", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("long", settings.get_profile("usual"), max_examples=5_000)
 settings.load_profile("usual")
 
+# The tests that connectors inherit say what differed; asked for before anything imports them.
+pytest.register_assert_rewrite("connectors.conformance", "tests.connectors.spoiling", "tests.connectors.staging")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long made-up requests are sent to the running service."""

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.register_assert_rewrite("connectors.conformance", "tests.connectors.spoiling", "tests.connectors.staging")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

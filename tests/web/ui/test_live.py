@@ -69,6 +69,12 @@ async def heard(stream: Stream, cursor: LiveCursor | None, *, until: str, second
     return events
 
 
+def told_numbers(events: list[Event]) -> set[str]:
+    """Appeals that were told of. While another test holds a transaction open, what came before is told once more: never too little."""
+    told = [data for name, data, _ in events if name == "appeals"]
+    return {str(number) for data in told if isinstance(data, dict) for number in data["numbers"]}
+
+
 async def take(parts: WebParts, access: Access, number: int) -> None:
     async with parts.database.write(operator_id=access.operator_id) as session:
         await appeals.take(session, access, number=number, now=parts.clock.now())
@@ -83,7 +89,7 @@ async def test_a_change_is_told_soon_to_those_who_see_it(parts: WebParts, town: 
     await asyncio.sleep(0.3)
     await take(parts, operator, town.appeal.number)
     events = [event for event in await ours if event[0] == "appeals"]
-    assert events[0][1] == {"numbers": [town.number]}
+    assert town.number in told_numbers(events)
     LiveCursor.parse(events[0][2])
     with pytest.raises(TimeoutError):
         await theirs
@@ -94,8 +100,7 @@ async def test_what_happened_in_a_gap_is_told_on_return(parts: WebParts, town: T
     before = await cursor_now(parts)
     await take(parts, operator, town.appeal.number)
     events = await heard(Stream(parts, operator, token="t"), before, until="appeals")
-    told = [str(event[1]) for event in events if event[0] == "appeals"]
-    assert any(f"'{town.number}'" in numbers for numbers in told)  # something else may be told once more: never too little
+    assert town.number in told_numbers(events)
     seen = LiveCursor.parse(next(ident for name, _, ident in events if name == "appeals"))
     again = await heard(Stream(parts, operator, token="t"), seen, until="counts")
     assert [name for name, _, _ in again] == ["counts"]
@@ -116,7 +121,7 @@ async def test_an_agency_hears_that_an_appeal_has_gone(parts: WebParts, town: To
         )
     for who in (operator, other):
         events = await heard(Stream(parts, who, token="t"), before, until="appeals")
-        assert ("appeals", {"numbers": [town.number]}) in [event[:2] for event in events]
+        assert town.number in told_numbers(events)
 
 
 async def test_counts_come_first_and_only_when_they_change(parts: WebParts, town: Town) -> None:
