@@ -43,6 +43,8 @@ async def test_every_operation_is_described(document: dict[str, Any]) -> None:
             assert operation["summary"], name
             assert operation["description"], name
             assert operation["tags"], name
+            if "requestBody" in operation:
+                assert {"400", "413"} <= operation["responses"].keys(), f"{name}: a body may be no JSON, or too long"
             if path.startswith("/api/"):
                 assert operation["security"] == [{"token": []}], name
                 assert {"401", "403", "422", "503"} <= set(operation["responses"]), name
