@@ -43,7 +43,9 @@ async def follow_link(body: LinkBody, access: Creator, session: Writing, parts: 
     return _told(led)
 
 
-@router.post("/comments/{comment_id}/appeal", summary="Open an appeal from a stored comment", status_code=201, responses=problems(400, 404, 409, 413))
+@router.post(
+    "/comments/{comment_id}/appeal", summary="Open an appeal from a stored comment", status_code=201, responses=problems(400, 404, 409, 413)
+)
 async def open_from_comment(
     comment_id: RowId, body: CommentAppealBody, access: Creator, session: Writing, office: CurrentOffice, now: Now, response: Response
 ) -> AppealCreated:
