@@ -22,7 +22,8 @@ test: $(VENV)/dev.stamp chromium ## Run all tests
 	  echo "== $$name: $$(( $$(date +%s) - began )) s"; \
 	}; \
 	phase "unit, app, web" -n 2 -m "not flows and not browser" --ignore tests/flows --ignore tests/chaos --ignore tests/browser \
-	  --ignore tests/fuzz --ignore tests/test_wheel.py; \
+	  --ignore tests/isolation --ignore tests/fuzz --ignore tests/test_wheel.py; \
+	phase "isolation" -n 2 -m isolation tests/isolation; \
 	phase "flows" -n 2 -m flows tests/flows tests/app/test_up.py; \
 	phase "chaos" -m chaos tests/chaos; \
 	phase "browser" -m browser tests/browser tests/connectors/sandbox/test_wall.py; \

@@ -94,7 +94,7 @@ def test_each_test_is_run_by_one_phase() -> None:
     """Phases collect only their own folders, which is quicker: a test that is marked elsewhere would be run by none of them."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phases = {marker: paths.rstrip(";").split() for marker, paths in re.findall(r'phase "\w+" [^;]*?-m (\w+) (tests/[^;]+);', makefile)}
-    assert set(phases) == {"flows", "chaos", "browser", "fuzz", "wheel"}
+    assert set(phases) == {"isolation", "flows", "chaos", "browser", "fuzz", "wheel"}
     files = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     apart = {}
     for marker, paths in phases.items():
@@ -103,5 +103,5 @@ def test_each_test_is_run_by_one_phase() -> None:
         assert {file for file in apart[marker] if not any(Path(file).is_relative_to(path) for path in paths)} == set()
     for ignored in re.findall(r"--ignore (\S+?)[;\s]", makefile):
         within = {file for file in files if Path(file).is_relative_to(ignored)}
-        marked = re.compile(r"^pytestmark = .*pytest\.mark\.(flows|chaos|browser|fuzz|wheel)\b", re.MULTILINE)
+        marked = re.compile(r"^pytestmark = .*pytest\.mark\.(isolation|flows|chaos|browser|fuzz|wheel)\b", re.MULTILINE)
         assert within == {file for file in within if marked.search(files[file])}, ignored

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from app.kernel.db import Database
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.isolation, pytest.mark.timeout(180)]
 
 MOST_OF_ONE_KIND = 2
 """Of the same statement with other parameters, so many are run again."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.kernel.db import Database
     from app.people.rules import Permission
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.isolation, pytest.mark.timeout(120)]
 
 FORBIDDEN, NOT_FOUND = 403, 404
 
