@@ -61,7 +61,7 @@ pytest.register_assert_rewrite("connectors.conformance", "tests.connectors.spoil
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long made-up requests are sent to the running service."""
-    parser.addoption("--fuzz-seconds", type=int, default=30, help="seconds of made-up requests in tests/fuzz")
+    parser.addoption("--fuzz-seconds", type=int, default=60, help="seconds of made-up requests in tests/fuzz")
 
 
 async def _build_template(admin: URL, name: str) -> None:

@@ -1,6 +1,6 @@
 """The whole OpenAPI document against the running service: no 500, no answer that the document does not promise.
 
-`make test` spends half a minute on it, `make fuzz` ten; `--fuzz-seconds` says any other time.
+`make test` spends a minute on it, `make fuzz` ten; `--fuzz-seconds` says any other time.
 """
 
 from __future__ import annotations
