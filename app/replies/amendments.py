@@ -6,7 +6,7 @@ stays unknown goes to a person.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -15,44 +15,34 @@ from sqlalchemy.exc import IntegrityError
 from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
 from app.replies.amending import DECISIONS, AmendmentState, Change
-from app.replies.limits import hold_back
-from app.replies.rules import Exceeded, Limits, pause_before
-from app.replies.stops import FREE, STANDING
-from app.sources.rules import storable
+from app.replies.outbox import Claim, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from app.kernel.db import ReadSession, WriteSession
+    from app.kernel.db import WriteSession
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claimed:
-    """An amendment that this worker is doing, and where the answer stands; `interrupted`: whoever did it died meanwhile."""
+class Claimed(Claim):
+    """An amendment that this worker is doing, and where the answer stands."""
 
-    id: int
     reply_id: int
-    appeal_id: int
-    operator_id: int
     approved_by: int | None
     change: Change
-    text: str
-    attempts: int
-    first_tried_at: datetime | None
-    limit_waived: bool
-    page_id: int
-    platform: str
-    page_external_id: str
-    page_options: dict[str, str]
-    post_external_id: str
-    thread_ref: str | None
     external_id: str
-    root_external_id: str
     published_at: datetime
-    leased_by: str
-    interrupted: bool
-    exceeds: Exceeded | None = None
+
+
+OUTBOX = Outbox(
+    "amendment",
+    lambda **row: Claimed(**{**row, "change": Change(row["change"])}),
+    joins="JOIN reply o ON o.id = r.reply_id JOIN comment c ON c.id = o.comment_id",
+    columns="r.reply_id, r.approved_by, r.change, o.external_id, o.published_at",
+    ends=("done_at",),
+    turn="o.state = 'sent'",
+)
 
 
 _REQUEST = text(
@@ -130,118 +120,3 @@ async def again(session: WriteSession, *, amendment_id: int, operator_id: int, n
 async def withdraw(session: WriteSession, *, amendment_id: int, now: datetime) -> None:
     """Leave the answer as it stands. ConflictError while it is being done, or was."""
     await _decide(session, amendment_id, AmendmentState.WITHDRAWN, sorted(DECISIONS["withdraw"]), now, None)
-
-
-# --- the worker -----------------------------------------------------------------------------------------------------
-
-_WHERE_TO = """
-SELECT m.id, m.reply_id, m.appeal_id, m.operator_id, m.approved_by, m.change, m.text, m.attempts, m.first_tried_at, m.limit_waived,
-  m.page_id, g.platform, g.external_id AS page_external_id, g.options AS page_options, p.external_id AS post_external_id, p.thread_ref,
-  o.external_id, c.root_external_id, o.published_at, m.leased_by
-FROM taken m JOIN reply o ON o.id = m.reply_id JOIN comment c ON c.id = o.comment_id JOIN post p ON p.id = c.post_id
-JOIN page g ON g.id = c.page_id
-"""
-
-_CLAIM = text(
-    f"""
-    WITH RECURSIVE {STANDING},
-    due AS (
-      SELECT r.id FROM amendment r JOIN reply o ON o.id = r.reply_id JOIN page g ON g.id = r.page_id
-      WHERE r.state = 'queued' AND r.due_at <= :now AND o.state = 'sent' AND g.platform = ANY (:platforms) AND {FREE}
-      ORDER BY r.due_at LIMIT :most FOR UPDATE OF r SKIP LOCKED),
-    taken AS (
-      UPDATE amendment r SET state = 'sending', attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, :now),
-        leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until
-      FROM due WHERE r.id = due.id RETURNING r.*)
-    {_WHERE_TO}
-    """  # noqa: S608 - constants
-)
-_CLAIM_INTERRUPTED = text(
-    f"""
-    WITH due AS (
-      SELECT r.id FROM amendment r JOIN page g ON g.id = r.page_id
-      WHERE r.state = 'sending' AND r.leased_until < :now AND g.platform = ANY (:platforms)
-      ORDER BY r.leased_until LIMIT :most FOR UPDATE OF r SKIP LOCKED),
-    taken AS (
-      UPDATE amendment r SET leased_by = CAST(:worker AS text) || '#' || gen_random_uuid(), leased_until = :until
-      FROM due WHERE r.id = due.id RETURNING r.*)
-    {_WHERE_TO}
-    """  # noqa: S608 - constants
-)
-
-
-async def claim(
-    session: WriteSession,
-    *,
-    worker: str,
-    platforms: Sequence[str],
-    now: datetime,
-    lease: timedelta,
-    most: int,
-    interrupted: bool,
-    limits: Limits,
-    time_scale: float,
-) -> list[Claimed]:
-    """Take what is due (queued → sending), or what was interrupted. What publishing is stopped for stays; past a limit: untried."""
-    rows = await session.execute(
-        _CLAIM_INTERRUPTED if interrupted else _CLAIM,
-        {"worker": worker, "platforms": list(platforms), "now": now, "until": now + lease, "most": most},
-    )
-    taken = [Claimed(**{**row._mapping, "change": Change(row.change)}, interrupted=interrupted) for row in rows]  # noqa: SLF001 - documented
-    first = [] if interrupted else [(one.id, one.operator_id, one.page_id) for one in taken if one.attempts == 1 and not one.limit_waived]
-    over = await hold_back(session, first, limits, of="amendment", now=now, time_scale=time_scale)
-    return [replace(one, exceeds=over[one.id], first_tried_at=None, attempts=0) if one.id in over else one for one in taken]
-
-
-_MAY_GO = text(
-    f"""
-    WITH RECURSIVE {STANDING}
-    SELECT {FREE} AS free FROM amendment r JOIN page g ON g.id = r.page_id
-    WHERE r.id = :id AND r.state = 'sending' AND r.leased_by = :lease
-    """  # noqa: S608 - constants
-)
-
-
-async def may_go(session: ReadSession, *, claimed: Claimed) -> bool | None:
-    """Right before it is done: False when publishing was stopped meanwhile, None when the claim is no longer ours."""
-    free: bool | None = await session.scalar(_MAY_GO, {"id": claimed.id, "lease": claimed.leased_by})
-    return free
-
-
-_SETTLE = text(
-    """
-    UPDATE amendment SET state = CAST(:state AS varchar), error_code = :code, error_detail = left(:detail, 500),
-      due_at = coalesce(:due, due_at), attempts = attempts - CASE WHEN CAST(:untried AS boolean) AND attempts > 0 THEN 1 ELSE 0 END,
-      first_tried_at = CASE WHEN CAST(:untried AS boolean) AND attempts <= 1 THEN NULL ELSE first_tried_at END,
-      done_at = CASE WHEN CAST(:state AS varchar) = 'done' THEN CAST(:now AS timestamptz) END, leased_by = NULL, leased_until = NULL
-    WHERE id = :id AND state = 'sending' AND leased_by = :lease RETURNING id
-    """
-)
-
-
-async def settle(
-    session: WriteSession,
-    *,
-    claimed: Claimed,
-    state: AmendmentState,
-    code: str | None = None,
-    detail: str | None = None,
-    due_at: datetime | None = None,
-    untried: bool = False,
-    now: datetime,
-) -> bool:
-    """End a claim; False when it is no longer ours. `untried`: it goes back as if nobody had taken it."""
-    told = {"code": None if code is None else storable(code)[0], "detail": None if detail is None else storable(detail)[0]}
-    row = await session.execute(
-        _SETTLE,
-        {"id": claimed.id, "lease": claimed.leased_by, "state": state.value, "due": due_at, "untried": untried, "now": now, **told},
-    )
-    return row.scalar_one_or_none() is not None
-
-
-async def put_back(
-    session: WriteSession, *, claimed: Claimed, after: timedelta | None, code: str, detail: str, now: datetime, time_scale: float
-) -> bool:
-    """Queue again: after the pause that the platform named (already scaled), else after a growing one of our own."""
-    pause = after if after is not None else pause_before(claimed.attempts) / time_scale
-    return await settle(session, claimed=claimed, state=AmendmentState.QUEUED, code=code, detail=detail, due_at=now + pause, now=now)

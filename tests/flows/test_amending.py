@@ -15,8 +15,8 @@ from app.flows.amending import Amending, _standing
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError
 from app.replies import amendments
 from app.replies.amending import Change
+from app.replies.outbox import NO_LIMITS
 from app.replies.rules import Limits, parse_limits
-from app.replies.service import NO_LIMITS
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.rules import Period
 from app.reports.verify import verify
@@ -226,7 +226,7 @@ async def test_killed_between_the_act_and_the_settling(town: Town, reply_id: int
     """The lease runs out, another worker finds it done: it is written down once, and done once."""
     await amend(town, reply_id, words)
     async with town.worker.write() as session:
-        (claimed,) = await amendments.claim(
+        (claimed,) = await amendments.OUTBOX.claim(
             session, worker="dead", platforms=["fake"], now=town.clock.now(), lease=timedelta(seconds=90), most=8, interrupted=False,
             limits=NO_LIMITS, time_scale=1,
         )  # fmt: skip
@@ -239,7 +239,7 @@ async def test_killed_between_the_act_and_the_settling(town: Town, reply_id: int
     assert await worker(town, "w2").round() == 1
     assert standing(town) == ([] if words is None else [words])
     assert town.world.calls["delete_answer" if words is None else "edit_answer"] == 1
-    await worker(town, "dead")._done(claimed)  # it wakes and tells what it knows: nothing new
+    await worker(town, "dead")._done(claimed, None)  # it wakes and tells what it knows: nothing new
     acts = [row.act for row in await rows("SELECT act FROM appeal_event ORDER BY id")]
     assert acts.count("reply_removed" if words is None else "reply_edited") == 1
     await exact(town)

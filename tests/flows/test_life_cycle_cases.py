@@ -59,7 +59,7 @@ async def test_a_question_asked_while_our_answer_was_being_settled_waits(town: T
     (appeal,) = await rows("SELECT number FROM appeal")
     await town.answer(appeal.number, "Засыпем завтра.")
     async with town.worker.write() as session:
-        (claimed,) = await replies.claim(
+        (claimed,) = await replies.OUTBOX.claim(
             session, worker="dead", platforms=["fake"], now=town.clock.now(), lease=timedelta(seconds=90), most=8
         )
     from app.flows.outbound import _outgoing  # noqa: PLC0415 - what the dead worker had sent
@@ -237,7 +237,7 @@ async def test_an_answer_whose_words_the_platform_changed_is_not_taken_for_anoth
     (appeal,) = await rows("SELECT number FROM appeal")
     await town.answer(appeal.number, "Засыпем завтра -- обещаем.")
     async with town.worker.write() as session:
-        (claimed,) = await replies.claim(
+        (claimed,) = await replies.OUTBOX.claim(
             session, worker="w1", platforms=["fake"], now=town.clock.now(), lease=timedelta(seconds=90), most=8
         )
     from app.flows.outbound import _outgoing  # noqa: PLC0415 - the first half of sending
@@ -246,7 +246,7 @@ async def test_an_answer_whose_words_the_platform_changed_is_not_taken_for_anoth
     town.world.edit_comment(sent.external_id, "Засыпем завтра — обещаем.")
     await town.bring_in()
     assert [row.by_hand for row in await rows("SELECT by_hand FROM reply")] == [False]
-    await town.outbound()._sent(claimed, sent)
+    await town.outbound()._done(claimed, sent)
     await town.bring_in()
     (stored,) = await rows("SELECT state, by_hand, external_id FROM reply")
     assert (stored.state, stored.by_hand, stored.external_id) == ("sent", False, sent.external_id)

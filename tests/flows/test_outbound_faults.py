@@ -129,7 +129,7 @@ async def test_a_sender_that_died_is_looked_up_by_another(town: Town, rows: Rows
     """Killed between the act and the settling: the lease ends, the answer is found, nothing goes out twice."""
     now = town.clock.now()
     async with town.worker.write() as session:
-        (claimed,) = await replies.claim(session, worker="dead", platforms=["fake"], now=now, lease=timedelta(seconds=90), most=8)
+        (claimed,) = await replies.OUTBOX.claim(session, worker="dead", platforms=["fake"], now=now, lease=timedelta(seconds=90), most=8)
     from app.flows.outbound import _outgoing  # noqa: PLC0415 - what the dead worker had sent
 
     await town.connector.send(_outgoing(claimed))
@@ -147,7 +147,7 @@ async def test_a_sender_that_hears_late_still_says_what_it_knows(town: Town, row
 
     town.world.can_look_up = False
     async with town.worker.write() as session:
-        (claimed,) = await replies.claim(
+        (claimed,) = await replies.OUTBOX.claim(
             session, worker="slow", platforms=["fake"], now=town.clock.now(), lease=timedelta(seconds=90), most=8
         )
     sent = await town.connector.send(_outgoing(claimed))
@@ -155,7 +155,7 @@ async def test_a_sender_that_hears_late_still_says_what_it_knows(town: Town, row
     assert await town.outbound("w2").look_up_interrupted() == 1
     assert (await _state(rows))[0] == "uncertain"
     for _ in range(2):
-        await town.outbound("slow")._sent(claimed, sent)
+        await town.outbound("slow")._done(claimed, sent)
     assert await _state(rows) == ("sent", None)
     assert [row.act for row in await rows("SELECT act FROM appeal_event WHERE act = 'reply_sent'")] == ["reply_sent"]
     assert [row.stopped_at for row in await rows("SELECT stopped_at FROM sla_timer")] == [sent.published_at]

@@ -105,7 +105,7 @@ async def test_what_a_worker_has_claimed_goes_back_untouched(town: Town, rows: R
     claimed = await worker._claim(interrupted=False)
     stop_id = await _stop(town, town.coordinator, Subject(page_id=await _page_id(rows)))
     for one in claimed:
-        await worker._send(one)
+        await worker._take(one)
     assert town.world.sends == []
     assert [tuple(row) for row in await rows("SELECT state, attempts, first_tried_at, leased_by FROM reply")] == [("queued", 0, None, None)]
     await _release(town, town.coordinator, stop_id)
@@ -119,11 +119,11 @@ async def test_a_claim_that_another_worker_took_over_is_not_sent(town: Town) -> 
     (claimed,) = await slow._claim(interrupted=False)
     town.pass_time(100)
     async with town.worker.write() as session:
-        (taken,) = await replies.claim(
+        (taken,) = await replies.OUTBOX.claim(
             session, worker="next", platforms=["fake"], now=town.clock.now(), lease=slow._lease, most=8, interrupted=True
         )
     assert taken.id == claimed.id
-    await slow._send(claimed)
+    await slow._take(claimed)
     assert town.world.sends == []
 
 

@@ -40,7 +40,7 @@ async def _claim(
     database: Database, *, limits: Limits, at: datetime = LATER, worker: str = "w", most: int = 99, scale: float = 1
 ) -> list[replies.Claimed]:
     async with database.write() as session:
-        return await replies.claim(
+        return await replies.OUTBOX.claim(
             session, worker=worker, platforms=["vk"], now=at, lease=timedelta(seconds=90), most=most, limits=limits, time_scale=scale
         )
 
@@ -53,7 +53,7 @@ async def test_what_exceeds_comes_untried_with_its_reason(owner_db: Database, wo
     assert {(one.exceeds and one.exceeds.code, one.first_tried_at) for one in over} == {("limit_author", None)}
     async with worker_db.write() as session:
         for one in over:
-            assert await replies.settle(session, claimed=one, state=ReplyState.HELD, code="limit_author", detail="3/minute")
+            assert await replies.OUTBOX.settle(session, claimed=one, state=ReplyState.HELD, code="limit_author", detail="3/minute")
         rows = (await session.execute(text("SELECT attempts, first_tried_at, error_detail FROM reply WHERE state = 'held'"))).all()
     assert [tuple(row) for row in rows] == [(0, None, "3/minute")] * 2
 
@@ -93,8 +93,8 @@ async def test_what_a_person_let_go_passes_and_a_second_try_is_no_second_answer(
     limit = Limits(author=parse_limits("1/day"))
     gone, over = sorted(await _claim(worker_db, limits=limit), key=lambda one: one.exceeds is not None)
     async with worker_db.write() as session:
-        await replies.settle(session, claimed=over, state=ReplyState.HELD, code="limit_author", detail="1/day")
-        await replies.put_back(session, claimed=gone, now=LATER, after=timedelta(0), code="flood", detail="", time_scale=1)
+        await replies.OUTBOX.settle(session, claimed=over, state=ReplyState.HELD, code="limit_author", detail="1/day")
+        await replies.OUTBOX.put_back(session, claimed=gone, now=LATER, after=timedelta(0), code="flood", detail="", time_scale=1)
     (again,) = await _claim(worker_db, limits=limit)
     assert (again.id, again.attempts, again.exceeds) == (gone.id, 2, None)
     async with owner_db.write() as session:
@@ -110,12 +110,12 @@ async def test_a_sender_that_died_before_it_held_one_back_leaves_it_untried(owne
     limit = Limits(author=parse_limits("1/day"))
     (over,) = [one for one in await _claim(worker_db, limits=limit) if one.exceeds]
     async with worker_db.write() as session:
-        taken = await replies.claim(
+        taken = await replies.OUTBOX.claim(
             session, worker="w2", platforms=["vk"], now=LATER + timedelta(minutes=5), lease=timedelta(seconds=90), most=9, interrupted=True
         )
         (found,) = [one for one in taken if one.id == over.id]
         assert found.first_tried_at is None
-        assert await replies.unclaim(session, claimed=found)
+        assert await replies.OUTBOX.unclaim(session, claimed=found)
         assert (await session.execute(text("SELECT attempts, state FROM reply WHERE id = :id"), {"id": over.id})).one() == (0, "queued")
     (again,) = await _claim(worker_db, limits=limit, at=LATER + timedelta(minutes=6))
     assert again.exceeds is not None

@@ -46,7 +46,7 @@ async def answer(
 
 async def claim(database: Database, *, at: datetime = LATER, worker: str = "w1", interrupted: bool = False, most: int = 8) -> list[Claimed]:
     async with database.write() as session:
-        return await replies.claim(session, worker=worker, platforms=["vk"], now=at, lease=LEASE, most=most, interrupted=interrupted)
+        return await replies.OUTBOX.claim(session, worker=worker, platforms=["vk"], now=at, lease=LEASE, most=most, interrupted=interrupted)
 
 
 async def one(database: Database, sql: str) -> Any:
@@ -106,7 +106,7 @@ async def test_a_lease_that_ran_out_is_taken_over_once_and_the_late_sender_has_n
     assert (taken.first_tried_at, taken.guid, taken.attempts, taken.interrupted) == (dead.first_tried_at, dead.guid, 1, True)
     for claimed, ours in ((dead, False), (taken, True), (taken, False)):
         async with worker_db.write() as session:
-            assert await replies.settle(session, claimed=claimed, state=ReplyState.FAILED, code="gone", detail="?") is ours
+            assert await replies.OUTBOX.settle(session, claimed=claimed, state=ReplyState.FAILED, code="gone", detail="?") is ours
 
 
 async def test_a_pause_that_the_platform_names_is_kept_else_it_grows(owner_db: Database, worker_db: Database) -> None:
@@ -115,7 +115,7 @@ async def test_a_pause_that_the_platform_names_is_kept_else_it_grows(owner_db: D
         moment = (await one(owner_db, "SELECT due_at FROM reply")).due_at + timedelta(seconds=1)
         (claimed,) = await claim(worker_db, at=moment)
         async with worker_db.write() as session:
-            assert await replies.put_back(session, claimed=claimed, now=moment, after=after, code="flood", detail="", time_scale=1)
+            assert await replies.OUTBOX.put_back(session, claimed=claimed, now=moment, after=after, code="flood", detail="", time_scale=1)
         assert (await one(owner_db, "SELECT due_at FROM reply")).due_at == moment + timedelta(seconds=pause)
 
 
@@ -124,7 +124,7 @@ async def test_whatever_a_platform_says_of_an_outcome_can_be_written_down(owner_
     await answer(owner_db)
     (claimed,) = await claim(worker_db)
     async with worker_db.write() as session:
-        assert await replies.settle(
+        assert await replies.OUTBOX.settle(
             session, claimed=claimed, state=ReplyState.SENT, code="\0", detail="\0\ud800" + "x" * 9_000, external_id="7\0", link="\ud800",
             published_at=LATER,
         )  # fmt: skip

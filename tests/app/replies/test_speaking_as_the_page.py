@@ -22,7 +22,7 @@ LATER = MORNING + timedelta(hours=3)
 
 async def _claim(database: Database) -> list[replies.Claimed]:
     async with database.write() as session:
-        return await replies.claim(session, worker="w", platforms=["vk"], now=LATER, lease=timedelta(seconds=90), most=9)
+        return await replies.OUTBOX.claim(session, worker="w", platforms=["vk"], now=LATER, lease=timedelta(seconds=90), most=9)
 
 
 async def _two_appeals(owner_db: Database) -> dict[str, int]:
@@ -88,7 +88,7 @@ async def test_a_forged_row_is_never_spoken_for(owner_db: Database, worker_db: D
         await session.execute(text("UPDATE reply SET comment_id = :foreign"), ids)
         await session.execute(text(_INSERT), {"ours": ids["ours"], "target": ids["foreign"]})
     async with worker_db.read() as session:
-        assert await replies.may_go(session, claimed=good) is None
+        assert await replies.OUTBOX.may_go(session, claimed=good) is None
     assert await _claim(worker_db) == []
 
 

@@ -1,0 +1,179 @@
+"""What is done on a platform from an outbox: claim, do with no transaction open, settle. Here is what answers and changes of them share.
+
+Only a certain "nothing was done" lets it be done again at once. Whatever may have been done is found out first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from app.appeals.answers import lock_appeal
+from app.flows.platforms import calling
+from app.kernel.log import logger
+from app.replies.outbox import NO_LIMITS, Claim
+from app.sources.service import page_options_changed
+from connectors.contract import AccessLost, ConnectorError, PageRef, PostRef, Rejected, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable, Mapping
+
+    from app.kernel.clock import Clock
+    from app.kernel.db import Database, WriteSession
+    from app.replies.outbox import Outbox
+    from app.replies.rules import Limits
+    from connectors.contract import Connector
+
+AT_ONCE = 8
+LEASE = timedelta(seconds=90)
+SHORTEST_LEASE = timedelta(seconds=5)
+"""However fast the scaled time runs: a busy machine must be able to finish what it began."""
+SETTLING = timedelta(seconds=10)
+"""How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""
+
+
+class Trouble(StrEnum):
+    """What both outboxes call a row that waits for a person."""
+
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    HELD = "held"
+
+
+Taken = TypeVar("Taken", bound=Claim)
+Outcome = TypeVar("Outcome")
+
+
+class Errands(ABC, Generic[Taken, Outcome]):
+    """Does what is due on the platforms whose connectors this worker has."""
+
+    _outbox: Outbox[Taken]
+    _kind: ClassVar[str]
+    """What the log calls one."""
+
+    def __init__(
+        self,
+        database: Database,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        *,
+        worker: str,
+        time_scale: float,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
+        self._database = database
+        self._connectors = connectors
+        self._clock = clock
+        self._worker = worker
+        self._time_scale = time_scale
+        self._limits = limits
+        self._lease = max(LEASE / time_scale, SHORTEST_LEASE)
+        self._settling = SETTLING.total_seconds() / time_scale
+
+    @abstractmethod
+    def _verb(self, claimed: Taken) -> str:
+        """What the connector's verb is called in the metrics."""
+
+    @abstractmethod
+    async def _act(self, claimed: Taken) -> Outcome:
+        """Do it; the connector's errors come through."""
+
+    @abstractmethod
+    async def _done(self, claimed: Taken, outcome: Outcome) -> None:
+        """Write down that it is done."""
+
+    @abstractmethod
+    async def _find_out(self, claimed: Taken, code: str, detail: str) -> None:
+        """It may have been done: find out, and settle it."""
+
+    @abstractmethod
+    async def _record_trouble(self, session: WriteSession, claimed: Taken, trouble: Trouble, code: str) -> None:
+        """The appeal's event of it, once it is settled so."""
+
+    async def _claim(self, *, interrupted: bool) -> list[Taken]:
+        async with self._database.write() as session:
+            return await self._outbox.claim(
+                session,
+                worker=self._worker,
+                platforms=list(self._connectors),
+                now=self._clock.now(),
+                lease=self._lease,
+                most=AT_ONCE,
+                interrupted=interrupted,
+                limits=self._limits,
+                time_scale=self._time_scale,
+            )
+
+    async def _take(self, claimed: Taken) -> None:
+        if claimed.exceeds is not None:
+            await self._trouble(claimed, Trouble.HELD, claimed.exceeds.code, str(claimed.exceeds.limit))
+        elif await self._may_go(claimed):
+            await self._try(claimed)
+
+    async def _may_go(self, claimed: Taken) -> bool:
+        """Between claim and act somebody may have stopped publishing: then it goes back to the queue, untouched."""
+        async with self._database.read() as session:
+            free = await self._outbox.may_go(session, claimed=claimed)
+        if free is False:
+            logger.info("publishing_stopped", **{self._kind: claimed.id})
+            await self._unclaim(claimed)
+        return free is True
+
+    async def _unclaim(self, claimed: Taken) -> None:
+        async with self._database.write() as session:
+            await self._outbox.unclaim(session, claimed=claimed)
+
+    async def _try(self, claimed: Taken) -> None:
+        try:
+            with calling(claimed.platform, self._verb(claimed)):
+                outcome = await self._act(claimed)
+        except (Rejected, AccessLost) as error:
+            await self._trouble(claimed, Trouble.FAILED, error.code, error.detail)
+        except TryLater as error:
+            if error.code == "bug":  # nobody knows how far a broken connector came
+                await self._unknown(claimed, error)
+            else:
+                await self._put_back(claimed, error.after, error.code, error.detail, page_options=error.page_options)
+        except ConnectorError as error:
+            await self._unknown(claimed, error)
+        else:
+            await self._done(claimed, outcome)
+
+    async def _unknown(self, claimed: Taken, error: ConnectorError) -> None:
+        """The request may still be acted on: wait until it is, or never will be."""
+        await asyncio.sleep(self._settling)
+        await self._find_out(claimed, error.code, error.detail)
+
+    async def _put_back(
+        self, claimed: Taken, after: timedelta | None, code: str, detail: str, *, page_options: Mapping[str, str] | None = None
+    ) -> None:
+        now, scale = self._clock.now(), self._time_scale
+        async with self._database.write() as session:
+            if page_options:
+                await page_options_changed(session, platform=claimed.platform, changed={claimed.page_external_id: page_options})
+            await self._outbox.put_back(session, claimed=claimed, now=now, after=after, code=code, detail=detail, time_scale=scale)
+
+    async def _trouble(self, claimed: Taken, trouble: Trouble, code: str, detail: str) -> None:
+        told: dict[str, Any] = {self._kind: claimed.id, "platform": claimed.platform, "state": trouble.value, "code": code}
+        logger.warning(f"{self._kind}_trouble", **told)
+        async with self._database.write() as session:
+            await lock_appeal(session, claimed.appeal_id)
+            if await self._outbox.settle(session, claimed=claimed, state=trouble, code=code, detail=detail):
+                await self._record_trouble(session, claimed, trouble, code)
+
+
+def post_of(claimed: Claim) -> PostRef:
+    """Where it is done, in the contract's words."""
+    page = PageRef(external_id=claimed.page_external_id, options=claimed.page_options)
+    return PostRef(page=page, external_id=claimed.post_external_id, thread_ref=claimed.thread_ref)
+
+
+async def all_of(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Each to its end: one that fails must not leave the others running behind our back."""
+    done = await asyncio.gather(*works, return_exceptions=True)
+    for failure in done:
+        if failure is not None:
+            raise failure
