@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 from connectors.contract import AccessLost, ConnectorError, OutcomeUnknown, Rejected, TryLater, UnknownPayload
+from connectors.payload import OddError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 Kind = Literal["later", "rejected", "access", "unclear"]
 
@@ -71,6 +78,27 @@ def unreadable(code: str, detail: str, *, raw: bytes, scene: Scene) -> Connector
     if scene.sending:
         return OutcomeUnknown(code, detail, credential_key=scene.credential_key)
     return UnknownPayload(code, detail, raw=raw, credential_key=scene.credential_key)
+
+
+class Told(Protocol):
+    """An answer, parsed, and its bytes."""
+
+    @property
+    def value(self) -> object:
+        """Parsed JSON."""
+
+    @property
+    def raw(self) -> bytes:
+        """As it came."""
+
+
+def mapped(answer: Told, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """A mapping of an answer; an answer that is not as described is set aside whole. Raises UnknownPayload."""
+    try:
+        return read(answer.value, *args, **kwargs)
+    except OddError as odd:
+        code = "malformed"
+        raise UnknownPayload(code, str(odd), raw=answer.raw) from odd
 
 
 _TOO_MANY, _TOO_LARGE, _FIRST_SERVER_ERROR = 429, 413, 500

@@ -1,6 +1,6 @@
 """Reading what a platform answered without trusting it: small typed looks into parsed JSON, and JSON in bytes.
 
-Standard library only. A look that finds another shape raises `OddError`; a mapping catches it row by row.
+Standard library and the contract's errors only. A look that finds another shape raises `OddError`; a mapping catches it row by row.
 """
 
 from __future__ import annotations
@@ -8,7 +8,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
+
+from connectors.errors import Rejected, UnknownPayload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, object]
 
@@ -114,9 +119,37 @@ def maybe_link(value: object) -> str | None:
     return link if link and link.startswith(("https://", "http://")) else None
 
 
+def maybe_moment_ms(value: object) -> datetime | None:
+    """Unix milliseconds as an aware datetime, or None for anything else: for what only helps."""
+    try:
+        return as_moment_ms(value, "")
+    except OddError:
+        return None
+
+
+def pushed_object(body: bytes, what: str) -> Json:
+    """The JSON object that a platform pushed. Raises UnknownPayload."""
+    try:
+        return as_object(json.loads(readable_json(body)), what)
+    except (ValueError, RecursionError) as error:  # OddError is a ValueError
+        code = "malformed"
+        raise UnknownPayload(code, f"no {what}: {error}", raw=body) from error
+
+
 def is_publishable(text: str) -> bool:
     """Whether a platform can take it at all: not blank, no NUL, no lone surrogate."""
     return bool(text.strip()) and not _UNWRITABLE.search(text)
+
+
+def check_text(text: str, *, limit: int, measure: Callable[[str], int] = len) -> None:
+    """Whether a platform that takes so many characters can take it. Rejected `too_long`, `bad_text`."""
+    length = measure(text)
+    if length > limit:
+        code = "too_long"
+        raise Rejected(code, f"{length} characters, {limit} are allowed")
+    if not is_publishable(text):
+        code = "bad_text"
+        raise Rejected(code, "the text is empty or has characters that no platform takes")
 
 
 def _odd(what: str, wanted: str, value: object) -> str:

@@ -33,7 +33,7 @@ from connectors.contract import (
     utc_now,
 )
 from connectors.pages import ABILITIES, AbilityCheck
-from connectors.payload import is_publishable
+from connectors.payload import check_text
 from connectors.references import Fetched, address, fetched
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class FakeConnector:
         """Publish once."""
         self.world.before("send")
         await asyncio.sleep(0)
-        _check(outgoing.text)
+        check_text(outgoing.text, limit=TEXT_LIMIT)
         sent = self.world.publish(outgoing)
         self.world.after("send")
         return sent
@@ -117,7 +117,7 @@ class FakeConnector:
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place."""
         self.world.before("edit_answer")
-        _check(text)
+        check_text(text, limit=TEXT_LIMIT)
         self.world.edit_answer(standing, text)
         self.world.after("edit_answer")
 
@@ -137,13 +137,6 @@ class FakeConnector:
     async def close(self) -> None:
         """Nothing to release."""
         self.closed = True
-
-
-def _check(text: str) -> None:
-    if len(text) > TEXT_LIMIT:
-        raise Rejected("too_long", f"{len(text)} characters")
-    if not is_publishable(text):
-        raise Rejected("bad_text", "empty, or with characters that no platform takes")
 
 
 class StreamingConnector(FakeConnector):

@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from connectors.bots import is_dialogs
 from connectors.contract import CannotTell, NotThere, OutcomeUnknown, Rejected, StandsAs, UnknownPayload
 from connectors.max import mapping
 from connectors.max.capabilities import TEXT_LIMIT
-from connectors.payload import OddError, is_object, is_publishable, maybe_text
+from connectors.payload import OddError, check_text, is_object, maybe_text
 
 if TYPE_CHECKING:
     from connectors.contract import Credential, Look, PageRef, PostRef, Standing
-    from connectors.max.client import Answer, MaxClient
+    from connectors.http_api import Answer
+    from connectors.max.client import MaxClient
 
 
 class Amends(ABC):
@@ -31,7 +33,7 @@ class Amends(ABC):
 
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place: MAX lets a comment be changed for 26 hours, a message of a dialog for a week."""
-        check_text(text)
+        check_text(text, limit=TEXT_LIMIT)
         bot, path, name = self._place(standing)
         _done(await self._client.put(bot, path, {"text": text}, **{name: standing.external_id}))
 
@@ -48,7 +50,7 @@ class Amends(ABC):
         """Read that very comment or message."""
         post = standing.post
         number = quote(standing.external_id, safe="")
-        path = f"/messages/{number}" if mapping.is_dialogs(post.page) else f"{comments_of(post.external_id)}/{number}"
+        path = f"/messages/{number}" if is_dialogs(post.page) else f"{comments_of(post.external_id)}/{number}"
         try:
             answer = await self._client.get(self._bot(post.page), path)
         except Rejected as error:
@@ -62,20 +64,12 @@ class Amends(ABC):
         """With which bot, at which address, and what its number is called there."""
         post = standing.post
         bot = self._bot(post.page)
-        return (bot, "/messages", "message_id") if mapping.is_dialogs(post.page) else (bot, comments_of(post.external_id), "comment_id")
+        return (bot, "/messages", "message_id") if is_dialogs(post.page) else (bot, comments_of(post.external_id), "comment_id")
 
 
 def comments_of(post: str) -> str:
     """The address of a post's comments."""
     return f"/messages/{quote(post, safe='')}/comments"
-
-
-def check_text(text: str) -> None:
-    """Whether MAX takes it. Rejected `too_long`, `bad_text`."""
-    if len(text) > TEXT_LIMIT:
-        raise Rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
-    if not is_publishable(text):
-        raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
 
 
 def _done(answer: Answer) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from connectors.bots import hears_private, is_dialogs
 from connectors.contract import (
     Absent,
     AccessLost,
@@ -20,18 +21,18 @@ from connectors.contract import (
     PostCount,
     Rejected,
     Sent,
-    UnknownPayload,
     WholeThread,
 )
 from connectors.max import links, listening, mapping, push, references
-from connectors.max.amends import Amends, check_text, comments_of
-from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS
-from connectors.max.client import Answer, MaxClient
+from connectors.max.amends import Amends, comments_of
+from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS, TEXT_LIMIT
+from connectors.max.client import MaxClient
+from connectors.meanings import mapped
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
-from connectors.payload import OddError, is_object
+from connectors.payload import OddError, check_text, is_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from connectors.contract import (
         CommentSnapshot,
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
         SentLookup,
     )
     from connectors.references import Fetched
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
 
 ROWS: Final = 100
 """MAX's maximum."""
@@ -125,15 +123,15 @@ class MaxConnector(Amends):
 
     async def _describe(self, bot: Credential, name: str) -> PageSnapshot:
         me = await self._client.get(bot, "/me")
-        own_name, own_page = _mapped(me, mapping.bot_page)
+        own_name, own_page = mapped(me, mapping.bot_page)
         if name.lower() == own_name.lower() or name == own_page.external_id:
             return own_page
         answer = await self._client.get(bot, f"/chats/{quote(name, safe='')}")
-        kind, page = _mapped(answer, mapping.channel_page, bot=_mapped(me, mapping.bot_number))
+        kind, page = mapped(answer, mapping.channel_page, bot=mapped(me, mapping.bot_number))
         if kind != "channel":
             raise Rejected("not_a_page", f"{name} is a {kind}, not a channel")
         member = await self._client.get(bot, f"/chats/{page.external_id}/members/me")
-        missing = [right for right in RIGHTS if right not in _mapped(member, mapping.rights)]
+        missing = [right for right in RIGHTS if right not in mapped(member, mapping.rights)]
         if missing:
             detail = f"the bot must be an administrator of the channel with the rights {', '.join(RIGHTS)}; missing: {', '.join(missing)}"
             raise AccessLost("no_right", detail, credential_key=bot.key)
@@ -145,10 +143,10 @@ class MaxConnector(Amends):
         opened = AbilityCheck(ability="open", state="unclear", code="not_told")
         try:
             bot = self._bot(page)
-            if mapping.is_dialogs(page):
+            if is_dialogs(page):
                 await self._client.get(bot, "/me")
                 return [AbilityCheck(ability=ability, state="yes") for ability in ABILITIES]
-            held = _mapped(await self._client.get(bot, f"/chats/{quote(external_id, safe='')}/members/me"), mapping.rights)
+            held = mapped(await self._client.get(bot, f"/chats/{quote(external_id, safe='')}/members/me"), mapping.rights)
         except ConnectorError as error:
             return [*(refused(ability, error, BOTS) for ability in ABILITIES if ability != "open"), opened]
         read, write = (_held(ability, right in held, right) for ability, right in ABILITY_RIGHTS)
@@ -156,7 +154,7 @@ class MaxConnector(Amends):
 
     async def discover(self, page: PageRef, *, limit: int) -> Batch:
         """The newest `limit` posts of a channel. Dialogs cannot be listed: they come by push, and are read again from then on."""
-        if mapping.is_dialogs(page):
+        if is_dialogs(page):
             return Batch()
         bot = self._bot(page)
         found: dict[str, PostSnapshot] = {}
@@ -166,7 +164,7 @@ class MaxConnector(Amends):
             query: dict[str, str | int] = {"chat_id": page.external_id, "count": min(ROWS, limit)}
             query |= {} if before is None else {"from": before}
             answer = await self._client.get(bot, "/messages", **query)
-            part = _mapped(answer, mapping.posts, page=page, observed_at=self._options.now())
+            part = mapped(answer, mapping.posts, page=page, observed_at=self._options.now())
             fresh = {post.external_id: post for post in part.posts if post.external_id not in found}
             found |= fresh
             batch = replace(batch, unreadable=(*batch.unreadable, *part.unreadable))
@@ -184,7 +182,7 @@ class MaxConnector(Amends):
         """How many comments there are: MAX has no counter, so they are counted, a hundred a call."""
         if len(posts) > self.probe_limit:
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
-        heard = (post for post in posts if mapping.hears_private(post.page) or not mapping.is_dialogs(post.page))
+        heard = (post for post in posts if hears_private(post.page) or not is_dialogs(post.page))
         return [await self._count(post) for post in heard]
 
     async def _count(self, post: PostRef) -> PostCount:
@@ -221,7 +219,7 @@ class MaxConnector(Amends):
         elif until is not None:
             query["before"] = until
         answer = await self._client.get(bot, "/messages" if under.dialog else comments_of(post.external_id), **query)
-        return _mapped(answer, mapping.comments, under)
+        return mapped(answer, mapping.comments, under)
 
     async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:  # noqa: ARG002 - MAX has no threads
         """A part of the comments, the newest first; always of the whole post: MAX knows only who replied to whom."""
@@ -264,10 +262,10 @@ class MaxConnector(Amends):
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Reply under the comment, or in the dialog."""
-        check_text(outgoing.text)
+        check_text(outgoing.text, limit=TEXT_LIMIT)
         post = outgoing.post
         body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
-        if mapping.is_dialogs(post.page):
+        if is_dialogs(post.page):
             answer = await self._client.post(self._bot(post.page), "/messages", body | {"attachments": None}, chat_id=post.external_id)
         else:
             answer = await self._client.post(self._bot(post.page), comments_of(post.external_id), body)
@@ -296,14 +294,6 @@ class MaxConnector(Amends):
             if cursor is None:
                 return Absent() if batch.complete_for else CannotTell(reason="MAX did not show the whole thread")
         return CannotTell(reason="the thread is too long to be read through")
-
-
-def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-    """A mapping of an answer; an answer that is not as described is set aside whole."""
-    try:
-        return read(answer.value, *args, **kwargs)
-    except OddError as odd:
-        raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
 
 
 def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:

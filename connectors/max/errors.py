@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.meanings import RATE, SERVER, Meaning, Scene, from_code, from_meaning, from_status
+from connectors.payload import is_object, maybe_text
+from connectors.wire import FIRST_REFUSAL
 
 if TYPE_CHECKING:
     from connectors.contract import ConnectorError
+    from connectors.http_api import Answer
 
 BY_STATUS: dict[int, Meaning] = {
     400: Meaning("rejected", "bad_request"),
@@ -26,9 +29,14 @@ BY_CODE: dict[str, Meaning] = {
 }
 
 
-def from_answer(status: int, code: str, words: str, *, raw: bytes, scene: Scene) -> ConnectorError:
-    """The contract's error for a refusal; `code` is empty when the answer has none."""
-    detail = f"{status} {code}: {words}"[:500]
+def from_answer(answer: Answer, scene: Scene) -> ConnectorError | None:
+    """The contract's error that an answer of MAX stands for, if it does."""
+    status, raw = answer.status, answer.raw
+    if status < FIRST_REFUSAL:
+        return None
+    told = answer.value if is_object(answer.value) else {}
+    code = maybe_text(told.get("code")) or ""
+    detail = f"{status} {code}: {maybe_text(told.get('message')) or ''}"[:500]
     meaning = BY_CODE.get(code) or BY_STATUS.get(status)
     if meaning is not None:
         return from_meaning(meaning, detail, scene)

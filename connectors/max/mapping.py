@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.bots import DIALOGS, is_dialogs
 from connectors.contract import Attachment, AuthorSnapshot, CommentSnapshot, PageSnapshot, PostSnapshot, Unreadable
 from connectors.max.links import comment_link, page_link
 from connectors.payload import (
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
 
     from connectors.contract import AttachmentKind, PageRef
 
-BOT, LINK, DIALOGS, PRIVATE = "bot", "link", "dialogs", "private"
-"""Of a page's options: our bot's number, the page's address; of the bot itself "yes", and "on" once an administrator has switched private
-messages on."""
+BOT, LINK = "bot", "link"
+"""Of a page's options: our bot's number, the page's address."""
 FILES: dict[str, AttachmentKind] = {
     "image": "photo", "video": "video", "audio": "audio", "file": "document", "sticker": "sticker", "share": "link",
 }  # fmt: skip
@@ -74,16 +74,6 @@ class PostsPage:
     unreadable: tuple[Unreadable, ...]
     told: int
     oldest: int | None
-
-
-def is_dialogs(page: PageRef) -> bool:
-    """Whether a page is the bot itself, with its private dialogs."""
-    return page.options.get(DIALOGS) == "yes"
-
-
-def hears_private(page: PageRef) -> bool:
-    """Whether private messages to the bot are to be heard."""
-    return is_dialogs(page) and page.options.get(PRIVATE) == "on"
 
 
 def bot_number(answer: object) -> int:

@@ -5,17 +5,17 @@ An update has no number of its own: the sum of its bytes is taken for one, since
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from connectors.bots import SWITCHED_OFF, hears_private, is_dialogs
 from connectors.contract import Batch, Deletion, Pushed, PushRequest, UnknownPayload, Unreadable
 from connectors.max import mapping
-from connectors.payload import Json, OddError, as_object, as_text, maybe_int, maybe_text, readable_json
+from connectors.payload import Json, OddError, as_object, maybe_int, maybe_moment_ms, maybe_text, pushed_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from connectors.contract import PageRef
 
@@ -33,7 +33,7 @@ class MaxPush:
         """Raises UnknownPayload."""
         update = envelope(request.body)
         secret = request.headers.get(SECRET_HEADER, "")
-        return Pushed(secret=secret, event_id=self.number(request.body), happened_at=_moment(update))
+        return Pushed(secret=secret, event_id=self.number(request.body), happened_at=maybe_moment_ms(update.get("timestamp")))
 
     @staticmethod
     def number(body: bytes) -> str:
@@ -47,34 +47,24 @@ class MaxPush:
 
 def envelope(body: bytes) -> Json:
     """The update as an object that names its kind. Raises UnknownPayload."""
-    try:
-        update = as_object(json.loads(readable_json(body)), "update")
-        if not as_text(update.get("update_type"), "update_type"):
-            raise OddError("update_type is missing")
-    except (ValueError, RecursionError) as error:  # OddError is a ValueError
-        raise UnknownPayload("malformed", f"no update: {error}", raw=body) from error
+    update = pushed_object(body, "update")
+    if maybe_text(update.get("update_type")) is None:
+        raise UnknownPayload("malformed", "no update: update_type is missing", raw=body)
     return update
-
-
-def _moment(update: Json) -> datetime | None:
-    milliseconds = maybe_int(update.get("timestamp"))
-    if milliseconds is None or not 0 < milliseconds < 2**43:
-        return None
-    return datetime.fromtimestamp(milliseconds // 1000, UTC) + timedelta(milliseconds=milliseconds % 1000)
 
 
 def batch(body: bytes, *, pages: Sequence[PageRef], observed_at: datetime) -> Batch:
     """What an update tells of the pages of its bot. Raises UnknownPayload."""
     update = envelope(body)
     kind = update.get("update_type")
-    channels = {page.external_id: page for page in pages if not mapping.is_dialogs(page)}
+    channels = {page.external_id: page for page in pages if not is_dialogs(page)}
     try:
         if kind in COMMENTS:
             return _comment(update, channels, observed_at)
         if kind == REMOVED:
             return _removed(update, channels, observed_at)
         if kind in MESSAGES:
-            own = next((page for page in pages if mapping.hears_private(page)), None)
+            own = next((page for page in pages if hears_private(page)), None)
             return _message(update, channels, own, observed_at)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=str(odd), raw=body),))
@@ -114,7 +104,7 @@ def _message(update: Json, channels: dict[str, PageRef], own: PageRef | None, ob
     if recipient.get("chat_type") != "dialog":
         return Batch(skipped={"another page": 1})
     if own is None:
-        return Batch(skipped={"private messages are switched off": 1})
+        return Batch(skipped={SWITCHED_OFF: 1})
     under = mapping.Under(page=own, post=chat, link=mapping.home(own), observed_at=observed_at)
     dialog = mapping.dialog_post(message, page=own, chat=chat, observed_at=observed_at)
     return Batch(posts=(dialog,), comments=(mapping.one_comment(message, under),))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from connectors.contract import CannotTell, NotThere, Rejected, StandsAs, UnknownPayload
 from connectors.ok import links, mapping
 from connectors.ok.capabilities import TEXT_LIMIT
-from connectors.payload import OddError, is_object, is_publishable
+from connectors.payload import OddError, check_text, is_object
 
 if TYPE_CHECKING:
     from connectors.contract import Look, PostRef, Standing
@@ -26,7 +26,7 @@ class Amends(ABC):
 
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place."""
-        check_text(text)
+        check_text(text, limit=TEXT_LIMIT)
         await self._act("discussions.editDiscussionComment", standing, {"comment": text})
 
     async def delete_answer(self, standing: Standing) -> None:
@@ -53,14 +53,6 @@ class Amends(ABC):
             return StandsAs(text=mapping.one_comment(answer.value, self._under(standing.post)).text)
         except OddError as odd:
             raise UnknownPayload("malformed", str(odd), raw=answer.raw) from odd
-
-
-def check_text(text: str) -> None:
-    """Whether OK takes it. Rejected `too_long`, `bad_text`."""
-    if len(text) > TEXT_LIMIT:
-        raise Rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
-    if not is_publishable(text):
-        raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
 
 
 def _named(standing: Standing) -> dict[str, str]:

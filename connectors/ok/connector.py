@@ -22,10 +22,10 @@ from connectors.contract import (
     WholeThread,
 )
 from connectors.ok import links, mapping, pages, references
-from connectors.ok.amends import Amends, check_text
-from connectors.ok.capabilities import PROBE_LIMIT
+from connectors.ok.amends import Amends
+from connectors.ok.capabilities import PROBE_LIMIT, TEXT_LIMIT
 from connectors.ok.client import OkClient
-from connectors.payload import OddError, is_object, readable_part
+from connectors.payload import OddError, check_text, is_object, readable_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -231,7 +231,7 @@ class OkConnector(Amends):
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Reply in the group's name."""
-        check_text(outgoing.text)
+        check_text(outgoing.text, limit=TEXT_LIMIT)
         kind, number = links.parts(outgoing.post.external_id)
         params = {
             "entityId": number,

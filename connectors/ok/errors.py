@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.meanings import SERVER, Meaning, Scene, from_code
+from connectors.meanings import SERVER, Meaning, Scene, from_code, from_status
+from connectors.payload import is_object, maybe_int
+from connectors.wire import FIRST_REFUSAL
 
 if TYPE_CHECKING:
     from connectors.contract import ConnectorError
+    from connectors.http_api import Answer
 
 MEANINGS: dict[int, Meaning] = {
     1: SERVER,
@@ -52,6 +55,11 @@ MEANINGS: dict[int, Meaning] = {
 }
 
 
-def from_number(number: int, detail: str, *, raw: bytes, scene: Scene) -> ConnectorError:
-    """The contract's error for one of OK's."""
-    return from_code(MEANINGS.get(number), f"error {number}: {detail}", raw=raw, scene=scene)
+def from_answer(answer: Answer, scene: Scene) -> ConnectorError | None:
+    """The contract's error that an answer of OK stands for, if it does."""
+    told = answer.value if is_object(answer.value) else {}
+    number = maybe_int(told.get("error_code"))
+    if number is not None:
+        detail = f"error {number}: {str(told.get('error_msg', ''))[:500]}"
+        return from_code(MEANINGS.get(number), detail, raw=answer.raw, scene=scene)
+    return from_status(answer.status, raw=answer.raw, scene=scene) if answer.status >= FIRST_REFUSAL else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from connectors.bots import is_dialogs
 from connectors.contract import AccessLost, Rejected
-from connectors.payload import is_publishable
+from connectors.payload import check_text
 from connectors.telegram import mapping
 from connectors.telegram.capabilities import TEXT_LIMIT
 
@@ -26,7 +27,7 @@ class Amends(ABC):
 
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place."""
-        check_text(text)
+        check_text(text, limit=TEXT_LIMIT, measure=utf16_units)
         credential, group, message = self._where(standing)
         try:
             await self._client.edit(credential, chat=group, message=message, text=text)
@@ -46,7 +47,7 @@ class Amends(ABC):
     def _where(self, standing: Standing) -> tuple[Credential, str, int]:
         page = standing.post.page
         credential = self._owner(page)
-        group = standing.post.external_id if mapping.is_dialogs(page) else page.options.get(mapping.GROUP)
+        group = standing.post.external_id if is_dialogs(page) else page.options.get(mapping.GROUP)
         message = mapping.maybe_number(standing.external_id)
         if credential is None:
             raise AccessLost("token_kind", "no bot is configured")
@@ -55,11 +56,6 @@ class Amends(ABC):
         return credential, group, message
 
 
-def check_text(text: str) -> None:
-    """Whether Telegram takes it. Rejected `too_long`, `bad_text`."""
-    # Telegram counts as JavaScript does: a character beyond the first plane counts twice.
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if units > TEXT_LIMIT:
-        raise Rejected("too_long", f"{units} UTF-16 units, {TEXT_LIMIT} are allowed")
-    if not is_publishable(text):
-        raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+def utf16_units(text: str) -> int:
+    """Telegram counts as JavaScript does: a character beyond the first plane counts twice."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

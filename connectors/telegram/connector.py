@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from connectors.bots import bot_of, is_dialogs
 from connectors.contract import (
     AccessLost,
     Batch,
@@ -18,10 +19,10 @@ from connectors.contract import (
     UnknownPayload,
 )
 from connectors.pages import ABILITIES, AbilityCheck, refused, token_missing
-from connectors.payload import OddError, is_object, maybe_int, maybe_text
+from connectors.payload import OddError, check_text, is_object, maybe_int, maybe_text
 from connectors.telegram import links, mapping, push
-from connectors.telegram.amends import Amends, check_text
-from connectors.telegram.capabilities import BOTS
+from connectors.telegram.amends import Amends, utf16_units
+from connectors.telegram.capabilities import BOTS, TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class TelegramConnector(Amends):
         """What the page's bot may do in the channel's discussion group."""
         page = PageRef(external_id=external_id, options=page_options)
         owner = self._owner(page)
-        if owner is not None and mapping.is_dialogs(page):
+        if owner is not None and is_dialogs(page):
             try:
                 await self._client.me(owner)
             except ConnectorError as error:
@@ -183,10 +184,7 @@ class TelegramConnector(Amends):
         return await self._client.file(owner, external_id, most_bytes=most_bytes)
 
     def _owner(self, page: PageRef) -> Credential | None:
-        bots = self._options.credentials
-        own = (bot for bot in bots if bot.page_external_id == page.external_id)
-        described = (bot for bot in bots if bot.key == page.options.get(mapping.BOT))
-        return next(own, None) or next(described, None) or next(iter(bots), None)
+        return bot_of(self._options.credentials, page)
 
     async def poll(self, feed: Feed, cursor: str | None) -> Batch:
         """The updates after the cursor; waits up to 20 scaled seconds for the first.
@@ -229,10 +227,10 @@ class TelegramConnector(Amends):
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""
-        check_text(outgoing.text)
+        check_text(outgoing.text, limit=TEXT_LIMIT, measure=utf16_units)
         page = outgoing.post.page
         credential = self._owner(page)
-        group = outgoing.post.external_id if mapping.is_dialogs(page) else page.options.get(mapping.GROUP)
+        group = outgoing.post.external_id if is_dialogs(page) else page.options.get(mapping.GROUP)
         reply_to = mapping.maybe_number(outgoing.reply_to_external_id)
         if credential is None:
             raise AccessLost("token_kind", "no bot is configured")
@@ -255,7 +253,7 @@ class TelegramConnector(Amends):
 
 def _link(outgoing: Outgoing, group: str, number: int) -> str:
     page, post = outgoing.post.page, outgoing.post
-    if mapping.is_dialogs(page):
+    if is_dialogs(page):
         return f"{links.SITE}/{page.options.get(mapping.CHANNEL_NAME, '')}"
     if post.external_id:
         channel = links.post_link(page.external_id, page.options.get(mapping.CHANNEL_NAME), post.external_id)

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from connectors.bots import CREDENTIAL, DIALOGS, hears_private
 from connectors.contract import AuthorSnapshot, CommentSnapshot, PageSnapshot, PostSnapshot, Unreadable
 from connectors.payload import (
     Json,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 GROUP: Final = errors.GROUP
 GROUP_NAME: Final = "group_username"
 CHANNEL_NAME: Final = "username"
-BOT: Final = "credential_key"
-DIALOGS, PRIVATE = "dialogs", "private"
 """Of the bot itself as a page: "yes", and "on" once an administrator has switched private messages on."""
 START: Final = "/start"
 NO_ACCESS: Final = "no_access"
@@ -95,13 +94,8 @@ def watch(pages: Iterable[PageRef], *, bots: frozenset[int], observed_at: dateti
         pages={group: page for group, page in by_group.items() if group is not None},
         bots=bots,
         observed_at=observed_at,
-        own=next((page for page in pages if page.options.get(PRIVATE) == "on" and is_dialogs(page)), None),
+        own=next((page for page in pages if hears_private(page)), None),
     )
-
-
-def is_dialogs(page: PageRef) -> bool:
-    """Whether a page is the bot itself, with its private dialogs."""
-    return page.options.get(DIALOGS) == "yes"
 
 
 def maybe_number(text: str | None) -> int | None:
@@ -350,7 +344,7 @@ def bot_page(me: object, *, credential_key: str) -> PageSnapshot:
     """The bot itself as a page (`getMe`): its private dialogs. Raises OddError."""
     bot = as_object(me, "bot")
     number, username = as_int(bot.get("id"), "bot.id"), as_text(bot.get("username"), "bot.username")
-    options = {DIALOGS: "yes", BOT: credential_key, CHANNEL_NAME: username}
+    options = {DIALOGS: "yes", CREDENTIAL: credential_key, CHANNEL_NAME: username}
     title = as_text(bot.get("first_name"), "bot.first_name")
     return PageSnapshot(external_id=f"bot{number}", title=title, link=f"{links.SITE}/{username}", options=options)
 
@@ -366,7 +360,7 @@ def page_snapshot(chat: object, group: object, *, credential_key: str) -> PageSn
     channel = as_object(chat, "chat")
     number = as_int(channel.get("id"), "chat.id")
     username = maybe_text(channel.get("username"))
-    options = {GROUP: str(as_int(channel.get("linked_chat_id"), "chat.linked_chat_id")), BOT: credential_key}
+    options = {GROUP: str(as_int(channel.get("linked_chat_id"), "chat.linked_chat_id")), CREDENTIAL: credential_key}
     if username:
         options[CHANNEL_NAME] = username
     if is_object(group) and (group_name := maybe_text(group.get("username"))):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from connectors.contract import Batch, Pushed, PushRequest, UnknownPayload
-from connectors.payload import Json, OddError, as_object, is_object, maybe_int, readable_json
+from connectors.payload import Json, OddError, is_object, maybe_int, pushed_object
 from connectors.telegram import mapping
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class TelegramPush:
 
     def read(self, request: PushRequest) -> Pushed:
         """Raises UnknownPayload."""
-        update = envelope(request.body)
+        update = pushed_object(request.body, "update")
         number = maybe_int(update.get("update_id"))
         if number is None:
             raise UnknownPayload("malformed", "an update without update_id", raw=request.body)
@@ -32,14 +31,6 @@ class TelegramPush:
     def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:  # noqa: ARG002 - the contract's
         """Nothing: a 200 is enough."""
         return b""
-
-
-def envelope(body: bytes) -> Json:
-    """The update as an object. Raises UnknownPayload."""
-    try:
-        return as_object(json.loads(readable_json(body)), "update")
-    except (ValueError, RecursionError) as error:  # OddError is a ValueError
-        raise UnknownPayload("malformed", f"no update: {error}", raw=body) from error
 
 
 def _moment(update: Json) -> datetime | None:
@@ -51,7 +42,7 @@ def _moment(update: Json) -> datetime | None:
 def batch(body: bytes, *, pages: Sequence[PageRef], bots: frozenset[int], observed_at: datetime) -> Batch:
     """What an update tells of the pages of its bot. Raises UnknownPayload."""
     try:
-        told = mapping.updates([envelope(body)], mapping.watch(pages, bots=bots, observed_at=observed_at))
+        told = mapping.updates([pushed_object(body, "update")], mapping.watch(pages, bots=bots, observed_at=observed_at))
     except OddError as odd:
         raise UnknownPayload("malformed", str(odd), raw=body) from odd
     return Batch(

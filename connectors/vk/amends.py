@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import CannotTell, NotThere, Rejected, StandsAs, UnknownPayload
-from connectors.payload import OddError, is_publishable
+from connectors.payload import OddError, check_text
 from connectors.vk import mapping
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import AMENDERS, TEXT_LIMIT
@@ -27,10 +27,7 @@ class Amends:
 
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place."""
-        if len(text) > TEXT_LIMIT:
-            raise Rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
-        if not is_publishable(text):
-            raise Rejected("bad_text", "the text is empty or has characters that no platform takes")
+        check_text(text, limit=TEXT_LIMIT)
         try:
             await self._act("wall.editComment", standing, {"message": text})
         except Rejected as error:

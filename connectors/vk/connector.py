@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 from datetime import timedelta
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from connectors.contract import (
     Absent,
@@ -16,9 +16,9 @@ from connectors.contract import (
     OutcomeUnknown,
     Rejected,
     Sent,
-    UnknownPayload,
 )
-from connectors.payload import OddError, is_object, is_publishable, maybe_int, maybe_text
+from connectors.meanings import mapped
+from connectors.payload import check_text, is_object, maybe_int, maybe_text
 from connectors.vk import galleries, mapping, mentions, pages, push, references, threads
 from connectors.vk.amends import Amends
 from connectors.vk.bundles import MOST
@@ -30,7 +30,7 @@ from connectors.vk.listening import Listener
 from connectors.vk.places import TOPIC, WALL, place_of, voice_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from connectors.contract import (
@@ -47,10 +47,6 @@ if TYPE_CHECKING:
     )
     from connectors.pages import AbilityCheck, PageFacts
     from connectors.references import Fetched
-
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
 
 WALL_PAGE = 100
 GALLERIES_EVERY = timedelta(minutes=10)
@@ -117,7 +113,7 @@ class VkConnector(Amends):
         number = name.community or await self._community(name)
         params: dict[str, str | int] = {"group_ids": number, "fields": "members_count,screen_name,wall,verified"}
         answer = await self._client.call(Call(method="groups.getById", params=params, kinds=ANY))
-        return _mapped(answer, mapping.page_snapshot)
+        return mapped(answer, mapping.page_snapshot)
 
     async def tell_pages(self, names: Sequence[str]) -> Mapping[str, PageFacts | ConnectorError]:
         """What VK says of at most 500 communities, in one call."""
@@ -130,7 +126,7 @@ class VkConnector(Amends):
     async def _community(self, name: Named) -> int:
         screen_name = name.screen_name or ""
         call = Call(method="utils.resolveScreenName", params={"screen_name": screen_name}, kinds=ANY)
-        found = _mapped(await self._client.call(call), mapping.resolved)
+        found = mapped(await self._client.call(call), mapping.resolved)
         if found is None:
             raise _rejected("gone", f"nobody on VK is called {screen_name}")
         kind, number = found
@@ -146,7 +142,7 @@ class VkConnector(Amends):
             params: dict[str, str | int] = {"owner_id": page.external_id, "count": count, "offset": offset}
             observed_at = self._options.now()
             answer = await self._client.call(Call(method="wall.get", params=params, kinds=READERS, page=page.external_id))
-            posts = _mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
+            posts = mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
             batch = Batch(posts=(*batch.posts, *posts.posts), unreadable=(*batch.unreadable, *posts.unreadable))
             if len(posts.posts) + len(posts.unreadable) < count:
                 break
@@ -181,7 +177,7 @@ class VkConnector(Amends):
         page = str(voices.pop()) if len(voices) == 1 else None
         observed_at = self._options.now()
         answer = await self._client.call(Call(method="wall.getById", params={"posts": asked}, kinds=READERS, page=page))
-        return _mapped(answer, mapping.post_counts, asked=posts, observed_at=observed_at)
+        return mapped(answer, mapping.post_counts, asked=posts, observed_at=observed_at)
 
     # --- comments ------------------------------------------------------------------------------------------------
 
@@ -200,7 +196,7 @@ class VkConnector(Amends):
                 return mentions.answers_only(passed) if place.elsewhere else passed
             raise
         inside = reading.open[0] if reading.open else None
-        page = _mapped(answer, mapping.comments_page, under, root=inside)
+        page = mapped(answer, mapping.comments_page, under, root=inside)
         batch = threads.fold(reading, page, under, self._page).batch
         return mentions.answers_only(batch) if place.elsewhere else batch
 
@@ -249,7 +245,7 @@ class VkConnector(Amends):
                     params["start_from"] = start
                 call = Call(method="newsfeed.search", params=params, kinds=READERS)
             answer = await self._client.call(call)
-            part = _mapped(answer, mentions.found, page_external_id=page_external_id, voice=voice, own=own, observed_at=observed_at)
+            part = mapped(answer, mentions.found, page_external_id=page_external_id, voice=voice, own=own, observed_at=observed_at)
             batch = mentions.joined(batch, part)
             start = maybe_text(answer.value.get("next_from")) or "" if is_object(answer.value) else ""
             if not _rows(part) or (words is not None and not start):
@@ -260,7 +256,7 @@ class VkConnector(Amends):
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice."""
-        _check_text(outgoing.text)
+        check_text(outgoing.text, limit=TEXT_LIMIT)
         place = place_of(outgoing.post)
         group = abs(place.voice) if place.kind == WALL else 1
         params: dict[str, str | int] = {**place.named, "from_group": group, "message": outgoing.text, "guid": outgoing.guid}
@@ -307,7 +303,7 @@ class VkConnector(Amends):
         else:
             root = whole(outgoing.root_external_id)
             answer = await self._get_comments(post, {"comment_id": root, "start_comment_id": number, "count": 1})
-        return _mapped(answer, mapping.comment_of, under, number)
+        return mapped(answer, mapping.comment_of, under, number)
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Read the thread and look for the page's own comment with this text; Absent only when all of it was read."""
@@ -359,22 +355,6 @@ def _link(outgoing: Outgoing, number: int) -> str:
 def _rows(batch: Batch) -> int:
     """How many rows of an answer went into a batch, those that were left out included."""
     return len(batch.comments) + len(batch.unreadable) + sum(batch.skipped.values())
-
-
-def _check_text(text: str) -> None:
-    if len(text) > TEXT_LIMIT:
-        raise _rejected("too_long", f"{len(text)} characters, {TEXT_LIMIT} are allowed")
-    if not is_publishable(text):
-        raise _rejected("bad_text", "the text is empty or has characters that no platform takes")
-
-
-def _mapped(answer: Answer, read: Callable[Concatenate[object, Given], Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-    """A mapping of an answer; an answer that is not as described is set aside whole."""
-    try:
-        return read(answer.value, *args, **kwargs)
-    except OddError as odd:
-        code = "malformed"
-        raise UnknownPayload(code, str(odd), raw=answer.raw) from odd
 
 
 def _rejected(code: str, detail: str) -> Rejected:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from connectors.contract import Batch, CommentSnapshot, Deletion, PostSnapshot, Pushed, PushRequest, UnknownPayload, Unreadable
-from connectors.payload import Json, OddError, as_int, as_object, is_object, maybe_int, maybe_text, readable_json
+from connectors.payload import Json, OddError, as_int, as_object, is_object, maybe_int, maybe_text, pushed_object
 from connectors.vk import mapping
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class VkPush:
 
     def read(self, request: PushRequest) -> Pushed:
         """Raises UnknownPayload."""
-        event = envelope(request.body)
+        event = pushed_object(request.body, "event")
         kind, group = maybe_text(event.get("type")), maybe_int(event.get("group_id"))
         if kind is None or group is None:
             raise UnknownPayload("malformed", "an event without type or group_id", raw=request.body)
@@ -51,14 +50,6 @@ class VkPush:
         return _OK if pushed.event_id else confirmation.encode()
 
 
-def envelope(body: bytes) -> Json:
-    """The event as an object. Raises UnknownPayload."""
-    try:
-        return as_object(json.loads(readable_json(body)), "event")
-    except (ValueError, RecursionError) as error:  # OddError is a ValueError
-        raise UnknownPayload("malformed", f"no event: {error}", raw=body) from error
-
-
 def _moment(event: Json) -> datetime | None:
     told = event.get("object")
     seconds = maybe_int(told.get("date")) if is_object(told) else None
@@ -67,7 +58,7 @@ def _moment(event: Json) -> datetime | None:
 
 def batch(body: bytes, *, page: PageRef, observed_at: datetime) -> Batch:
     """What an event tells of its page. Raises UnknownPayload when it is of another one or no event at all."""
-    event = envelope(body)
+    event = pushed_object(body, "event")
     try:
         kind, group = event.get("type"), as_int(event.get("group_id"), "group_id")
         if str(-group) != page.external_id:
