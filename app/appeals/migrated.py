@@ -91,6 +91,11 @@ async def known_rows(session: ReadSession, system: str, external_ids: Sequence[s
     return {row.external_id: row.cells for row in rows}
 
 
+async def written_here(session: WriteSession, rows: Sequence[tuple[int, int, datetime]]) -> set[int]:
+    """Of (row, number of ours, when it was written, to the second) the rows that tell of an appeal that is here."""
+    return {row.row for row in await _OURS.run(session, rows)}
+
+
 async def attach(session: WriteSession, rows: Sequence[tuple[int, str, str, Mapping[str, str]]]) -> None:
     """(appeal, system, its id there, its row): another system's row of a matter that is an appeal here already."""
     await _ORIGINS.run(
@@ -245,6 +250,10 @@ _ANSWERS = Bulk(
     SELECT id, appeal_id, 1, agency_id, true, text, 'sent', created_at, created_at, published_at FROM {rows}
     """,
     id="bigint", appeal_id="bigint", agency_id="bigint", text="text", created_at="timestamptz", published_at="timestamptz",
+)  # fmt: skip
+_OURS = Bulk(
+    "SELECT r.row FROM {rows} JOIN appeal a USING (number) WHERE date_trunc('second', a.written_at) = r.written_at",
+    row="integer", number="bigint", written_at="timestamptz",
 )  # fmt: skip
 _DUE = Bulk("UPDATE appeal a SET due_at = r.due_at FROM {rows} WHERE a.id = r.id", id="bigint", due_at="timestamptz")
 

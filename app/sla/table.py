@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import accumulate
-from operator import sub
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -48,9 +47,6 @@ class Table:
     """Working time from the table's beginning to the end of each segment."""
     _origins: list[datetime]
     """The moment from which working time would have run without a break to be as much as it is in each segment."""
-    _first: list[int]
-    """For each day of UTC since `low`, how many segments began by its beginning."""
-    _shortest: timedelta
 
     @property
     def total(self) -> timedelta:
@@ -67,23 +63,44 @@ class Table:
         return self._origins[bisect_left(self._worked, target)] + target
 
     def after(self, moments: Sequence[datetime], wanted: timedelta) -> list[datetime]:
-        """Return for each moment the earliest by which `wanted` (more than zero) more has been worked: `moment(worked + wanted)`.
+        """Return for each moment (in UTC, at least one) the earliest by which `wanted` more has been worked: `moment(worked + wanted)`.
 
-        The table reaches far enough. One expression, and a search among the few segments that can be meant: a day has
-        few, and so many at most lie within `wanted`.
+        `wanted` is more than nothing, and the table reaches far enough. Only between the pieces of one term does anything
+        but an addition change, so they are found once, then each moment is a search among those of its day.
         """
-        begins, origins, worked, first, low = self._begins, self._origins, self._worked, self._first, self.low
-        span = min(wanted // self._shortest + 2, len(worked))
-        if moments and bisect_right(begins, max(moments)) + span > len(worked):
-            worked = worked + [timedelta.max] * span
+        low, high = min(moments), max(moments)
+        turns, fixed, shifts = self._pieces(low, high, wanted)
+        first, midnight = low.toordinal(), datetime(low.year, low.month, low.day, tzinfo=UTC)
+        known = [bisect_right(turns, midnight + timedelta(days=day)) for day in range(high.toordinal() - first + 2)]
         return [
-            origins[bisect_left(worked, target, index, index + span)] + target
+            fixed[piece] or at + shifts[piece]
             for at in moments
-            for day in ((at - low).days,)
-            for index in (bisect_right(begins, at, first[day], first[day + 1]) - 1,)
-            for since, most in ((at - origins[index], worked[index]),)
-            for target in ((since if since < most else most) + wanted,)  # noqa: FURB136 - min() costs as much as the search
+            for day in (at.toordinal() - first,)
+            for piece in (bisect_right(turns, at, known[day], known[day + 1]) - 1,)
         ]
+
+    def _pieces(self, low: datetime, high: datetime, wanted: timedelta) -> tuple[list[datetime], list[datetime | None], list[timedelta]]:
+        """From which moment on the wanted time is over at a fixed moment, or (None) so much later than it began: all from low to high."""
+        begins, origins, worked = self._begins, self._origins, self._worked
+        first, last = (bisect_right(begins, at) - 1 for at in (low, high))
+        goal = bisect_left(worked, worked[max(first - 1, 0)] + wanted)
+        turns: list[datetime] = []
+        fixed: list[datetime | None] = []
+        shifts: list[timedelta] = []
+        for segment in range(first, last + 1):
+            at, end = begins[segment], origins[segment] + worked[segment]
+            while goal < len(worked):
+                turns.append(at)
+                fixed.append(None)
+                shifts.append(origins[goal] - origins[segment] + wanted)
+                at = origins[segment] + worked[goal] - wanted + MICROSECOND  # reaching into the next segment from here on
+                if at > end:
+                    turns.append(end)
+                    fixed.append(shifts[-1] + end)
+                    shifts.append(_NOTHING)
+                    break
+                goal += 1
+        return turns, fixed, shifts
 
 
 def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last_year: int, known: Table | None = None) -> Table:
@@ -122,8 +139,6 @@ def build(zone: tzinfo, hours_on: Callable[[date], Hours], first_year: int, last
         _begins=[datetime.min.replace(tzinfo=UTC), *map(to_moment, starts)],
         _worked=[_NOTHING, *(MICROSECOND * one for one in through)],
         _origins=[to_moment(low), *(to_moment(end - one) for end, one in zip(ends, through, strict=True))],
-        _first=[1 + bisect_right(starts, at) for at in range(low, high + DAY + 1, DAY)],
-        _shortest=MICROSECOND * min(map(sub, ends, starts), default=DAY),
     )
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from app.appeals.rules import CloseReason, DismissReason, Status
+from app.appeals.rules import MERGED_REASON, CloseReason, DismissReason, Status
 from app.directory.queries import agencies_with_children, ids_of_codes
 from app.directory.service import load_directory
 from app.exchange.incident import calculated
@@ -52,6 +52,7 @@ ENDINGS: dict[str, tuple[str, str]] = {
     DismissReason.NOT_A_QUESTION: ("", "Не вопрос"),
     DismissReason.DUPLICATE: ("", "Дубликат"),
     DismissReason.NOT_OURS: ("", "Не в нашем ведении"),
+    MERGED_REASON: ("", "Дубликат"),
 }
 """«Итог» and «Причина закрытия» by our reason."""
 _KEPT = (

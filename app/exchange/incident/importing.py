@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from app.appeals.migrated import Migrated, PastAnswer, PastEnd, appeals_here, attach, bring_in, known_rows
+from app.appeals.filters import parse_number
+from app.appeals.migrated import Migrated, PastAnswer, PastEnd, appeals_here, attach, bring_in, known_rows, written_here
 from app.audit import service as audit
 from app.directory.service import load_directory
 from app.exchange.calendars import complete_calendars
@@ -137,6 +138,7 @@ async def _bring(session: WriteSession, rows: Sequence[Row], mapping: Mapping, r
     places = Places.of(directory, mapping)
     measuring = Measuring(directory, await load_book(session, now=now))
     known = await known_rows(session, SYSTEM, [row.line[Column.ID] for row in rows])
+    ours = await _our_own(session, rows)
     names = await PageNames.load(session)
     faults = Faults()
     fresh = []
@@ -149,14 +151,27 @@ async def _bring(session: WriteSession, rows: Sequence[Row], mapping: Mapping, r
         )  # fmt: skip
         _compare(one, measuring, result)
         stored = known.get(row.line[Column.ID])
-        if stored is None:
+        if stored is None and row.line.number not in ours:
             fresh.append(one)
-        else:
-            result.same += 1
-            _remark_changes(row, stored, result)
+            continue
+        result.same += 1
+        _remark_changes(row, stored or {}, result)
     faults.stop()
     for start in range(0, len(fresh), BATCH):
         await _bring_batch(session, fresh[start : start + BATCH], names, measuring, result, now=now)
+
+
+async def _our_own(session: WriteSession, rows: Sequence[Row]) -> set[int]:
+    """The lines that `otklik export incident` wrote of appeals here: our number in both columns, written at that second.
+
+    They say nothing that is not here; a row of our own would only freeze what goes on living.
+    """
+    told = [
+        (row.line.number, number, row.moments[Column.CREATED_AT])
+        for row in rows
+        if row.line[Column.ID] == row.line[Column.NUMBER] and (number := parse_number(row.line[Column.ID])) is not None
+    ]
+    return await written_here(session, told)
 
 
 def _compare(one: _Placed, measuring: Measuring, result: IncidentImport) -> None:
@@ -211,6 +226,8 @@ def _remark_step(row: Row, result: IncidentImport) -> None:
     if row.step is Step.WAITING and Column.ANSWERED_AT in row.moments:
         waits = f"waits at «{row.line[Column.STEP]}» although it was answered"
         result.remark(row, f"{waits}; since when is not told: it came in as answered.")
+    if row.end is not row.reason:
+        result.remark(row, f"was dismissed as «{row.line[Column.REASON]}» although it was answered: it came in as closed.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -286,7 +303,7 @@ def _migrated(one: _Placed, spot: _Spot, timers: Sequence[PlannedTimer], *, has_
         link=_value(line, Column.POST_LINK),
         assigned_at=row.moments.get(Column.ASSIGNED_AT),
         answers=_answers(row, one.agency_id),
-        end=None if row.reason is None else PastEnd(reason=row.reason, at=row.moments[Column.FINISHED_AT]),
+        end=None if row.end is None else PastEnd(reason=row.end, at=row.moments[Column.FINISHED_AT]),
         timers=tuple(timers),
     )
     return (

@@ -70,6 +70,13 @@ class Row:
         """Its raw moments."""
         return self.told.moments
 
+    @property
+    def end(self) -> CloseReason | DismissReason | None:
+        """How it ends here: whatever was answered was an appeal, so it is closed although the table dismisses it."""
+        if isinstance(self.reason, DismissReason) and Column.ANSWERED_AT in self.moments:
+            return CloseReason.NO_FURTHER_DIALOGUE
+        return self.reason
+
 
 def read_row(line: Line, mapping: Mapping, zone: ZoneInfo, faults: Faults) -> Row | None:
     """The row; None when it is at fault or asks for something unknown, which is noted."""
@@ -79,7 +86,7 @@ def read_row(line: Line, mapping: Mapping, zone: ZoneInfo, faults: Faults) -> Ro
     in_time = _known(line, Of.IN_TIME, Column.IN_TIME, IN_TIME, _IN_TIME_OURS, mapping, faults)
     step = _known(line, Of.STEP, Column.STEP, STEPS, {one.value: one for one in Step}, mapping, faults) or Step.WAITING
     reason = _reason(line, mapping, faults) if step is Step.CLOSED else None
-    _check(line, moments, step, reason, faults)
+    _check(line, moments, step, faults)
     if (len(faults.found), sum(len(rows) for rows in mapping.asked.values())) != before:
         return None
     return Row(line=line, told=Told(moments=moments, durations=durations, in_time=in_time), step=step, reason=reason)
@@ -138,7 +145,7 @@ def _reason(line: Line, mapping: Mapping, faults: Faults) -> CloseReason | Dismi
     return outcome
 
 
-def _check(line: Line, moments: ReadOnly[Column, datetime], step: Step, reason: CloseReason | DismissReason | None, faults: Faults) -> None:
+def _check(line: Line, moments: ReadOnly[Column, datetime], step: Step, faults: Faults) -> None:
     """Note what no appeal can have lived through."""
     created = moments.get(Column.CREATED_AT)
     if created is None:
@@ -160,8 +167,4 @@ def _check(line: Line, moments: ReadOnly[Column, datetime], step: Step, reason: 
     if (step is Step.CLOSED) != (Column.FINISHED_AT in moments):
         faults.add(
             line, f"«{Column.STEP}» is «{line[Column.STEP]}», «{Column.FINISHED_AT}» is «{line[Column.FINISHED_AT]}». Mend one of them."
-        )
-    if first is not None and isinstance(reason, DismissReason):
-        faults.add(
-            line, f"«{Column.REASON}» means that it was no appeal ({reason.value}), but it was answered. Map it to a reason of closing."
         )

@@ -154,6 +154,19 @@ def test_many_at_once_are_each_by_itself(calendar: WorkingCalendar, starts: list
 
 
 @settings(deadline=None, max_examples=60)
+@given(calendars().filter(lambda calendar: any(calendar.week)), moments, st.lists(st.integers(0, 9 * 1440), max_size=40), durations)
+def test_a_thick_batch_is_each_by_itself(calendar: WorkingCalendar, start: datetime, minutes: list[int], duration: timedelta) -> None:
+    """Within few days, at whole minutes, where hours begin and end, and where terms begin that are over just then."""
+    fresh = replace(calendar)
+    at = [start.replace(second=0, microsecond=0) + timedelta(minutes=one) for one in (0, *minutes)]
+    edges = [add_working(calendar, one, timedelta(minutes=60 * k)) for one in at[:3] for k in range(1, 5)]
+    starts = [one + shift for one in (*at, *edges) for shift in (-MICROSECOND, timedelta(0), MICROSECOND)]
+    term = max(duration, MICROSECOND)
+    add_working(fresh, max(starts), term)  # so far its sums must reach
+    assert fresh.table(min(starts), max(starts)).after(starts, term) == [add_working(calendar, one, term) for one in starts]
+
+
+@settings(deadline=None, max_examples=60)
 @given(calendars().filter(lambda calendar: any(calendar.week)), moments, moments)
 def test_the_deadline_is_the_earliest_such_moment(calendar: WorkingCalendar, a: datetime, b: datetime) -> None:
     a, b = min(a, b), max(a, b)
