@@ -28,6 +28,7 @@ class Capability:
     """What a verb costs: the platform's methods it calls, the kinds of token it may use, calls per use.
 
     `within`: of an answer that stands, how long after its publishing the platform lets it be done; None: always.
+    `at`: the one kind of place (`Plugin.places`) that it is for; None: everywhere.
     """
 
     verb: str
@@ -35,6 +36,7 @@ class Capability:
     token_kinds: tuple[str, ...]
     calls: int
     within: timedelta | None = None
+    at: str | None = None
 
 
 @runtime_checkable

@@ -42,6 +42,13 @@ class NotThere:
 Look = StandsAs | NotThere | CannotTell
 
 
+class PlaceReader(Protocol):
+    """Knows of what kind the place is that a post stands for, where one platform lets more be done here than there. Pure."""
+
+    def __call__(self, post: PostRef) -> str:
+        """The platform's own word for it: wall, photo, dialogs."""
+
+
 @runtime_checkable
 class EditsAnswers(Protocol):
     """A platform that lets the page change its own comments."""

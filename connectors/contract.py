@@ -37,6 +37,7 @@ from connectors.amends import (
     Look as Look,
     LooksAtAnswers as LooksAtAnswers,
     NotThere as NotThere,
+    PlaceReader as PlaceReader,
     Standing as Standing,
     StandsAs as StandsAs,
 )
@@ -362,4 +363,5 @@ class Plugin:
     build: Builder
     push: PushReader | None = None
     links: LinkReader | None = None
+    places: PlaceReader | None = None
     contract_version: int = CONTRACT_VERSION

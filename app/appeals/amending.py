@@ -15,7 +15,8 @@ from app.appeals.service import advance, checked_words, hold, note, record_act
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import amendments, service as replies
-from app.replies.amending import REASON_LIMIT, AmendmentState, Change, hindrance
+from app.replies.amending import REASON_LIMIT, AmendmentState, Change, leave
+from connectors.contract import PageRef, PostRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,9 @@ _ANSWER = text(
     """
     SELECT a.number, r.agency_id, r.state, r.by_hand, r.external_id, r.text, r.published_at, EXISTS (
         SELECT FROM appeal_event e WHERE e.appeal_id = r.appeal_id AND e.act = 'reopened' AND e.cycle > r.cycle AND NOT e.data ? 'comment')
-      AS anew
-    FROM reply r JOIN appeal a ON a.id = r.appeal_id WHERE r.id = :id
+      AS anew, g.external_id AS page_external_id, g.options AS page_options, p.external_id AS post_external_id
+    FROM reply r JOIN appeal a ON a.id = r.appeal_id LEFT JOIN post p ON p.id = a.post_id LEFT JOIN page g ON g.id = p.page_id
+    WHERE r.id = :id
     """
 )
 
@@ -75,11 +77,11 @@ def _checked(access: Access, held: Held, row: Any, change: Change, words: str, *
         raise ConflictError("amendment.standing", "Only an answer that stands on the platform, sent from here, can be changed.")
     if row.agency_id is not None and row.agency_id != held.agency_id:
         require_reach(access, Permission.APPEAL_WORK, agency_id=row.agency_id, territory_id=held.territory_id)
-    hindered = hindrance(change, () if plugin is None else plugin.capabilities, published_at=row.published_at, now=now)
-    if hindered == "too_late":
-        raise ConflictError("amendment.too_late", "The platform lets an answer be changed for some time only, and that is over.")
-    if hindered is not None:
+    allowed = leave(change, plugin, _post_of(row), published_at=row.published_at)
+    if allowed is None:
         raise ConflictError("amendment.unsupported", "This platform does not let it be done from here: do it there by hand.")
+    if allowed.over(now):
+        raise ConflictError("amendment.too_late", "The platform lets an answer be changed for some time only, and that is over.")
     if change is Change.DELETE:
         if row.anew:  # it would still count in the cycle that a person ended by beginning another, with nothing left to read
             raise ConflictError("amendment.anew", "Somebody reopened the appeal after this answer: change its words instead.")
@@ -88,6 +90,13 @@ def _checked(access: Access, held: Held, row: Any, change: Change, words: str, *
     if clean == row.text:
         raise InvalidError("amendment.same", "This is what stands there already: change something.", field="text")
     return clean
+
+
+def _post_of(row: Any) -> PostRef | None:  # noqa: ANN401 - a typed row
+    """Under what the answer stands."""
+    if row.post_external_id is None:
+        return None
+    return PostRef(page=PageRef(external_id=row.page_external_id, options=row.page_options), external_id=row.post_external_id)
 
 
 async def _record(session: WriteSession, held: Held, access: Access, act: Act, now: datetime, data: Mapping[str, object]) -> None:

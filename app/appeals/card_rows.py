@@ -10,6 +10,7 @@ from typing import Any
 from app.appeals.rules import Act, Status
 from app.replies.amending import AmendmentState, Change
 from app.replies.rules import AnswerKind, ReplyState
+from connectors.contract import PageRef, PostRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,11 +66,18 @@ class PostRow:
 
     id: int
     external_id: str
+    page_external_id: str
+    page_options: Mapping[str, str]
     text: str
     link: str
     attachments: Sequence[Any]
     published_at: datetime
     gone_at: datetime | None
+
+    @property
+    def ref(self) -> PostRef:
+        """As a connector knows it."""
+        return PostRef(page=PageRef(external_id=self.page_external_id, options=self.page_options), external_id=self.external_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -72,7 +72,11 @@ WHERE a.number = :number AND ({visible} OR former.until IS NOT NULL)
 """
 
 _POST = text(
-    f"SELECT id, external_id, left(text, {SHOWN_TEXT}) AS text, link, attachments, published_at, gone_at FROM post WHERE id = :post"  # noqa: S608
+    f"""
+    SELECT p.id, p.external_id, g.external_id AS page_external_id, g.options AS page_options, left(p.text, {SHOWN_TEXT}) AS text,
+      p.link, p.attachments, p.published_at, p.gone_at
+    FROM post p JOIN page g ON g.id = p.page_id WHERE p.id = :post
+    """  # noqa: S608 - a constant of this file
 )
 # The appeal's own comments first, then the newest of the thread; the screen puts them in the order of writing.
 _COMMENTS = text(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from connectors.contract import Capability
+from connectors.contract import Plugin, PostRef
 
 
 class Change(StrEnum):
@@ -47,10 +47,23 @@ VERBS = {Change.EDIT: "edit_answer", Change.DELETE: "delete_answer"}
 REASON_LIMIT = 500
 
 
-def hindrance(change: Change, capabilities: Iterable[Capability], *, published_at: datetime | None, now: datetime) -> str | None:
-    """Why the platform would not let it be done: `unsupported`, `too_late`; None when it would."""
-    capability = next((one for one in capabilities if one.verb == VERBS[change]), None)
-    if capability is None:
-        return "unsupported"
-    late = capability.within is not None and published_at is not None and now - published_at > capability.within
-    return "too_late" if late else None
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leave:
+    """The platform's: that it may be done, and until when (None: always)."""
+
+    until: datetime | None
+
+    def over(self, now: datetime) -> bool:
+        """Whether it is too late."""
+        return self.until is not None and now > self.until
+
+
+def leave(change: Change, plugin: Plugin | None, post: PostRef | None, *, published_at: datetime | None) -> Leave | None:
+    """What the platform says of an answer under this post; None: it lets it be done nowhere, or not there."""
+    if plugin is None or post is None:
+        return None
+    here = None if plugin.places is None else plugin.places(post)
+    able = next((one for one in plugin.capabilities if one.verb == VERBS[change] and one.at in {None, here}), None)
+    if able is None:
+        return None
+    return Leave(until=None if able.within is None or published_at is None else published_at + able.within)

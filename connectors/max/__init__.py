@@ -3,6 +3,7 @@
 from connectors.contract import Connector, Options, Plugin
 from connectors.max.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
 from connectors.max.links import MaxLinks
+from connectors.max.mapping import kind_of_place
 from connectors.max.push import MaxPush
 
 API_URL = "https://platform-api2.max.ru"
@@ -24,4 +25,5 @@ plugin = Plugin(
     build=_build,
     push=MaxPush(),
     links=MaxLinks(),
+    places=kind_of_place,
 )

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+from connectors.bots import DIALOGS
 from connectors.contract import Capability
 
 TEXT_LIMIT = 4_000
 PROBE_LIMIT = 20
 BOTS = ("bot",)
+COMMENTS = "comments"
+"""A kind of place: under posts of a channel. The other one is in private with the bot."""
 RIGHTS = ("read_all_messages", "write")
 """Of the bot as administrator of the channel: to read comments, and to answer them."""
 
@@ -20,7 +23,8 @@ CAPABILITIES = (
     Capability(verb="listen", methods=("getUpdates",), token_kinds=BOTS, calls=1),
     Capability(verb="send", methods=("sendComment", "sendMessage"), token_kinds=BOTS, calls=1),
     Capability(verb="find_sent", methods=("getComments", "getMessages"), token_kinds=BOTS, calls=1),
-    Capability(verb="edit_answer", methods=("editComment", "editMessage"), token_kinds=BOTS, calls=1, within=timedelta(hours=26)),
+    Capability(verb="edit_answer", methods=("editComment",), token_kinds=BOTS, calls=1, within=timedelta(hours=26), at=COMMENTS),
+    Capability(verb="edit_answer", methods=("editMessage",), token_kinds=BOTS, calls=1, within=timedelta(days=7), at=DIALOGS),
     Capability(verb="delete_answer", methods=("deleteComment", "deleteMessage"), token_kinds=BOTS, calls=1),
     Capability(verb="look_at_answer", methods=("getCommentById", "getMessageById"), token_kinds=BOTS, calls=1),
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from connectors.bots import DIALOGS, is_dialogs
 from connectors.contract import Attachment, AuthorSnapshot, CommentSnapshot, PageSnapshot, PostSnapshot, Unreadable
+from connectors.max.capabilities import COMMENTS
 from connectors.max.links import comment_link, page_link
 from connectors.payload import (
     Json,
@@ -32,7 +33,7 @@ from connectors.payload import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from connectors.contract import AttachmentKind, PageRef
+    from connectors.contract import AttachmentKind, PageRef, PostRef
 
 BOT, LINK = "bot", "link"
 """Of a page's options: our bot's number, the page's address."""
@@ -74,6 +75,11 @@ class PostsPage:
     unreadable: tuple[Unreadable, ...]
     told: int
     oldest: int | None
+
+
+def kind_of_place(post: PostRef) -> str:
+    """What `Capability.at` calls the place that a post stands for."""
+    return DIALOGS if is_dialogs(post.page) else COMMENTS
 
 
 def bot_number(answer: object) -> int:

@@ -3,6 +3,7 @@
 from connectors.contract import Connector, Options, Plugin
 from connectors.vk.capabilities import CAPABILITIES, TEXT_LIMIT
 from connectors.vk.links import VkLinks
+from connectors.vk.places import kind_of_place
 from connectors.vk.push import VkPush
 
 API_URL = "https://api.vk.ru"
@@ -24,4 +25,5 @@ plugin = Plugin(
     build=_build,
     push=VkPush(),
     links=VkLinks(),
+    places=kind_of_place,
 )

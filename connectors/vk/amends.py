@@ -8,8 +8,8 @@ from connectors.contract import CannotTell, NotThere, Rejected, StandsAs, Unknow
 from connectors.payload import OddError, check_text
 from connectors.vk import mapping
 from connectors.vk.calls import Call
-from connectors.vk.capabilities import AMENDERS, TEXT_LIMIT
-from connectors.vk.places import WALL, place_of
+from connectors.vk.capabilities import AMENDERS, TEXT_LIMIT, WALL
+from connectors.vk.places import place_of
 
 if TYPE_CHECKING:
     from connectors.contract import Look, Options, Standing

@@ -17,6 +17,9 @@ AMENDERS = ("user",)
 """What stands is changed and deleted by a user token alone: that of an administrator."""
 ANY = ("service", "user", "community")
 
+WALL, PHOTO, VIDEO, TOPIC = "wall", "photo", "video", "topic"
+"""Kinds of place on which people comment."""
+
 CAPABILITIES = (
     Capability(verb="describe_page", methods=("utils.resolveScreenName", "groups.getById"), token_kinds=ANY, calls=2),
     Capability(verb="tell_pages", methods=("groups.getById",), token_kinds=ANY, calls=1),
@@ -37,7 +40,7 @@ CAPABILITIES = (
     Capability(verb="list_places", methods=("board.getTopics", "photos.getById"), token_kinds=READERS, calls=2),
     Capability(verb="list_places", methods=("photos.getAllComments", "video.get"), token_kinds=ABROAD, calls=2),
     Capability(verb="find_sent", methods=("wall.getComments",), token_kinds=READERS, calls=1),
-    Capability(verb="edit_answer", methods=("wall.editComment",), token_kinds=AMENDERS, calls=1),
-    Capability(verb="delete_answer", methods=("wall.deleteComment",), token_kinds=AMENDERS, calls=1),
-    Capability(verb="look_at_answer", methods=("wall.getComment",), token_kinds=AMENDERS, calls=1),
+    Capability(verb="edit_answer", methods=("wall.editComment",), token_kinds=AMENDERS, calls=1, at=WALL),
+    Capability(verb="delete_answer", methods=("wall.deleteComment",), token_kinds=AMENDERS, calls=1, at=WALL),
+    Capability(verb="look_at_answer", methods=("wall.getComment",), token_kinds=AMENDERS, calls=1, at=WALL),
 )

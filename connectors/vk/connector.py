@@ -23,11 +23,11 @@ from connectors.vk import galleries, mapping, mentions, pages, push, references,
 from connectors.vk.amends import Amends
 from connectors.vk.bundles import MOST
 from connectors.vk.calls import Answer, Call
-from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT
+from connectors.vk.capabilities import ANY, CAPABILITIES, PROBE_LIMIT, READERS, TEXT_LIMIT, TOPIC, WALL
 from connectors.vk.client import VkClient
 from connectors.vk.links import Named, named
 from connectors.vk.listening import Listener
-from connectors.vk.places import TOPIC, WALL, place_of, voice_of, whole
+from connectors.vk.places import place_of, voice_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

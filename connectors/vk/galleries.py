@@ -12,9 +12,9 @@ from connectors.contract import Batch, ConnectorError, PostCount, PostSnapshot, 
 from connectors.payload import Json, OddError, as_int, as_list, as_moment, as_object, is_object, maybe_int, maybe_text, to_bytes
 from connectors.vk.attachments import attachments
 from connectors.vk.calls import Call
-from connectors.vk.capabilities import ABROAD, READERS
+from connectors.vk.capabilities import ABROAD, PHOTO, READERS, TOPIC, VIDEO
 from connectors.vk.links import SITE
-from connectors.vk.places import PHOTO, TOPIC, VIDEO, place_of, whole
+from connectors.vk.places import place_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import Rejected
-from connectors.vk.capabilities import ABROAD, READERS, WRITERS
+from connectors.vk.capabilities import ABROAD, PHOTO, READERS, TOPIC, VIDEO, WALL, WRITERS
 from connectors.vk.links import SITE
 
 if TYPE_CHECKING:
     from connectors.contract import PostRef
 
-WALL, PHOTO, VIDEO, TOPIC = "wall", "photo", "video", "topic"
 _ELSEWHERE = re.compile(r"^(-?\d{1,18})_(\d{1,18})$")
 _KEPT = re.compile(r"^(photo|video|topic)(\d{1,18})$")
 _READ: Final = {WALL: "wall.getComments", PHOTO: "photos.getComments", VIDEO: "video.getComments", TOPIC: "board.getComments"}
@@ -99,6 +98,11 @@ def place_of(post: PostRef) -> Place:
         code = "bad_request"
         raise Rejected(code, f"not the address of a post: {post.external_id[:40]!r}")
     return Place(owner=int(found[1]), number=int(found[2]), voice=voice, elsewhere=True)
+
+
+def kind_of_place(post: PostRef) -> str:
+    """What `Capability.at` calls the place that a post stands for."""
+    return place_of(post).kind
 
 
 def voice_of(page_external_id: str) -> int | None:

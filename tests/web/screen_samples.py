@@ -179,7 +179,8 @@ def replies() -> tuple[ReplyView, ...]:
             decisions=DECISIONS.get(state, ()),
             former=(FormerWords(text=HOSTILE, until=ago(1), operator=HOSTILE, reason=HOSTILE),) if state == "sent" else (),
             amendments=amendments() if state == "sent" else (),
-            changes=("edit", "delete") if state == "sent" else (),
+            changes={"edit": None, "delete": NOW} if state == "sent" else {},
+            over={"edit": ago(1), "delete": ago(1)} if state == "withdrawn" else {},
             only_there=state == "removed",
         )
         for place, state in enumerate(labels.REPLY_STATE)

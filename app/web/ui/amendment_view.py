@@ -9,6 +9,9 @@ from app.replies.rules import ReplyState
 from app.web.ui.reply_views import AmendmentView, FormerWords
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from app.appeals.card_rows import AmendmentRow, ReplyRow
     from app.web.ui.thread_view import May
 
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 class Changes(TypedDict):
     """What may be done to an answer where it stands."""
 
-    changes: tuple[str, ...]
+    changes: Mapping[str, datetime | None]
+    over: Mapping[str, datetime]
     only_there: bool
 
 
@@ -25,9 +29,13 @@ def changes(reply: ReplyRow, may: May) -> Changes:
     under_way = any(one.state in AMENDMENT_OPEN for one in reply.amendments)
     stands = reply.state is ReplyState.SENT and not reply.by_hand and reply.external_id is not None
     if not may.work or not stands or under_way:
-        return Changes(changes=(), only_there=False)
-    possible = may.amend(reply.agency_id, reply.published_at)
-    return Changes(changes=possible, only_there=not possible and reply.link is not None)
+        return Changes(changes={}, over={}, only_there=False)
+    leaves = may.amend(reply)
+    return Changes(
+        changes={change: one.until for change, one in leaves.items() if not one.over(may.now)},
+        over={change: one.until for change, one in leaves.items() if one.until is not None and one.over(may.now)},
+        only_there=not leaves and reply.link is not None,
+    )
 
 
 def former_words(reply: ReplyRow) -> tuple[FormerWords, ...]:

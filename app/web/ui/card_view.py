@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from app.appeals.card_rows import Card, EarlierRow, EventRow, TimerRow, VerdictRow
+from app.appeals.card_rows import Card, EarlierRow, EventRow, ReplyRow, TimerRow, VerdictRow
 from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
-from app.replies.amending import Change, hindrance
+from app.replies.amending import Change, Leave, leave
 from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
 from app.web.ui.clock_parts import clock_parts
@@ -110,22 +110,27 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
         work=here and access.may(Permission.APPEAL_WORK),
         release=access.reaches(Permission.PUBLISHING_STOP, **place),
         approve=here and access.reaches(Permission.ANSWER_APPROVE, **place),
+        now=visit.now,
         amend=partial(_amendable, visit, found),
     )
     return thread_view(found, visit.media, may)
 
 
-def _amendable(visit: Visit, found: Card, agency_id: int | None, published_at: datetime | None) -> tuple[str, ...]:
-    """What may be done to an answer of that agency where it stands."""
+def _amendable(visit: Visit, found: Card, reply: ReplyRow) -> Mapping[str, Leave]:
+    """What the platform would let be done to an answer where it stands, if it is ours to do.
+
+    The one that a colleague ended by reopening is not deleted.
+    """
     appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
-    own = agency_id in {None, appeal.agency_id} or visit.access.reaches(
-        Permission.APPEAL_WORK, agency_id=agency_id, territory_id=appeal.territory_id
+    own = reply.agency_id in {None, appeal.agency_id} or visit.access.reaches(
+        Permission.APPEAL_WORK, agency_id=reply.agency_id, territory_id=appeal.territory_id
     )
-    if plugin is None or not own:
-        return ()
-    return tuple(
-        change.value for change in Change if hindrance(change, plugin.capabilities, published_at=published_at, now=visit.now) is None
-    )
+    if not own:
+        return {}
+    post = None if found.post is None else found.post.ref
+    anew = any(one.act is Act.REOPENED and one.cycle > reply.cycle and "comment" not in one.data for one in found.events)
+    may = {change: leave(change, plugin, post, published_at=reply.published_at) for change in Change}
+    return {change.value: one for change, one in may.items() if one is not None and not (anew and change is Change.DELETE)}
 
 
 def _actions(visit: Visit, found: Card) -> frozenset[str]:

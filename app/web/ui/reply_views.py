@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -57,7 +58,9 @@ class ReplyView:
     decisions: tuple[str, ...] = ()
     former: tuple[FormerWords, ...] = ()
     amendments: tuple[AmendmentView, ...] = ()
-    changes: tuple[str, ...] = ()
-    """What may be done to it where it stands: "edit", "delete"."""
+    changes: Mapping[str, datetime | None] = field(default_factory=dict)
+    """What may be done to it where it stands, "edit" and "delete", and until when, where the platform sets a term."""
+    over: Mapping[str, datetime] = field(default_factory=dict)
+    """What could be done until then, and can no longer."""
     only_there: bool = False
     """The platform lets neither be done from here: by hand, on the platform."""

@@ -17,6 +17,7 @@ from app.web.ui.views import Attachment, MergedAppeal, MergedComment, PostView, 
 if TYPE_CHECKING:
     from app.appeals.card_rows import Card, CommentRow, ReplyRow
     from app.media.rules import MediaHosts
+    from app.replies.amending import Leave
 
 _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw": ReplyState.WITHDRAWN}
 
@@ -25,14 +26,15 @@ _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw":
 class May:
     """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote.
 
-    `amend`: what the platform would let be done to an answer of this agency that was published then.
+    `amend`: what the platform would let be done to an answer, by the change's name.
     """
 
     operator_id: int
     work: bool
     release: bool
     approve: bool
-    amend: Callable[[int | None, datetime | None], tuple[str, ...]] = lambda _agency, _published: ()
+    now: datetime
+    amend: Callable[[ReplyRow], Mapping[str, Leave]] = lambda _reply: {}
 
 
 def post_view(found: Card, media: MediaHosts) -> PostView | None:

@@ -1,0 +1,68 @@
+"""What the card offers to do to an answer that stands is what its platform lets be done there, and it says until when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+
+from app.replies.rules import ReplyState
+
+if TYPE_CHECKING:
+    from app.kernel.clock import FixedClock
+    from app.kernel.db import Database
+    from tests.web.ui.conftest import Browser, Town
+
+DIALOGS = '{"dialogs": "yes"}'
+PLACES = [
+    # platform, the page's options, the post, hours since the publishing; what is offered, and of what it is told that it is over
+    ("vk", "{}", "17", 1000, "edit delete", ""),
+    ("vk", "{}", "photo17", 1, "", ""),
+    ("vk", "{}", "video17", 1, "", ""),
+    ("vk", "{}", "topic17", 1, "", ""),
+    ("ok", "{}", "17", 1000, "edit delete", ""),
+    ("max", "{}", "mid.17", 25, "edit delete", ""),
+    ("max", "{}", "mid.17", 27, "delete", "edit"),
+    ("max", DIALOGS, "17", 27, "edit delete", ""),
+    ("max", DIALOGS, "17", 24 * 7 + 1, "delete", "edit"),
+    ("telegram", '{"group": "-1"}', "17", 47, "edit delete", ""),
+    ("telegram", '{"group": "-1"}', "17", 49, "edit", "delete"),
+    ("nowhere", "{}", "17", 1, "", ""),
+]
+
+
+@pytest.mark.parametrize(("platform", "options", "post", "hours", "offered", "over"), PLACES)
+async def test_only_what_the_platform_lets_be_done_there_is_offered(
+    operator: Browser,
+    town: Town,
+    owner_db: Database,
+    clock: FixedClock,
+    platform: str,
+    options: str,
+    post: str,
+    hours: int,
+    offered: str,
+    over: str,
+) -> None:
+    reply = town.replies[ReplyState.SENT]
+    async with owner_db.write() as session:
+        for statement in (
+            "UPDATE appeal SET platform = :platform WHERE id = :appeal",
+            "UPDATE page SET options = CAST(:options AS jsonb) WHERE id = (SELECT page_id FROM appeal WHERE id = :appeal)",
+            "UPDATE post SET external_id = :post WHERE id = (SELECT post_id FROM appeal WHERE id = :appeal)",
+            "UPDATE reply SET published_at = :at, link = 'https://there.example/1' WHERE id = :reply",
+        ):
+            params = {"platform": platform, "options": options, "post": post, "appeal": reply.appeal_id, "reply": reply.id}
+            await session.execute(text(statement), params | {"at": clock.now() - timedelta(hours=hours)})
+    shown = (await operator.get(f"/appeals/{town.hostile_number}")).text
+    for change in ("edit", "delete"):
+        assert (f'id="{change}-why-{reply.id}"' in shown) is (change in offered.split()), change
+    told = {"edit": "Площадка позволяла изменить ответ до", "delete": "Площадка позволяла удалить ответ до"}
+    assert [change for change, words in told.items() if words in shown] == over.split()
+    assert shown.count("изменить или удалить только вручную") == int(not offered and not over)
+    limited = (platform == "telegram" and "delete" in offered) or (platform == "max" and "edit" in offered)
+    assert shown.count("Площадка позволяет это сделать до") == int(limited)
+    asked = await operator.post(f"/replies/{reply.id}/amend", part=True, change="delete", reason="Ошибка", version=1)
+    assert (asked.status_code == 409) is ("delete" not in offered), asked.text[:200]
