@@ -17,7 +17,7 @@ from app.media.rules import parse_media_hosts
 from app.media.service import MediaProxy
 from app.web.api import appeals, approved, health, hooks, links, pages, replies, reports
 from app.web.api.document import describe
-from app.web.deps import TokenCache, Web
+from app.web.deps import PushGate, TokenCache, Web
 from app.web.errors import add_error_handlers
 from app.web.middleware import Edge
 
@@ -79,6 +79,7 @@ def create_app(parts: WebParts) -> FastAPI:
         tokens=TokenCache(parts.database, parts.clock),
         media=MediaProxy(hosts, parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000),
         reads=ReadTrail(parts.database),
+        pushes=PushGate(),
     )
 
     @asynccontextmanager

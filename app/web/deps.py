@@ -6,6 +6,7 @@ Closed by default: a route demands a permission with `requires(...)`, asks only 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -53,6 +54,35 @@ class Web:
     tokens: TokenCache
     media: MediaProxy
     reads: ReadTrail
+    pushes: PushGate
+
+
+class PushGate:
+    """How much of this process platforms may take: a rush of their events must leave the screens their connections."""
+
+    AT_ONCE = 4
+    WAITING = 60
+    AGAIN_SECONDS = 30
+    """When a platform that was not let in may come again."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(self.AT_ONCE)
+        self._inside = 0
+
+    @property
+    def full(self) -> bool:
+        """So many wait that whoever comes now had better come later."""
+        return self._inside >= self.AT_ONCE + self.WAITING
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it."""
+        self._inside += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._inside -= 1
 
 
 class TokenCache:

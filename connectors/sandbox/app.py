@@ -21,6 +21,7 @@ from connectors.sandbox.max.routes import max_routes
 from connectors.sandbox.ok.api import OkApi
 from connectors.sandbox.ok.routes import ok_routes
 from connectors.sandbox.pusher import Pusher
+from connectors.sandbox.readings import Callers
 from connectors.sandbox.seed import load
 from connectors.sandbox.telegram.api import TelegramApi
 from connectors.sandbox.telegram.routes import telegram_routes
@@ -63,7 +64,8 @@ def build(
     except BaseException:
         world.close()
         raise
-    return Sandbox(world, hub, Faults(), Calls()), updates
+    calls = Calls()
+    return Sandbox(world, hub, Faults(calls), calls), updates
 
 
 def create_app(
@@ -81,7 +83,6 @@ def create_app(
     """
     scaled = (limits or Limits()).scaled(time_scale)
     sandbox, updates = build(data_dir=data_dir, world_file=world_file, limits=scaled, clock=clock)
-
     vk_events = VkEvents(sandbox.world.state, sandbox.hub, sandbox.world.clock, sandbox.calls)
     sandbox.world.listen(vk_events.hear)
     pusher = Pusher(sandbox.world, updates, vk_events)
@@ -98,13 +99,14 @@ def create_app(
     app.state.sandbox = sandbox
     vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls, events=vk_events)
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
-    control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
     _include(app, max_routes(MaxApi(world=sandbox.world, calls=sandbox.calls, pusher=pusher), sandbox.faults, scaled))
     _include(app, ok_routes(OkApi(world=sandbox.world, calls=sandbox.calls), sandbox.faults, scaled))
+    control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
     _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))
     _answer_errors(app)
+    app.add_middleware(Callers, readings=sandbox.calls.readings)
     return app
 
 

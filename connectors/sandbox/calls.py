@@ -4,6 +4,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.sandbox.readings import Readings
+
 
 @dataclass(slots=True)
 class Peak:
@@ -41,6 +43,8 @@ class Calls:
         """Begin with no calls."""
         self._tallies: dict[tuple[str, str, str], Tally] = {}
         self._peaks: dict[tuple[str, str, str], Peak] = {}
+        self._faults: Counter[tuple[str, str, str]] = Counter()
+        self.readings = Readings()
 
     def add(self, platform: str, method: str, token: str | None, outcome: str, *, inner: bool = False) -> None:
         """Count a call; `outcome` is "ok" or the error's code; `inner` when `execute` made it."""
@@ -60,10 +64,16 @@ class Calls:
             self._peaks[key] = Peak(limit, seconds)
         self._peaks[key].add(now)
 
+    def struck(self, platform: str, method: str, kind: str) -> None:
+        """Count a fault."""
+        self._faults[platform, method, kind] += 1
+
     def clear(self) -> None:
         """Forget everything counted so far."""
         self._tallies.clear()
         self._peaks.clear()
+        self._faults.clear()
+        self.readings.clear()
 
     def report(self) -> dict[str, Any]:
         """The record as `GET /calls` shows it."""
@@ -91,4 +101,9 @@ class Calls:
                 }
                 for (platform, token, scope), peak in self._peaks.items()
             ],
+            "faults": [
+                {"platform": platform, "method": method, "kind": kind, "count": count}
+                for (platform, method, kind), count in self._faults.items()
+            ],
+            "readings": self.readings.report(),
         }

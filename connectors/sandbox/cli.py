@@ -39,13 +39,14 @@ def serve(  # noqa: PLR0913 - one parameter per option
     data_dir: Annotated[Path | None, typer.Option(help="Where the world is kept; without it, in memory.")] = None,
     world: Annotated[Path | None, typer.Option(help="World file (JSON) for the first start.")] = None,
     time_scale: Annotated[float, typer.Option(help="How many times faster limits and waits run.", min=0.001)] = 1.0,
+    latency: Annotated[float, typer.Option(help="Seconds for which every answer is under way.", min=0)] = 0.0,
     vk_text_limit: Annotated[int, typer.Option(help="Characters a VK comment may have.", min=1)] = Limits.vk_text,
 ) -> None:
     """Serve the sandbox until Ctrl+C; with a subcommand, do that instead."""
     if context.invoked_subcommand is not None:
         return
     listener = _listen(host, port)
-    limits = replace(Limits(), vk_text=vk_text_limit)
+    limits = replace(Limits(), vk_text=vk_text_limit, latency=latency)
     try:
         app = create_app(data_dir=data_dir, world_file=world, time_scale=time_scale, limits=limits)
     except (OSError, WorldFileError, JournalDamagedError, JournalBusyError) as error:

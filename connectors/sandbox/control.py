@@ -2,16 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from connectors.sandbox.calls import Calls
-from connectors.sandbox.faults import KINDS, Fault, FaultKind, Faults
+from connectors.sandbox.faults import KINDS, Fault, Faults
 from connectors.sandbox.model import PLATFORMS, Comment, Page, Platform
 from connectors.sandbox.pusher import Hook, Pusher
 from connectors.sandbox.specs import Fields, new_comment, page_event, photo, token_event
+from connectors.sandbox.standing import KINDS_OF, Standing
 from connectors.sandbox.truth import truth
 from connectors.sandbox.wire import ascii_json, json_response
 from connectors.sandbox.world import World, WorldError
@@ -179,17 +180,21 @@ def watch_routes(control: Control) -> APIRouter:
 
     @router.get("/faults")
     async def faults() -> Response:
-        return reply({"faults": control.faults.report()})
+        return reply(control.faults.report())
 
     @router.post("/faults", status_code=201)
     async def add_fault(request: Request) -> Response:
-        control.faults.add(_fault(await body(request)))
-        return reply({"faults": control.faults.report()}, 201)
+        fields = await body(request)
+        if fields.has("share"):
+            control.faults.stand(_standing(fields))
+        else:
+            control.faults.add(_fault(fields))
+        return reply(control.faults.report(), 201)
 
     @router.delete("/faults")
     async def clear_faults() -> Response:
         control.faults.clear()
-        return reply({"faults": []})
+        return reply(control.faults.report())
 
     @router.get("/calls")
     async def calls() -> Response:
@@ -198,7 +203,7 @@ def watch_routes(control: Control) -> APIRouter:
     @router.delete("/calls")
     async def clear_calls() -> Response:
         control.calls.clear()
-        return reply({"methods": [], "rates": []})
+        return reply(control.calls.report())
 
     return router
 
@@ -229,12 +234,29 @@ def _fault(fields: Fields) -> Fault:
     return Fault(
         platform=fields.platform(),
         method=fields.word("method"),
-        kind=cast("FaultKind", kind),
+        kind=kind,
         count=fields.number("count") or 1,
         code=fields.number("code"),
         text=fields.word("text") if fields.has("text") else None,
         retry_after=fields.number("retry_after"),
         token=fields.word("token") if fields.has("token") else None,
+    )
+
+
+def _standing(fields: Fields) -> Standing:
+    platform = fields.platform()
+    asked = fields.items("kinds")
+    kinds = KINDS_OF[platform] if not asked else tuple(kind for kind in KINDS_OF[platform] if kind in asked)
+    if len(kinds) < len(asked):
+        message = f"kinds must be some of {', '.join(KINDS_OF[platform])}"
+        raise WorldError(message)
+    return Standing(
+        platform=platform,
+        method=fields.word("method", "*"),
+        share=fields.share("share"),
+        kinds=kinds,
+        token=fields.word("token") if fields.has("token") else None,
+        seed=fields.number("seed") or 0,
     )
 
 

@@ -1,12 +1,15 @@
-"""Faults on demand: the next calls of a method fail in the way that was asked for."""
+"""Faults on demand: the next calls of a method fail in the way that was asked for, or a share of all calls does."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from starlette.responses import Response
 
+from connectors.sandbox.calls import Calls
+from connectors.sandbox.limits import Limits
 from connectors.sandbox.model import Platform
 from connectors.sandbox.wire import Cut, Drip, Silence, ascii_json, json_response, server_error, truncated
 
@@ -26,7 +29,7 @@ FaultKind = Literal[
     "duplicated",
     "reordered",
 ]
-KINDS: tuple[str, ...] = get_args(FaultKind)
+KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 REFUSALS = frozenset({"error", "captcha", "flood", "revoked"})
 
 
@@ -48,23 +51,51 @@ class Fault:
         return self.platform == platform and self.method.lower() in {"*", method.lower()} and self.token in {None, token}
 
 
-class Faults:
-    """The faults still to come, first asked first served."""
+class Standing(Protocol):
+    """Faults that come by chance until they are taken back: see `connectors.sandbox.standing`."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def draw(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
+        """The fault of this call, if there is one."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """As `GET /faults` shows it."""
+        ...
+
+
+class Faults:
+    """The faults still to come, first asked first served; then those that stand."""
+
+    def __init__(self, calls: Calls) -> None:
+        """Begin with none. Each that strikes is counted in `calls`."""
+        self._calls = calls
         self._faults: list[Fault] = []
+        self._standing: list[Standing] = []
 
     def add(self, fault: Fault) -> None:
         """Ask for a fault."""
         self._faults.append(fault)
 
+    def stand(self, standing: Standing) -> None:
+        """Let a share of calls fail from now on."""
+        self._standing.append(standing)
+
     def clear(self) -> None:
         """Take all faults back."""
         self._faults.clear()
+        self._standing.clear()
 
     def take(self, platform: str, method: str, token: str | None, *, inner: bool = False) -> Fault | None:
         """The fault of this call, if any; calls inside `execute` meet only refusals."""
+        fault = self._next(platform, method, token, inner=inner)
+        if fault is None:
+            drawn = (one.draw(platform, method, token, inner=inner) for one in self._standing)
+            fault = next((one for one in drawn if one is not None), None)
+        if fault is not None:
+            self._calls.struck(platform, method, fault.kind)
+        return fault
+
+    def _next(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
         for fault in self._faults:
             if fault.fits(platform, method, token) and (not inner or fault.kind in REFUSALS):
                 fault.count -= 1
@@ -73,9 +104,9 @@ class Faults:
                 return fault
         return None
 
-    def report(self) -> list[dict[str, Any]]:
-        """Faults that are still to come."""
-        return [
+    def report(self) -> dict[str, list[dict[str, Any]]]:
+        """Faults that are still to come, and those that stand."""
+        coming = [
             {
                 "platform": fault.platform,
                 "method": fault.method,
@@ -86,6 +117,7 @@ class Faults:
             }
             for fault in self._faults
         ]
+        return {"faults": coming, "standing": [one.report() for one in self._standing]}
 
 
 def before_act(fault: Fault | None, silence: float) -> Response | None:
@@ -130,13 +162,14 @@ def _shuffled(answer: Any, shuffle: Callable[[list[Any]], list[Any]]) -> Any:
     return answer
 
 
-async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, bytes]]], *, wrong_shape: bytes, silence: float) -> Response:
-    """Carry a call out, unless its fault keeps it from that; what the caller hears of it."""
-    if (spoilt := before_act(fault, silence)) is not None:
+async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, bytes]]], *, wrong_shape: bytes, limits: Limits) -> Response:
+    """Carry a call out, unless its fault keeps it from that; what the caller hears of it, and when."""
+    if (spoilt := before_act(fault, limits.silence)) is not None:
         return spoilt
     status, body = await act()
+    await asyncio.sleep(limits.latency)
     if fault is not None and fault.kind == "malformed":
         body = wrong_shape
     if fault is not None and fault.kind in _ROWS:
         body = ascii_json(_shuffled(json.loads(body), _ROWS[fault.kind]))
-    return after_act(fault, body, silence) or json_response(body, status)
+    return after_act(fault, body, limits.silence) or json_response(body, status)

@@ -42,6 +42,8 @@ class Limits:
     telegram_long_poll: float = 50.0
     telegram_flood_wait: float = 30.0
     silence: float = 60.0
+    latency: float = 0.0
+    """How long every answer is under way."""
 
     def scaled(self, time_scale: float) -> "Limits":
         """The same limits in a world that runs `time_scale` times faster.

@@ -19,6 +19,8 @@ _PAUSES = (0.2, 1.0, 5.0, 15.0)
 _TELEGRAM_KINDS = frozenset({"comment", "edit", "post", "edit_post"})
 _SECRET_HEADERS: dict[Platform, str] = {"telegram": "X-Telegram-Bot-Api-Secret-Token", "max": "X-Max-Bot-Api-Secret"}
 _OK = 200
+_WAITING = frozenset({410, 429, 503})
+_LONGEST_WAIT = 3 * 3600
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Hook:
     secret: str
     delivered: int = 0
     refused: list[int] = field(default_factory=list)
+    waited: list[int] = field(default_factory=list)
+    """Seconds that were named by `Retry-After`, each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,21 @@ class Pusher:
         world.listen(self.hear)
         self._updates = updates
         self._hooks: dict[tuple[Platform, str], Hook] = {}
-        self._waiting: deque[Parcel] = deque()
-        self._news: asyncio.Event | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._waiting: dict[tuple[Platform, str], deque[Parcel]] = {}
+        self._sending: dict[tuple[Platform, str], asyncio.Task[None]] = {}
+        self._client: httpx.AsyncClient | None = None
 
     def report(self) -> list[dict[str, Any]]:
         """The hooks, without their secrets."""
         return [
-            {"platform": hook.platform, "page": hook.page, "url": hook.url, "delivered": hook.delivered, "refused": hook.refused}
+            {
+                "platform": hook.platform,
+                "page": hook.page,
+                "url": hook.url,
+                "delivered": hook.delivered,
+                "refused": hook.refused,
+                "waited": hook.waited,
+            }
             for hook in self._hooks.values()
         ]
 
@@ -87,9 +98,9 @@ class Pusher:
         headers = {"Content-Type": "application/json"}
         if hook.platform in _SECRET_HEADERS:
             headers[_SECRET_HEADERS[hook.platform]] = hook.secret
-        self._waiting.extend(Parcel(hook, utf8_json(body), headers) for body in bodies)
-        if self._news is not None:
-            self._news.set()
+        waiting = self._waiting.setdefault((hook.platform, hook.page), deque())
+        waiting.extend(Parcel(hook, utf8_json(body), headers) for body in bodies)
+        self._send(hook)
 
     def _bodies(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
         if hook.platform == "vk":
@@ -124,34 +135,58 @@ class Pusher:
 
     def start(self) -> None:
         """Send from now on."""
-        self._news = asyncio.Event()
-        self._task = asyncio.create_task(self._run(self._news))
+        self._client = httpx.AsyncClient(trust_env=False, timeout=5)
 
     async def stop(self) -> None:
         """Send no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._sending.values():
+            task.cancel()
+        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
 
-    async def _run(self, news: asyncio.Event) -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            while True:
-                await news.wait()
-                news.clear()
-                while self._waiting:
-                    await self._deliver(client, self._waiting.popleft())
+    def _send(self, hook: Hook) -> None:
+        """See to it that a page's parcels leave in turn; one address that makes us wait holds up no other."""
+        key = hook.platform, hook.page
+        if self._client is not None and key not in self._sending:
+            self._sending[key] = asyncio.create_task(self._run(self._client, key))
+
+    async def _run(self, client: httpx.AsyncClient, key: tuple[Platform, str]) -> None:
+        try:
+            while self._waiting[key]:
+                await self._deliver(client, self._waiting[key].popleft())
+        finally:
+            del self._sending[key]
 
     async def _deliver(self, client: httpx.AsyncClient, parcel: Parcel) -> None:
-        for pause in (*_PAUSES, None):
-            status = 0
-            try:
-                answer = await client.post(parcel.hook.url, content=parcel.body, headers=parcel.headers)
-                status = answer.status_code
-                if status == _OK and (parcel.hook.platform != "vk" or answer.text == "ok"):
-                    parcel.hook.delivered += 1
-                    return
-            except httpx.HTTPError:
-                status = 0
-            parcel.hook.refused.append(status)
-            if pause is not None:
-                await asyncio.sleep(pause)
+        """Until it is heard, four times more; who names a time to come again (VK lets them) is asked then, and that counts as no try."""
+        pauses, tries = iter(_PAUSES), 0
+        while True:
+            answer = await self._ask(client, parcel, tries)
+            if answer is not None and answer.status_code == _OK and (parcel.hook.platform != "vk" or answer.text == "ok"):
+                parcel.hook.delivered += 1
+                return
+            tries += 1
+            parcel.hook.refused.append(0 if answer is None else answer.status_code)
+            named = None if answer is None or parcel.hook.platform != "vk" else _told_to_wait(answer)
+            pause = next(pauses, None) if named is None else float(named)
+            if pause is None:
+                return
+            if named is not None:
+                parcel.hook.waited.append(named)
+            await asyncio.sleep(pause)
+
+    async def _ask(self, client: httpx.AsyncClient, parcel: Parcel, tries: int) -> httpx.Response | None:
+        again = {"X-Retry-Counter": str(tries)} if tries and parcel.hook.platform == "vk" else {}
+        try:
+            return await client.post(parcel.hook.url, content=parcel.body, headers=parcel.headers | again)
+        except httpx.HTTPError:
+            return None
+
+
+def _told_to_wait(answer: httpx.Response) -> int | None:
+    """The seconds of `Retry-After` that VK heeds: with these statuses, and less than three hours."""
+    named = answer.headers.get("Retry-After", "")
+    if answer.status_code not in _WAITING or not named.isdecimal():
+        return None
+    return int(named) if int(named) < _LONGEST_WAIT else None

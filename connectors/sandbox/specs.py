@@ -96,6 +96,13 @@ class Fields:
             self._fail(name, "must be a number of hours, 0 or more")
         return float(value)
 
+    def share(self, name: str) -> float:
+        """A part of a whole: more than 0, at most 1."""
+        value = self._value.get(name)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 1:
+            self._fail(name, "must be a number above 0, at most 1")
+        return float(cast("float", value))
+
     def items(self, name: str) -> list[Any]:
         """A list, empty when absent."""
         value = self._value.get(name, [])

@@ -8,12 +8,13 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.kernel.log import logger
 from app.sources.hooks import BODY_LIMIT, admitted, take_event
-from app.web.deps import Now, Parts, opened
+from app.web.deps import Now, Parts, PushGate, opened
 from connectors.contract import Pushed, PushRequest, UnknownPayload
 
 router = APIRouter(include_in_schema=False)
 
 _REFUSED = "Refused.\n"
+_BUSY = "Too much at once: send it again later.\n"
 
 
 @router.post("/hooks/{platform}/{page}")
@@ -28,7 +29,11 @@ async def push(request: Request, parts: Parts, now: Now, platform: str, page: st
             pushed = reader.read(PushRequest(body=body, headers=dict(request.headers)))
         except UnknownPayload:
             pushed = None
-    async with opened(parts.database.write()) as session:
+    pushes: PushGate = request.app.state.web.pushes
+    if pushes.full:
+        logger.warning("hook_busy", platform=platform[:40])
+        return PlainTextResponse(_BUSY, status_code=503, headers={"Retry-After": str(pushes.AGAIN_SECONDS)})
+    async with pushes.place(), opened(parts.database.write()) as session:
         hook = await admitted(session, platform=platform, page=page, pushed=pushed)
         if hook is None or pushed is None or reader is None or (not pushed.event_id and not hook.confirmation):
             logger.info("hook_refused", platform=platform[:40])

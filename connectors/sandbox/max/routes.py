@@ -9,6 +9,7 @@ from starlette.responses import Response
 from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.max.api import Asked, MaxApi
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.wire import ascii_json
 
 _WRONG_SHAPE: dict[str, Any] = {"messages": "several", "message": {"body": None}}
@@ -49,8 +50,12 @@ def _add(  # noqa: PLR0913 - an operation and where it is carried out
         token = request.headers.get("authorization", "")
         bot = api.bot(token)
         fault = faults.take("max", operation, bot.label if bot else None)
+        visit: Visit = request.state.visit
+        said = {**request.query_params, **{name: str(value) for name, value in request.path_params.items()}}
+        visit.acts("max", operation, said)
 
         async def act() -> tuple[int, bytes]:
+            visit.reads("max", operation, said)
             asked = Asked(
                 path={name: str(value) for name, value in request.path_params.items()},
                 query=dict(request.query_params),
@@ -60,7 +65,7 @@ def _add(  # noqa: PLR0913 - an operation and where it is carried out
             status, answer = api.answer(token, operation, asked, fault)
             return status, ascii_json(answer)
 
-        return await spoiled(fault, act, wrong_shape=ascii_json(_WRONG_SHAPE), silence=limits.silence)
+        return await spoiled(fault, act, wrong_shape=ascii_json(_WRONG_SHAPE), limits=limits)
 
     router.add_api_route(path, call, methods=[verb], include_in_schema=False, response_model=None)
 

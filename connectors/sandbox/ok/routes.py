@@ -8,6 +8,7 @@ from starlette.responses import Response
 from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.ok.api import OkApi
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.wire import utf8_json
 
 _WRONG_SHAPE: dict[str, Any] = {"discussions": "several", "comments": {"0": None}}
@@ -25,10 +26,13 @@ def ok_routes(api: OkApi, faults: Faults, limits: Limits) -> APIRouter:
         token = api.token(values)
         fault = faults.take("ok", values.get("method", ""), token.label if token else None)
         base = str(request.base_url).rstrip("/")
+        visit: Visit = request.state.visit
+        visit.acts("ok", values.get("method", ""), values)
 
         async def act() -> tuple[int, bytes]:
+            visit.reads("ok", values.get("method", ""), values)
             return 200, utf8_json(api.answer(values, base=base, fault=fault))
 
-        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), silence=limits.silence)
+        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), limits=limits)
 
     return router

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.pictures import picture
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.telegram.api import TelegramApi, parse_json
 from connectors.sandbox.telegram.errors import TelegramError
 from connectors.sandbox.wire import ascii_json
@@ -23,6 +24,7 @@ def telegram_routes(api: TelegramApi, faults: Faults, limits: Limits) -> APIRout
     async def call(request: Request, token: str, method: str) -> Response:
         bot = api.bot(token)
         fault = faults.take("telegram", method, bot.label if bot else None)
+        visit: Visit = request.state.visit
 
         async def act() -> tuple[int, bytes]:
             try:
@@ -30,10 +32,11 @@ def telegram_routes(api: TelegramApi, faults: Faults, limits: Limits) -> APIRout
             except TelegramError as error:
                 return error.status, ascii_json(error.body())
             base = str(request.base_url).rstrip("/")
+            visit.reads("telegram", method, {"bot": bot.label if bot else ""})
             status, answer = await api.answer(token, method, values, base=base, fault=fault)
             return status, ascii_json(answer)
 
-        return await spoiled(fault, act, wrong_shape=ascii_json(_WRONG_SHAPE), silence=limits.silence)
+        return await spoiled(fault, act, wrong_shape=ascii_json(_WRONG_SHAPE), limits=limits)
 
     @router.get("/file/bot{token}/photos/{name}.png", include_in_schema=False)
     async def file(token: str, name: str) -> Response:

@@ -1,13 +1,14 @@
 """VK's API as a whole: which token may call what, how often, and what `execute` does with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.limits import Window
 from connectors.sandbox.model import Token
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.vk import galleries, newsfeed, reading, rights, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
@@ -83,11 +84,11 @@ class VkApi:
         token = self._world.state.tokens.get(("vk", params.get("access_token", "")))
         return token.label if token else None
 
-    def answer(self, method: str, values: dict[str, str], *, base: str, fault: Fault | None) -> dict[str, Any]:
+    def answer(self, method: str, values: dict[str, str], *, base: str, fault: Fault | None, visit: Visit) -> dict[str, Any]:
         """What VK answers: `response`, or `error` with its code; never raises for what a caller did."""
         label = self.token_label(values)
         try:
-            call = self._open(values, base)
+            call = self._open(values, base, visit)
             if fault is not None and fault.kind in REFUSALS:
                 raise refusal(fault, base)
             answer = self._execute(call) if method == "execute" else {"response": self._invoke(method, call)}
@@ -97,7 +98,7 @@ class VkApi:
         self._calls.add("vk", method, label, "ok")
         return answer
 
-    def _open(self, values: dict[str, str], base: str) -> Call:
+    def _open(self, values: dict[str, str], base: str, visit: Visit) -> Call:
         token = self._world.state.tokens.get(("vk", values.get("access_token", "")))
         if token is None:
             raise VkError(5)
@@ -105,7 +106,7 @@ class VkApi:
         if version is None:
             raise VkError(8)
         self._pace(token)
-        return Call(world=self._world, token=token, params=Params(values), base=base, version=version, events=self.events)
+        return Call(world=self._world, token=token, params=Params(values), base=base, version=version, events=self.events, visit=visit)
 
     def _pace(self, token: Token) -> None:
         limits, now = self._world.limits, self._world.clock.monotonic()
@@ -124,6 +125,7 @@ class VkApi:
             raise VkError(_KIND_ERRORS[call.token.kind])
         if name in _QUOTAS:
             self._spend(call.token, name)
+        call.visit.reads("vk", name, call.params.values)
         return method.act(call)
 
     def _spend(self, token: Token, name: str) -> None:
@@ -165,7 +167,7 @@ class VkApi:
     def _inner(self, name: str, values: dict[str, Any], outer: Call, errors: list[dict[str, Any]]) -> Any:
         params = Params.from_script(values)
         version = _version(params.text("v")) or outer.version
-        call = Call(world=self._world, token=outer.token, params=params, base=outer.base, version=version, events=outer.events)
+        call = replace(outer, params=params, version=version)
         label = outer.token.label
         try:
             fault = self._faults.take("vk", name, label, inner=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from connectors.sandbox.model import Page, Post, Token
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.vk.params import Params
@@ -21,6 +22,7 @@ class Call:
     base: str
     version: tuple[int, int]
     events: VkEvents
+    visit: Visit
 
     @property
     def new_shapes(self) -> bool:

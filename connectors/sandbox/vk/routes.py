@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from connectors.sandbox.faults import Faults, spoiled
 from connectors.sandbox.limits import Limits
+from connectors.sandbox.readings import Visit
 from connectors.sandbox.vk.api import VkApi
 from connectors.sandbox.wire import utf8_json
 
@@ -22,11 +23,13 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
         values = await _values(request)
         fault = faults.take("vk", method, api.token_label(values))
         base = str(request.base_url).rstrip("/")
+        visit: Visit = request.state.visit
+        visit.acts("vk", method, values)
 
         async def act() -> tuple[int, bytes]:
-            return 200, utf8_json(api.answer(method, values, base=base, fault=fault))
+            return 200, utf8_json(api.answer(method, values, base=base, fault=fault, visit=visit))
 
-        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), silence=limits.silence)
+        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), limits=limits)
 
     @router.get("/longpoll/{group}", include_in_schema=False)
     async def long_poll(request: Request, group: int) -> Response:
@@ -36,7 +39,7 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
         async def act() -> tuple[int, bytes]:
             return 200, utf8_json(await api.events.check(group, dict(request.query_params), base, fault))
 
-        return await spoiled(fault, act, wrong_shape=b'{"ts": [], "updates": {}}', silence=limits.silence)
+        return await spoiled(fault, act, wrong_shape=b'{"ts": [], "updates": {}}', limits=limits)
 
     return router
 

@@ -42,20 +42,28 @@ async def test_vk_asks_for_the_code_pushes_and_repeats_until_ok() -> None:
     with running() as sandbox:
         async with raw_server() as raw, httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as client:
             await _ask(client, "/world/pages", VK)
-            raw.plan(http(b"c0de", content_type="text/plain"), http(b"busy", status="503 Busy"), http(b"ok", content_type="text/plain"))
+            raw.plan(
+                http(b"c0de", content_type="text/plain"),
+                http(b"busy", status="503 Busy"),
+                http(b"full", status="503 Busy", headers="Retry-After: 1\r\n"),
+                http(b"ok", content_type="text/plain"),
+            )
             hook = {"platform": "vk", "page": "town", "url": f"{raw.url}/hooks/vk/-77", "secret": "made up"}
             assert (await _ask(client, "/world/hooks", hook))["confirmation"] == "c0de"
             post = await _ask(client, "/world/posts", {"platform": "vk", "page": "town", "text": "Дороги"})
             assert post
             await _ask(client, "/world/comments", {"platform": "vk", "page": "town", "author": "Олег", "text": "Когда?"})
-            heard = await _heard(raw, 4)
+            heard = await _heard(raw, 5)
+            (line,) = (await client.get("/world/hooks")).json()["hooks"]
+    assert (line["refused"], line["waited"]) == ([503, 503], [1])
+    assert [head.get("x-retry-counter") for head, _ in heard] == [None, None, "1", "2", None]
     told = [VkPush().read(PushRequest(body=body)) for _, body in heard]
     assert {one.secret for one in told} == {"made up"}
-    assert [bool(one.event_id) for one in told] == [False, True, True, True]
-    assert told[1].event_id == told[2].event_id  # not heard, so told again
+    assert [bool(one.event_id) for one in told] == [False, True, True, True, True]
+    assert told[1].event_id == told[2].event_id == told[3].event_id  # not heard, so told again
     page = PageRef(external_id="-77")
-    assert len(batch(heard[2][1], page=page, observed_at=utc_now()).posts) == 1
-    (comment,) = batch(heard[3][1], page=page, observed_at=utc_now()).comments
+    assert len(batch(heard[3][1], page=page, observed_at=utc_now()).posts) == 1
+    (comment,) = batch(heard[4][1], page=page, observed_at=utc_now()).comments
     assert comment.text == "Когда?"
 
 

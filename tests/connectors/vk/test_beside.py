@@ -27,7 +27,7 @@ async def _beside(here: Town, kind: str) -> tuple[PostRef, str, str]:
     where = {"platform": "vk", "page": "sadovoye", "post_id": told["id"], "author": "Инна"}
     first = await here.world.post("/world/comments", text="Когда почините?", **where)
     reply = await here.world.post("/world/comments", text="И мне интересно", reply_to=first["id"], **where)
-    return PostRef(page=PAGE, external_id=f"{kind}{told['id']}"), first["id"], reply["id"]
+    return PostRef(page=PAGE, external_id=f"{kind}{told['id']}".removeprefix("wall")), first["id"], reply["id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,17 +81,19 @@ async def test_without_a_users_token_discussions_are_read_and_nothing_is_answere
         assert await here.vk.probe([places["video"][0]]) == []
 
 
-async def test_what_is_pushed_from_beside_the_wall_stands_where_it_is_read() -> None:
+async def test_what_is_pushed_from_the_wall_and_beside_it_stands_where_it_is_read() -> None:
     """New, edited, deleted, restored; the events are the sandbox's own."""
     async with town("user") as here:
         seen: dict[str, list[tuple[str, str]]] = {}
         cursor = (await here.vk.listen("-4242", None)).cursor
-        for kind in KINDS:
+        for kind in (*KINDS, "wall"):
             place, first, _ = await _beside(here, kind)
             address = f"/world/comments/vk/sadovoye/{place.external_id.removeprefix(kind)}/{first}"
             await here.world.patch(address, text="Исправлено")
             await here.world.delete(address)
-            seen[place.external_id] = [("new", "Когда почините?"), ("new", "И мне интересно"), ("edit", "Исправлено"), ("delete", "")]
+            await here.world.post(f"{address}/restore")
+            written = [("new", "Когда почините?"), ("new", "И мне интересно"), ("edit", "Исправлено")]
+            seen[place.external_id] = [*written, ("delete", ""), ("restore", "Исправлено")]
         heard = await here.vk.listen("-4242", cursor)
         told: dict[str, list[tuple[str, str]]] = {}
         for event in heard.events:

@@ -225,6 +225,9 @@ async def test_a_database_that_is_away(clock: FixedClock) -> None:
         assert (await client.get("/health/live")).json() == {"status": "ok"}
         page = await client.get("/queue", headers={"Cookie": "otklik_session=x"})
         assert page.status_code == 503
+        pushed = await client.post("/hooks/vk/-1", content=b'{"type": "wall_reply_new", "group_id": 1, "event_id": "e", "secret": "s"}')
+        problem(pushed, 503, "unavailable")
+        assert pushed.headers["retry-after"] == "5"  # VK heeds less than three hours
     await database.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from app.sources import hooks
+from app.web.deps import PushGate
 from tests import factories
 
 if TYPE_CHECKING:
@@ -145,3 +147,19 @@ async def test_the_secret_is_stored_nowhere(secret: str, owner_db: Database, web
         operator = await factories.make_operator(session)
     async with web_db.read(operator_id=operator.id) as session:  # whoever is signed in sees no hash to guess at
         assert await session.scalar(text("SELECT count(*) FROM page_hook")) == 0
+
+
+async def test_a_rush_is_told_to_come_later_and_nothing_of_it_is_lost(
+    platform: httpx.AsyncClient, secret: str, owner_db: Database, fresh: int
+) -> None:
+    """503 with Retry-After, less than the three hours that VK heeds; what was acknowledged is in the inbox, once, and later the rest."""
+    waiting = [event(secret, number=f"e{number}", at=fresh) for number in range(3 * PushGate.WAITING)]
+    statuses: list[int] = []
+    for _ in range(8):
+        answers = await asyncio.gather(*(platform.post(f"/hooks/vk/{COMMUNITY}", content=body) for body in waiting))
+        statuses += [answer.status_code for answer in answers]
+        assert all(0 < int(answer.headers["retry-after"]) < 3 * 3600 for answer in answers if answer.status_code == 503)
+        waiting = [body for body, answer in zip(waiting, answers, strict=True) if answer.text != "ok"]
+    assert waiting == []
+    assert set(statuses) == {200, 503}
+    assert sorted(row.event_id for row in await rows(owner_db)) == sorted(f"e{number}" for number in range(3 * PushGate.WAITING))

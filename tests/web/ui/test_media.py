@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,7 +11,6 @@ from sqlalchemy import text
 
 from app.media.rules import parse_media_hosts
 from app.media.service import MediaProxy
-from app.web.deps import Web
 from tests.app.media.test_pictures import picture
 from tests.connectors.raw_server import http, raw_server
 
@@ -30,9 +30,8 @@ async def host(web: FastAPI, town: Town, owner_db: Database, tmp_path: Path) -> 
     """Where the picture under our appeal's comment comes from."""
     async with raw_server() as raw:
         raw.plan(http(picture(size=(900, 600))))
-        old: Web = web.state.web
         media = MediaProxy(parse_media_hosts(f"vk: {raw.url.removeprefix('http://')}"), tmp_path / "media")
-        web.state.web = Web(parts=old.parts, office=old.office, tokens=old.tokens, media=media, reads=old.reads)
+        web.state.web = replace(web.state.web, media=media)
         files = [
             {"kind": "photo", "url": f"{raw.url}/a.png", "external_id": "photo1_2", "title": None},
             {"kind": "link", "url": "https://xn--80ak6aa92e.com/x", "external_id": None, "title": "apple"},
