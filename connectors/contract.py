@@ -300,7 +300,10 @@ class Probes(Protocol):
     probe_limit: int
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
-        """Counters of at most `probe_limit` posts of any pages; a post whose counter was not told is left out."""
+        """Counters of at most `probe_limit` posts of any pages; a post whose counter was not told is left out.
+
+        AccessLost only when none could be counted: a page that lets us in no more must not hide the counters of others.
+        """
 
 
 @runtime_checkable

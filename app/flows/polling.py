@@ -38,7 +38,7 @@ from connectors.contract import (
 from connectors.finding import Bundles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.kernel.clock import Clock
@@ -64,6 +64,11 @@ class _Part:
     whole: bool
     gone: bool = False
     refused: bool = False
+
+
+def _of_one_page(error: ConnectorError) -> bool:
+    """Whether it may concern some pages alone: their right or their own token is lost, or they trip the connector over a bug of its own."""
+    return isinstance(error, AccessLost) or error.code == "bug"
 
 
 class Poller:
@@ -137,30 +142,34 @@ class Poller:
                 await self._rhythm.learn(session, platform=self._platform, now=self._clock.now())
             if isinstance(self._connector, Discovers):
                 lister = Lister(self._database, self._platform, self._connector, own)
-                await self._discover_due(
-                    lister, [(one, by_id[one.page_id]) for one in leased if one.page_id is not None], search_every=search_every
-                )
+                await self._discover_due(lister, leased, by_id, search_every=search_every)
             await self._probe(leased)
             guard.done(due_at=self._clock.now() + self._plan.pause_of_feed())
         return True
 
-    async def _discover_due(self, lister: Lister, pages: Sequence[tuple[LeasedFeed, WatchedPage]], *, search_every: timedelta) -> None:
+    async def _discover_due(
+        self, lister: Lister, leased: list[LeasedFeed], pages: Mapping[int, WatchedPage], *, search_every: timedelta
+    ) -> None:
         """List what is due, the longest waiting first. Without a call left walls wait for the next; posts are probed still."""
-        due = sorted((one for one in pages if one[0].discover_due), key=lambda one: one[0].discover_at)
+        wanted = [(one, pages[one.page_id]) for one in leased if one.discover_due and one.page_id is not None]
+        due = sorted(wanted, key=lambda pair: pair[0].discover_at)
         walls = [one.id for one, page in due if not page.elsewhere]
-        for leased, page in due:
-            if not page.elsewhere and leased.id not in walls:
+        for one, page in due:
+            if not page.elsewhere and one.id not in walls:
                 continue
             now = self._clock.now()
             try:
                 again = search_every if page.elsewhere else self._rhythm.list_again(page.id, now)
-                await self._discover(lister, leased, page, again=again)
-            except TryLater as error:
-                if error.code != "quota":
+                await self._discover(lister, one, page, again=again)
+            except (AccessLost, TryLater) as error:
+                if _of_one_page(error):
+                    await self._fail_alone(leased, [one], error)
+                    continue
+                if not isinstance(error, TryLater) or error.code != "quota":
                     raise
-                waiting, walls = walls[walls.index(leased.id) :], []
+                waiting, walls = walls[walls.index(one.id) :], []
                 logger.info("discover_quota", platform=self._platform, walls=len(waiting))
-                await self._postpone([one.id for one, _ in pages], waiting, error.after or self._plan.pause_of_feed())
+                await self._postpone([each.id for each in leased], waiting, error.after or self._plan.pause_of_feed())
 
     async def _postpone(self, feed_ids: Sequence[int], waiting: Sequence[int], after: timedelta) -> None:
         async with self._database.write() as session:
@@ -188,7 +197,7 @@ class Poller:
             await self._say_page_trouble(leased, error)  # a search needs other rights than walls do, and holds none of them up
         await self._store([leased.id], batch, discover_at=self._clock.now() + again)
 
-    async def _probe(self, leased: Sequence[LeasedFeed]) -> None:
+    async def _probe(self, leased: list[LeasedFeed]) -> None:
         if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):
             return
         page_ids = [one.page_id for one in leased if one.page_id is not None]
@@ -197,13 +206,18 @@ class Poller:
             due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
         at_once = step * (self._connector.bundle if isinstance(self._connector, Bundles) else 1)
         for first in range(0, len(due), at_once):
-            asked = [due[start : start + step] for start in range(first, min(len(due), first + at_once), step)]
+            ours = {one.page_id for one in leased}
+            some = [post for post in due[first : first + at_once] if post.page_id in ours]
+            asked = [some[start : start + step] for start in range(0, len(some), step)]
             told = await asyncio.gather(*(self._counts(self._connector, leased, posts) for posts in asked), return_exceptions=True)
             for posts, counts in zip(asked, told, strict=True):
                 if not isinstance(counts, BaseException):
                     await self._take_counts(leased, posts, counts)
-            for counts in told:
-                if isinstance(counts, BaseException):
+            for posts, counts in zip(asked, told, strict=True):
+                if isinstance(counts, ConnectorError) and _of_one_page(counts):
+                    pages = {post.page_id for post in posts}
+                    await self._fail_alone(leased, [one for one in leased if one.page_id in pages], counts)
+                elif isinstance(counts, BaseException):
                     raise counts
 
     async def _take_counts(self, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost], counts: Sequence[PostCount]) -> None:
@@ -267,7 +281,9 @@ class Poller:
         try:
             with calling(self._platform, "read_thread"):
                 batch = await self._connector.read_thread(post_ref(post), root_external_id=None, cursor=cursor)
-        except Rejected as error:
+        except (Rejected, AccessLost, TryLater) as error:
+            if not (isinstance(error, Rejected) or _of_one_page(error)):
+                raise
             logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
             return _Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
         except UnknownPayload as error:
@@ -354,7 +370,7 @@ class Poller:
 
     async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError) -> None:
         """A bad end: written down for the people who mend it, and when to try again."""
-        failures = max(one.failures for one in leased)
+        failures = max((one.failures for one in leased), default=0)
         pause = self._plan.pause_after(error.after if isinstance(error, TryLater) else None, failures)
         logger.warning("poll_failed", platform=self._platform, code=error.code, detail=error.detail, feeds=len(leased))
         async with self._database.write() as session:
@@ -366,6 +382,12 @@ class Poller:
             )  # fmt: skip
             pages = self._pages_of(leased)
             await sources.carried_failed(session, platform=self._platform, pages=pages, code=error.code, detail=error.detail)
+
+    async def _fail_alone(self, leased: list[LeasedFeed], some: Sequence[LeasedFeed], error: ConnectorError) -> None:
+        """A bad end for these alone: each comes again by a pause of its own, and the others of this round go on."""
+        for one in some:
+            leased.remove(one)  # first: nobody renews what is given back
+            await self.fail([one], error)
 
     async def _say_page_trouble(self, leased: LeasedFeed, error: ConnectorError) -> None:
         self._troubled.add(leased.id)

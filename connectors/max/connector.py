@@ -182,8 +182,18 @@ class MaxConnector(Amends):
         """How many comments there are: MAX has no counter, so they are counted, a hundred a call."""
         if len(posts) > self.probe_limit:
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
-        heard = (post for post in posts if hears_private(post.page) or not is_dialogs(post.page))
-        return [await self._count(post) for post in heard]
+        counts: list[PostCount] = []
+        lost: dict[str, AccessLost] = {}
+        for post in posts:
+            if post.page.external_id in lost or (is_dialogs(post.page) and not hears_private(post.page)):
+                continue
+            try:
+                counts.append(await self._count(post))
+            except AccessLost as error:  # the bot may not look there any more; the other channels are counted all the same
+                lost[post.page.external_id] = error
+        if lost and not counts:
+            raise next(iter(lost.values()))
+        return counts
 
     async def _count(self, post: PostRef) -> PostCount:
         seen: set[str] = set()

@@ -45,7 +45,7 @@ class OkClient:
 
     async def read(self, method: str, params: Mapping[str, str], *, page: str | None) -> Answer:
         """A reading; a token that may not is passed over for the next. Raises the contract's errors."""
-        tokens = self._some(method, page)
+        tokens = self.some(method, page)
         for credential in tokens[:-1]:
             try:
                 return await self.call(credential, method, params)
@@ -56,9 +56,10 @@ class OkClient:
 
     async def send(self, method: str, params: Mapping[str, str], *, page: str) -> Answer:
         """A sending, with one token, once. Raises the contract's errors."""
-        return await self.call(self._some(method, page)[0], method, params, sending=True)
+        return await self.call(self.some(method, page)[0], method, params, sending=True)
 
-    def _some(self, method: str, page: str | None) -> list[Credential]:
+    def some(self, method: str, page: str | None) -> list[Credential]:
+        """The same, at least one. Raises AccessLost `token_kind`."""
         tokens = self.tokens(page)
         if not tokens:
             raise AccessLost("token_kind", f"{method} needs a token of somebody who administers the group; none is configured")

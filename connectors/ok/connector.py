@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.contract import (
     Absent,
+    AccessLost,
     Batch,
     CannotTell,
     ConnectorError,
@@ -127,15 +128,15 @@ class OkConnector(Amends):
         """The newest `limit` discussions of a group, among those of all groups of its token: the latest activity first."""
         posts: dict[str, PostSnapshot] = {}
         told = mapping.Listing()
-        for credential in self._client.tokens(page.external_id)[:1]:
-            anchor: str | None = None
-            for _ in range(LIST_CALLS):
-                part = await self._list(credential, anchor)
-                posts |= {post.external_id: post for post in part.posts if post.page_external_id == page.external_id}
-                told.unreadable += [one for one in part.unreadable if one.page_external_id == page.external_id]
-                if part.anchor is None or len(posts) >= limit:
-                    break
-                anchor = part.anchor
+        credential = self._client.some("discussions.getList", page.external_id)[0]
+        anchor: str | None = None
+        for _ in range(LIST_CALLS):
+            part = await self._list(credential, anchor)
+            posts |= {post.external_id: post for post in part.posts if post.page_external_id == page.external_id}
+            told.unreadable += [one for one in part.unreadable if one.page_external_id == page.external_id]
+            if part.anchor is None or len(posts) >= limit:
+                break
+            anchor = part.anchor
         return Batch(posts=tuple(posts.values())[:limit], unreadable=tuple(told.unreadable))
 
     async def _list(self, credential: Credential, anchor: str | None) -> mapping.Listing:
@@ -160,9 +161,21 @@ class OkConnector(Amends):
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
         wanted = {(post.page.external_id, post.external_id): post for post in posts}
         counts: list[PostCount] = []
+        lost: list[AccessLost] = []
         for credential in {token.key: token for post in posts for token in self._client.tokens(post.page.external_id)[:1]}.values():
-            counts += await self._listed(credential, wanted)
-        counts += [await self._count_one(post) for post in wanted.values()]
+            try:
+                counts += await self._listed(credential, wanted)
+            except AccessLost as error:
+                lost.append(error)
+                for key in [key for key in wanted if credential in self._client.tokens(key[0])[:1]]:
+                    del wanted[key]
+        for post in wanted.values():
+            try:
+                counts.append(await self._count_one(post))
+            except AccessLost as error:  # to that group; the others are counted all the same
+                lost.append(error)
+        if lost and not counts:
+            raise lost[0]
         return counts
 
     async def _listed(self, credential: Credential, wanted: dict[tuple[str, str], PostRef]) -> list[PostCount]:

@@ -7,17 +7,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from app.exchange.pages import PageLine, list_pages
 from app.flows.polling import Poller
 from app.flows.polling_plan import REREAD, SOONEST, Plan
 from app.sources import service as sources
+from app.sources.service import connect_page
 from connectors.contract import AccessLost, Options, Rejected, TryLater, UnknownPayload
 from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from connectors.contract import Batch, ConnectorError, PageRef, PostCount, PostRef
 
     Rows = Callable[[str], Awaitable[list[Any]]]
 
@@ -228,3 +232,61 @@ async def test_without_a_token_that_may_read_the_call_itself_says_so(town: Town,
     )
     await poller.round()
     assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == ["token_kind"]
+
+
+class Closed(ProbingConnector):
+    """Some pages let us in no more, each in its own way; their errors say nothing of the others."""
+
+    lost: Mapping[str, ConnectorError] = {}
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest posts of a page."""
+        self._let_in(page.external_id)
+        return await super().discover(page, limit=limit)
+
+    async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
+        """Counters of those posts that can be counted."""
+        open_ = [post for post in posts if post.page.external_id not in self.lost]
+        if not open_:
+            self._let_in(posts[0].page.external_id)
+        return await super().probe(open_)
+
+    async def read_thread(self, post: PostRef, *, root_external_id: str | None, cursor: str | None) -> Batch:
+        """A part of the comments of a post."""
+        self._let_in(post.page.external_id)
+        return await super().read_thread(post, root_external_id=root_external_id, cursor=cursor)
+
+    def _let_in(self, page: str) -> None:
+        if page in self.lost:
+            raise self.lost[page]
+
+
+@pytest.mark.parametrize("style", ["probing"])
+@pytest.mark.parametrize("error", [AccessLost("no_right"), AccessLost("reauthorise"), TryLater("bug", after=timedelta(minutes=1))])
+async def test_a_page_that_cannot_be_read_holds_up_no_other(town: Town, rows: Rows, error: ConnectorError) -> None:
+    """Its right or its own token is lost, or its wall trips the connector: that stands on its feed, and all others are read as ever."""
+    other = town.world.add_page("Лесной. Официально")
+    async with town.owner.write() as session:
+        territory = await session.scalar(text("SELECT territory_id FROM page"))
+        await connect_page(
+            session, platform=town.platform, snapshot=town.world.pages[other.external_id], agency_id=town.agency_id,
+            territory_id=territory, sphere_id=None, watched_since=town.clock.now() - timedelta(hours=24), now=town.clock.now(),
+        )  # fmt: skip
+    connector = Closed(town.world, Options(api_url=None, credentials=()))
+    closed = town.world.write_post(town.page, "Дороги")
+    post = town.world.write_post(other.external_id, "Дороги")
+    town.connector = connector
+    await town.bring_in()
+    connector.lost = {town.page: error}
+    for number in range(4):
+        town.world.write_comment(closed, PIT, author=f"Один {number}")
+        town.world.write_comment(post, PIT, author=f"Другой {number}")
+        town.pass_time(600)
+        await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 4
+    feeds = {row.page_id: row for row in await rows("SELECT page_id, error_code, failures FROM feed ORDER BY page_id")}
+    assert [row.error_code for row in feeds.values()] == [error.code, None]
+    connector.lost = {}
+    town.pass_time(900)
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 8

@@ -301,3 +301,16 @@ async def test_what_is_waited_for_is_what_would_be_pushed(server: Server) -> Non
     assert [post.text for batch in told for post in batch.posts] == ["Дороги", ""]
     assert [one.text for batch in told for one in batch.comments] == ["А яма?", "Лично"]
     assert (rest.events, rest.cursor) == ((), heard.cursor)
+
+
+async def test_a_channel_that_is_lost_to_us_hides_no_other_s_counters() -> None:
+    """It is asked about once a call, and only when nothing could be counted is that said."""
+    lost, other = (PageRef(external_id=number) for number in ("-1", "-2"))
+    refs = [PostRef(page=page, external_id=post) for page, post in ((lost, "a"), (lost, "b"), (other, "c"))]
+    denied = http(b'{"code": "chat.denied", "message": "no"}', status="403 Forbidden")
+    async with raw_server() as raw:
+        raw.plan(denied, http(b'{"messages": []}'), denied)
+        one = connector(raw.url)
+        assert [count.external_id for count in await one.probe(refs)] == ["c"]
+        assert (await caught(one.probe(refs[:2]))).code == "no_right"
+        await one.close()

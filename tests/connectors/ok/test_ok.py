@@ -115,6 +115,21 @@ async def test_counters_come_from_one_list_and_the_rest_one_by_one(server: Serve
         await connector.close()
 
 
+async def test_a_group_that_is_lost_to_us_hides_no_other_s_counters() -> None:
+    """Only when nothing could be counted is that said; a listing without any token says it, too."""
+    refs = [PostRef(page=PageRef(external_id=page), external_id=f"{page}1") for page in ("5242", "5243")]
+    nothing, denied, three = (http(body) for body in (b'{"discussions": []}', b'{"error_code": 50, "error_msg": "NOT_ADMIN"}', b"3"))
+    async with raw_server() as raw:
+        raw.plan(nothing, denied, three, nothing, denied, denied)
+        connector = OkConnector(options(raw.url), raw.url)
+        assert [(one.external_id, one.comment_count) for one in await connector.probe(refs)] == [("52431", 3)]
+        assert (await caught(connector.probe(refs))).code == "no_right"
+        await connector.close()
+        tokenless = OkConnector(Options(api_url=raw.url, credentials=()), raw.url)
+        assert (await caught(tokenless.discover(PAGE, limit=50))).code == "token_kind"
+        await tokenless.close()
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "code"),
     [
