@@ -19,7 +19,7 @@ from app.reports.rolled import rolled_sql
 from app.reports.rules import TREES, Grouping, edges, slices
 from app.reports.service import Line, figures_for, rolled_params, used_params
 from app.reports.spans import cover
-from app.reports.summing import Pile, pile_of, summed, up_the_tree
+from app.reports.summing import Pile, piles_of, summed, sums_of, up_the_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,8 +153,9 @@ async def _read(session: ReadSession, asked: Asked, group_by: Grouping, ground: 
     name = asked.measure.clocked.value
     piles: _Piles = {}
     for row in await session.execute(statement, used_params(statement, params)):
-        numbers = {f"{name}_{kept}": int(getattr(row, one) or 0) for one, kept in _KEPT_AS.items()}
-        numbers |= {one: getattr(row, one) for one in _OF_THE_APPEAL}
+        counted = {f"{name}_{kept}": int(getattr(row, one) or 0) for one, kept in _KEPT_AS.items()}
+        counted |= {one: getattr(row, one) for one in ("opened", *_OF_THE_APPEAL)}
+        numbers = [counted[one] for one in sums_of(asked.measure.clocked)]
         piles.setdefault(row.slice, {})[row.key] = Pile(numbers=numbers, waiting=row.waiting, overdue=row.overdue, oldest=row.oldest)
     return piles
 
@@ -165,12 +166,9 @@ async def _rolled(session: ReadSession, asked: Asked, group_by: Grouping, ground
         group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, dismissed=asked.measure.dismissed,
         shaped=False, sliced=True,
     )  # fmt: skip
-    wanted = (f"{asked.measure.clocked.value}_", *_OF_THE_APPEAL)
     piles: _Piles = {}
-    for row in await session.execute(statement, used_params(statement, params)):
-        key, _, number = row.key.rpartition("/")
-        pile = pile_of(row)
-        pile.numbers = {name: count for name, count in pile.numbers.items() if name.startswith(wanted)}
+    for at, pile in piles_of((await session.execute(statement, used_params(statement, params))).all()).items():
+        key, _, number = at.rpartition("/")
         piles.setdefault(int(number), {})[int(key) if key else None] = pile
     return piles
 

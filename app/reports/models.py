@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     DateTime,
     ForeignKey,
@@ -103,6 +104,9 @@ report_cell = Table(
     Column("start", Date, primary_key=True),
     Column("key", String, primary_key=True),
     *(Column(name, BigInteger, nullable=False, server_default=sql("0")) for name in (*CELL_COUNTS, *CELL_SUMS)),
+    Column("lines", BigInteger, Computed("opened + dismissed", persisted=True)),
+    # Which pages and people have most, without looking at all.
+    Index("ix_report_cell_lines", "dim", "level", "start", "lines", postgresql_where=sql("dim >= 5")),
 )
 
 # How one kind of time is distributed in a cell, by the calendar and in working time: numbers that add up, see `sketch.py`.

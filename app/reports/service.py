@@ -6,6 +6,7 @@ The same lines make every figure. Up to `EXACT_UP_TO` of them are aggregated as 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from app.reports.queries import COLUMN_OF, Sight, response_times_sql, trend_sql
 from app.reports.rolled import rolled_sql
 from app.reports.rules import FIRST_DAY, NO_FILTERS, TREES, Bucket, Filters, Grouping, Period, Slice, edges, midnight, slices
 from app.reports.spans import cover
-from app.reports.summing import Pile, figures_of, pile_of, summed, up_the_tree
+from app.reports.summing import Pile, figures_of, piles_of, summed, up_the_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,11 +183,13 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
     if group_by not in TREES:
         whole = cover([] if ground.days is None else [ground.days], daily=True)
         params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
-    statement = rolled_sql(group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, **_kind(asked))
-    found = (await session.execute(statement, used_params(statement, params))).all()
-    rows = [(row.key, pile_of(row)) for row in found if row.part == "row"]
+    statement = rolled_sql(
+        group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None,
+        single=len(ground.spans.levels) == 1, covered=not params["rest_since"], **_kind(asked),
+    )  # fmt: skip
+    found = piles_of((await session.execute(statement, used_params(statement, params))).all())
     if group_by in TREES:
-        piles = {int(key) if key else None: pile for key, pile in rows}
+        piles = {int(key) if key else None: pile for key, pile in found.items()}
         names = {row.id: row for row in await session.execute(text(f"SELECT id, name, parent_id FROM {group_by.value}"))}  # noqa: S608 - an enum
         parents = {key: row.parent_id for key, row in names.items()}
         up = up_the_tree(piles, parents)
@@ -203,8 +206,8 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
             for key, pile in up.items()
         ]
     else:
-        total = pile_of(next(row for row in found if row.part == "total"))
-        labels = await _labels(session, group_by, [key for key, _ in rows])
+        total = found.pop(None)
+        labels = await _labels(session, group_by, list(found))
         lines = [
             Line(
                 key_text=key or None,
@@ -212,7 +215,7 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
                 platform=labels.get(key, (key, None))[1],
                 figures=figures_for(asked, pile),
             )
-            for key, pile in rows
+            for key, pile in found.items()
         ]
     return lines, Figures(**figures_for(asked, total))
 
@@ -231,7 +234,8 @@ async def rolled_piles(session: ReadSession, asked: Asked, ground: Ground, parts
     statement = rolled_sql(
         None, of=ground.dim, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, **_kind(asked)
     )
-    return {int(row.key): pile_of(row) for row in await session.execute(statement, used_params(statement, params))}
+    found = await session.execute(statement, used_params(statement, params))
+    return {int(number): pile for number, pile in piles_of(found.all()).items()}
 
 
 def rolled_params(asked: Asked, ground: Ground) -> dict[str, Any]:
@@ -259,8 +263,13 @@ def _kind(asked: Asked) -> dict[str, bool]:
 
 def used_params(statement: TextClause, params: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the parameters that the statement names."""
-    names = statement.compile().params
-    return {name: value for name, value in params.items() if name in names}
+    return {name: params[name] for name in _named(statement) & params.keys()}
+
+
+@lru_cache
+def _named(statement: TextClause) -> frozenset[str]:
+    """A report's statement is long, and the same one for all who ask."""
+    return frozenset(statement.compile().params)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

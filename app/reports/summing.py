@@ -2,105 +2,112 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from app.reports import sketch
 from app.reports.models import MARKS, PROMISES
 from app.reports.queries import Clock
+from app.reports.sketch import percentiles, received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 SHARES = (0.5, 0.9, 0.99)
 
 
+@cache
+def _names(clock: Clock) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sums of the appeal, and sums of the clock."""
+    fates = ("opened", "dismissed", "reopened", "repeated", *(MARKS if clock is Clock.FIRST else ()))
+    promised = ("population", "met", "late", "unpromised", "unanswered") if clock.value in PROMISES else ()
+    return fates, (*promised, "n", "s", "wn", "ws")
+
+
+def sums_of(clock: Clock) -> tuple[str, ...]:
+    """The sums that the figures of a clock are made of, as cells name them."""
+    fates, times = _names(clock)
+    return (*fates, *(f"{clock.value}_{what}" for what in times))
+
+
 @dataclass(slots=True)
 class Pile:
-    """Sums of one key: numbers by column, those that wait, the distributions by the calendar and in working time."""
+    """Sums of one key: `numbers` as `sums_of` names them, those that wait, the distributions by the calendar and in working time."""
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: Sequence[int] = ()
     waiting: int = 0
     overdue: int = 0
     oldest: datetime | None = None
     calendar: int = 0
     working: int = 0
 
-    def add(self, other: Pile) -> None:
-        """Take another's in."""
-        for name, count in other.numbers.items():
-            self.numbers[name] = self.numbers.get(name, 0) + count
-        self.waiting += other.waiting
-        self.overdue += other.overdue
-        if other.oldest is not None:
-            self.oldest = other.oldest if self.oldest is None else min(self.oldest, other.oldest)
-        self.calendar += other.calendar
-        self.working += other.working
 
-
-def pile_of(row: Any) -> Pile:  # noqa: ANN401 - a typed row
-    """A row of the statement."""
-    return Pile(
-        numbers=dict(row.numbers or {}),
-        waiting=row.waiting or 0,
-        overdue=row.overdue or 0,
-        oldest=row.oldest,
-        calendar=sketch.received(row.calendar),
-        working=sketch.received(row.working),
-    )
+def piles_of(rows: Sequence[Any]) -> dict[Any, Pile]:
+    """Rows of the statement by key, each with its distributions; the total of a flat grouping under None."""
+    found = {
+        row.key: Pile(row.numbers, row.waiting or 0, row.overdue or 0, row.oldest, received(row.calendar), received(row.working))
+        for row in rows
+        if row.part != "shape"
+    }
+    for row in rows:
+        if row.part == "shape" and row.key in found:
+            pile = found[row.key]
+            pile.calendar += received(row.calendar)
+            pile.working += received(row.working)
+    return found
 
 
 def summed(piles: Iterable[Pile]) -> Pile:
     """All together."""
-    whole = Pile()
-    for pile in piles:
-        whole.add(pile)
-    return whole
+    every = list(piles)
+    return Pile(
+        numbers=[sum(counts) for counts in zip(*(one.numbers for one in every if one.numbers), strict=True)],
+        waiting=sum(one.waiting for one in every),
+        overdue=sum(one.overdue for one in every),
+        oldest=min((one.oldest for one in every if one.oldest is not None), default=None),
+        calendar=sum(one.calendar for one in every),
+        working=sum(one.working for one in every),
+    )
 
 
 def up_the_tree(piles: Mapping[int | None, Pile], parents: Mapping[int, int | None]) -> dict[int | None, Pile]:
     """Each node with all below it. A node above nobody keeps its own pile."""
-    found: dict[int | None, Pile] = dict(piles)
-    owned: set[int] = set()
+    below: dict[int, list[Pile]] = {}
     for key, pile in piles.items():
         node, seen = key, {key}
         while node is not None and (node := parents.get(node)) is not None and node not in seen:
             seen.add(node)
-            if node not in owned:  # never a leaf's own pile: it is still to be read
-                owned.add(node)
-                found[node] = summed([piles[node]] if node in piles else [])
-            found[node].add(pile)
-    return found
+            below.setdefault(node, []).append(pile)
+    return dict(piles) | {node: summed([piles[node], *found] if node in piles else found) for node, found in below.items()}
 
 
 def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) -> dict[str, Any]:
     """The attributes of Figures."""
-    get, name = pile.numbers.get, clock.value
-    answered = (get(f"{name}_n") or 0, get(f"{name}_wn") or 0)
-    values: dict[str, Any] = {}
-    for prefix, number, total, shape in (
-        ("", answered[0], get(f"{name}_s") or 0, pile.calendar),
-        ("working_", answered[1], get(f"{name}_ws") or 0, pile.working),
-    ):
-        values[f"{prefix}average_s"] = total / number if number else None
-        values[f"{prefix}median_s"], values[f"{prefix}p90_s"], values[f"{prefix}p99_s"] = sketch.percentiles(shape, SHARES)
-    if name in PROMISES:
+    fates, times = _names(clock)
+    of = dict(zip((*fates, *times), pile.numbers, strict=True)) if pile.numbers else dict.fromkeys((*fates, *times), 0)
+    values: dict[str, Any] = {
+        "average_s": of["s"] / of["n"] if of["n"] else None,
+        "working_average_s": of["ws"] / of["wn"] if of["wn"] else None,
+    }
+    values["median_s"], values["p90_s"], values["p99_s"] = percentiles(pile.calendar, SHARES)
+    values["working_median_s"], values["working_p90_s"], values["working_p99_s"] = percentiles(pile.working, SHARES)
+    if clock.value in PROMISES:
         values |= {
-            "opened": get(f"{name}_population") or 0,
-            "in_time": get(f"{name}_met") or 0,
-            "late": get(f"{name}_late") or 0,
-            "unpromised": get(f"{name}_unpromised") or 0,
-            "closed_unanswered": get(f"{name}_unanswered") or 0,
+            "opened": of["population"],
+            "answered": of["met"] + of["late"] + of["unpromised"],
+            "in_time": of["met"],
+            "late": of["late"],
+            "unpromised": of["unpromised"],
+            "closed_unanswered": of["unanswered"],
             "waiting": pile.waiting,
             "overdue": pile.overdue,
             "oldest_unanswered_age_s": None if pile.oldest is None else max((ages_at - pile.oldest).total_seconds(), 0.0),
         }
-        values["answered"] = values["in_time"] + values["late"] + values["unpromised"]
     else:
-        values |= {"opened": answered[0], "answered": answered[0], "unpromised": answered[0]}
+        values |= {"opened": of["n"], "answered": of["n"], "unpromised": of["n"]}
     if clock is Clock.FIRST:
-        values |= {name: get(name) or 0 for name in ("reopened", "repeated", *MARKS)}
+        values |= {name: of[name] for name in ("reopened", "repeated", *MARKS)}
     if dismissed:
-        values["dismissed"] = get("dismissed") or 0
+        values["dismissed"] = of["dismissed"]
     return values
