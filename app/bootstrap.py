@@ -346,6 +346,7 @@ async def build_web(settings: Settings) -> WebParts:
         migration=newest_migration(),
         webhook_hosts=settings.webhook_hosts or "",
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),
+        token_vault=settings_vault(settings),
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
         notices=build_notices(settings),
     )

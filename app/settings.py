@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     )
     vk_api_url: str | None = Field(default=None, description="Another origin for VK's API (a proxy)")
     max_api_url: str | None = Field(default=None, description="Another origin for MAX's Bot API")
+    viber_api_url: str | None = Field(default=None, description="Another origin for Viber's REST API")
     ok_api_url: str | None = Field(default=None, description="Another origin for the API of Odnoklassniki")
     telegram_api_url: str | None = Field(default=None, description="Another origin for Telegram's Bot API")
     time_scale: float = Field(

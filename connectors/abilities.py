@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credential:
-    """One token. `kind` is the platform's own word: user, service, community (VK), bot (Telegram)."""
+    """One token. `kind` is the platform's own word: user, service, community (VK), bot (Telegram, MAX, Viber)."""
 
     key: str
     kind: str
@@ -158,6 +158,14 @@ class LinkReader(Protocol):
 
     def read(self, link: str) -> Reference | None:
         """What a link names; None for another host, or when it names neither a post nor a comment."""
+
+
+@runtime_checkable
+class ChecksSignatures(Protocol):
+    """A reader whose platform tells no secret of ours but signs with the page's own token."""
+
+    def is_genuine(self, request: PushRequest, token: str) -> bool:
+        """Whether this very request was signed with this token. Compares in constant time."""
 
 
 class PushReader(Protocol):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from connectors.abilities import (
     Budget as Budget,
     Capability as Capability,
+    ChecksSignatures as ChecksSignatures,
     Credential as Credential,
     FetchesMedia as FetchesMedia,
     Heard as Heard,
@@ -324,6 +325,14 @@ class AcceptsPush(Protocol):
 
     def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
         """What a pushed body tells of `page`, or of those of `pages` that the same credential carries. Pure. UnknownPayload."""
+
+
+@runtime_checkable
+class RegistersPush(Protocol):
+    """A platform that is told by a call where to push. It tries the address before it answers."""
+
+    async def register_push(self, page: PageRef, address: str | None) -> None:
+        """Push this page's news there from now on, and nowhere else; None: nowhere. Done twice it does no more than once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

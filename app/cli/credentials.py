@@ -30,7 +30,7 @@ _STANDARD_INPUT = Path("-")
 def add_token(
     *,
     platform: Annotated[str, typer.Option(help="vk, telegram, …")],
-    kind: Annotated[str, typer.Option(help="The platform's word: user, service, community (VK), user (OK), bot (Telegram, MAX).")],
+    kind: Annotated[str, typer.Option(help="The platform's word: user, service, community (VK), user (OK), bot (Telegram, MAX, Viber).")],
     token_file: Annotated[Path, typer.Option(help="File that holds the token; - reads standard input.")],
     page: Annotated[str, typer.Option(help="The page it belongs to (a VK community token): vk:screen_name or a link.")] = "",
 ) -> None:

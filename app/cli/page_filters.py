@@ -15,7 +15,7 @@ from app.sources.rules import PageState
 if TYPE_CHECKING:
     from app.kernel.db import ReadSession
 
-Platform = Annotated[str, typer.Option(help="Only of this platform: vk, ok, telegram, max.")]
+Platform = Annotated[str, typer.Option(help="Only of this platform: vk, ok, telegram, max, viber.")]
 InAgency = Annotated[str, typer.Option(help="Only of this agency and those below it, by code.")]
 InTerritory = Annotated[str, typer.Option(help="Only of this territory and those below it, by code.")]
 InSphere = Annotated[str, typer.Option(help="Only of this sphere, by code.")]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-_SANDBOXED = ("vk", "ok", "telegram", "max")
-_PICTURES = ("vk", "ok", "max")
+_SANDBOXED = ("vk", "ok", "telegram", "max", "viber")
+_PICTURES = ("vk", "ok", "max", "viber")
 """Platforms whose pictures have an address of their own."""
 _OK = 200
 

@@ -98,6 +98,8 @@ class WebParts:
     webhook_hosts: str = ""
     webhook_vault: Vault
     """Seals the secret of a system that is told; the worker opens it."""
+    token_vault: Vault
+    """Opens the token that a platform signs its pushes with, and is given no other."""
     metrics_token: str | None = None
     """Whoever asks for /metrics has it; None: only whoever asks from this machine."""
     notices: NoticeParts | None = None

@@ -16,7 +16,10 @@ from app.kernel.jobs import INBOUND_PUSH, enqueue
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.kernel.db import ReadSession, WriteSession
+    from app.kernel.vault import Vault
     from connectors.contract import Pushed
 
 BODY_LIMIT = 256 * 1024
@@ -40,14 +43,15 @@ class Hook:
 
 _FIND = text(
     "SELECT h.page_id, h.secret_hash, h.confirmation FROM page_hook h JOIN page g ON g.id = h.page_id "
-    "WHERE g.platform = :platform AND g.external_id = :page AND g.active AND h.revoked_at IS NULL"
+    "WHERE g.platform = :platform AND g.external_id = :page AND g.active AND h.revoked_at IS NULL AND NOT h.signed"
 )
+_SIGNERS = text("SELECT page_id, sealed FROM otklik_signers(:platform, :page)")
+_NOBODYS_TOKEN = secrets.token_urlsafe(32)
 
 
 async def admitted(session: ReadSession, *, platform: str, page: str, pushed: Pushed | None) -> Hook | None:
     """The hook that this request proves to know; None for every other reason alike, after the same work."""
-    named = {"platform": storable(platform)[0][:_LONGEST], "page": storable(page)[0][:_LONGEST]}
-    row = (await session.execute(_FIND, named)).one_or_none()
+    row = (await session.execute(_FIND, _named(platform, page))).one_or_none()
     given = sha256((pushed.secret if pushed is not None else "").encode("utf-8", "surrogatepass")).digest()
     same = hmac.compare_digest(given, _NOBODY if row is None else bytes(row.secret_hash))
     if row is None or pushed is None or not same or not pushed.secret:
@@ -55,6 +59,20 @@ async def admitted(session: ReadSession, *, platform: str, page: str, pushed: Pu
     if pushed.page_external_id is not None and pushed.page_external_id != page:
         return None
     return Hook(page_id=row.page_id, confirmation=row.confirmation)
+
+
+async def admitted_by_signature(
+    session: ReadSession, vault: Vault, *, platform: str, page: str, is_genuine: Callable[[str], bool]
+) -> Hook | None:
+    """The hook of a page with whose own token this request is signed; None for every other reason alike, after the same work."""
+    rows = (await session.execute(_SIGNERS, _named(platform, page))).all()
+    tokens = [(row.page_id, vault.open(bytes(row.sealed))) for row in rows] or [(None, _NOBODYS_TOKEN)]
+    signers = [page_id for page_id, token in tokens if is_genuine(token)]
+    return Hook(page_id=signers[0], confirmation="") if signers and signers[0] is not None else None
+
+
+def _named(platform: str, page: str) -> dict[str, str]:
+    return {"platform": storable(platform)[0][:_LONGEST], "page": storable(page)[0][:_LONGEST]}
 
 
 async def take_event(session: WriteSession, hook: Hook, *, event_id: str, body: bytes, happened_at: datetime | None, now: datetime) -> bool:
@@ -133,15 +151,18 @@ class HookLine:
     last_at: datetime | None
 
 
-async def add_hook(session: WriteSession, *, page_id: int, confirmation: str, now: datetime) -> str:
-    """Let a platform push for a page (a former secret of the page ends); the secret, told once."""
+async def add_hook(session: WriteSession, *, page_id: int, confirmation: str, now: datetime, signed: bool = False) -> str:
+    """Let a platform push for a page (a former secret of the page ends); the secret, told once, or of no use where the platform signs."""
     secret = secrets.token_urlsafe(32)
     await session.execute(
         text("UPDATE page_hook SET revoked_at = :now WHERE page_id = :page AND revoked_at IS NULL"), {"page": page_id, "now": now}
     )
     row = await session.execute(
-        text("INSERT INTO page_hook (page_id, secret_hash, confirmation, created_at) VALUES (:page, :hash, :code, :now) RETURNING id"),
-        {"page": page_id, "hash": sha256(secret.encode()).digest(), "code": confirmation, "now": now},
+        text(
+            "INSERT INTO page_hook (page_id, secret_hash, confirmation, signed, created_at) "
+            "VALUES (:page, :hash, :code, :signed, :now) RETURNING id"
+        ),
+        {"page": page_id, "hash": sha256(secret.encode()).digest(), "code": confirmation, "signed": signed, "now": now},
     )
     await audit.record(session, operator_id=None, act="hook.added", subject="page", subject_id=page_id, data={"hook": row.scalar_one()})
     return secret

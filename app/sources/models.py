@@ -303,7 +303,10 @@ class CallQuota(Base):
 
 
 class PageHook(Base):
-    """A platform may push for a page. Its secret is never stored, only its SHA-256; `confirmation` is what VK wants to hear first."""
+    """A platform may push for a page. Its secret is never stored, only its SHA-256; `confirmation` is what VK wants to hear first.
+
+    `signed`: there is no secret, the platform signs with the page's own token.
+    """
 
     __tablename__ = "page_hook"
     __table_args__ = (Index("ix_page_hook_in_use", "page_id", unique=True, postgresql_where=sql("revoked_at IS NULL")),)
@@ -312,6 +315,7 @@ class PageHook(Base):
     page_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("page.id"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     confirmation: Mapped[str] = mapped_column(server_default=sql("''"))
+    signed: Mapped[bool] = mapped_column(server_default=sql("false"))
     created_at: Mapped[datetime] = moment(default_now=True)
     revoked_at: Mapped[datetime | None] = moment(nullable=True)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from connectors.contract import (
+    AcceptsPush,
     Batch,
     CommentSnapshot,
     ConnectorError,
@@ -23,7 +24,7 @@ from connectors.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from connectors.contract import Options, Plugin, Sent, SentLookup
@@ -83,6 +84,17 @@ class Stage(Protocol):
         """Let the next call answer this error."""
 
 
+@runtime_checkable
+class PushStage(Protocol):
+    """A stage of a platform that tells what is written by pushes alone, beside whatever its `poll` brings."""
+
+    switched_on: Mapping[str, str]
+    """What of a page's options an administrator's switch adds, so that it is heard."""
+
+    async def pushed(self) -> Sequence[bytes]:
+        """The bodies that were pushed so far, in their order: all that was caused by what was written."""
+
+
 @dataclass(kw_only=True)
 class Collected:
     """What was read: the newest observation of everything, by id."""
@@ -116,7 +128,8 @@ class Harness:
             described = await patiently(lambda: connector.describe_page(stage.page_link))
         finally:
             await connector.close()
-        return cls(stage, options, PageRef(external_id=described.external_id, options=described.options))
+        switched_on = stage.switched_on if isinstance(stage, PushStage) else {}
+        return cls(stage, options, PageRef(external_id=described.external_id, options={**described.options, **switched_on}))
 
     async def renew(self) -> None:
         """Go on with another connector, as another process would."""
@@ -126,7 +139,9 @@ class Harness:
     async def read(self, cursor: str | None = None, *, rounds: int = MANY_ROUNDS, renewed: bool = False) -> Collected:
         """Read on until nothing new comes, at most `rounds` batches of a stream; `renewed`: each by a new connector."""
         collected = Collected(cursor=cursor)
-        if isinstance(self.connector, Streams):
+        if isinstance(self.stage, PushStage):
+            await self._pushes(self.stage, collected, rounds, renewed=renewed)
+        elif isinstance(self.connector, Streams):
             await self._stream(collected, rounds, renewed=renewed)
         else:
             await self._walls(collected, renewed=renewed)
@@ -147,6 +162,23 @@ class Harness:
             into.cursor = batch.cursor
             if not moved:
                 return
+
+    async def _pushes(self, stage: PushStage, into: Collected, rounds: int, *, renewed: bool) -> None:
+        """The inbox, so many events at a time: the cursor is where it was left. Polling is asked first, for what it may refuse."""
+        assert isinstance(self.connector, Streams)
+        (feed,) = self.connector.feeds([self.page])
+        await self._told(self.connector.poll, feed, None)
+        bodies, most = await stage.pushed(), int(self.options.limits.get("batch", MANY_ROUNDS))
+        while into.rounds < rounds and int(into.cursor or 0) < len(bodies):
+            if renewed:
+                await self.renew()
+            assert isinstance(self.connector, AcceptsPush)
+            first = int(into.cursor or 0)
+            some = bodies[first : first + most]
+            told = [self.connector.parse_push(self.page, [self.page], body, observed_at=self.options.now()) for body in some]
+            posts, comments = [row for one in told for row in one.posts], [row for one in told for row in one.comments]
+            _take(into, posts, comments, [row for one in told for row in one.unreadable])
+            into.cursor = str(first + len(some))
 
     async def _walls(self, into: Collected, *, renewed: bool) -> None:
         assert isinstance(self.connector, Discovers)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from connectors.conformance.amending import AmendingConformance
-from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, alike, caught, patiently, scene, target as target_of
+from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, Target, alike, caught, patiently, scene, target as target_of
 from connectors.contract import (
     CONTRACT_VERSION,
     AccessLost,
@@ -24,6 +24,7 @@ from connectors.contract import (
     PostSnapshot,
     Probes,
     ReadsThreads,
+    RegistersPush,
     Rejected,
     Streams,
     TryLater,
@@ -40,6 +41,7 @@ OPTIONAL_VERBS: dict[str, type] = {
     "read_thread": ReadsThreads,
     "fetch_media": FetchesMedia,
     "listen": Listens,
+    "register_push": RegistersPush,
     "list_places": ListsPlaces,
     "mentions": FindsMentions,
     "check_page": ChecksAbilities,
@@ -67,6 +69,10 @@ TEXTS = (
 
 class ConnectorConformance(AmendingConformance):
     """Inherit it and supply the fixture `stage`."""
+
+    def aim_at_nothing(self, target: Target) -> None:
+        """Let an answer go where nothing stands."""
+        target.comment = "987654321"
 
     async def test_the_plugin_says_what_it_is(self, stage: Stage) -> None:
         """Contract version, verbs with their costs, kinds of token."""
@@ -318,7 +324,7 @@ class ConnectorConformance(AmendingConformance):
         target = await target_of(stage)
         for text in ("", " \n", "нуль \x00", "пара \ud83d", "я" * (stage.plugin.text_limit + 1)):
             assert isinstance(await caught(target.send(text, guid="bad")), Rejected)
-        target.comment = "987654321"
+        self.aim_at_nothing(target)
         assert isinstance(await caught(target.send("Ответ в пустоту", guid="void")), Rejected)
         assert await stage.answers() == []
         await target.harness.connector.close()

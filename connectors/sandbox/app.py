@@ -26,6 +26,8 @@ from connectors.sandbox.seed import load
 from connectors.sandbox.telegram.api import TelegramApi
 from connectors.sandbox.telegram.routes import telegram_routes
 from connectors.sandbox.telegram.updates import Updates
+from connectors.sandbox.viber.api import ViberApi
+from connectors.sandbox.viber.routes import viber_routes
 from connectors.sandbox.vk.api import VkApi
 from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.vk.routes import vk_routes
@@ -97,17 +99,27 @@ def create_app(
 
     app = FastAPI(title="Otklik sandbox", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.sandbox = sandbox
+    app.state.pusher = pusher
     vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls, events=vk_events)
     telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
-    _include(app, max_routes(MaxApi(world=sandbox.world, calls=sandbox.calls, pusher=pusher), sandbox.faults, scaled))
-    _include(app, ok_routes(OkApi(world=sandbox.world, calls=sandbox.calls), sandbox.faults, scaled))
+    _include(app, *_plain_http(sandbox, pusher, scaled))
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
     _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))
     _answer_errors(app)
     app.add_middleware(Callers, readings=sandbox.calls.readings)
     return app
+
+
+def _plain_http(sandbox: Sandbox, pusher: Pusher, limits: Limits) -> tuple[APIRouter, ...]:
+    """The platforms that are spoken to without an SDK."""
+    world, calls, faults = sandbox.world, sandbox.calls, sandbox.faults
+    return (
+        ok_routes(OkApi(world=world, calls=calls), faults, limits),
+        max_routes(MaxApi(world=world, calls=calls, pusher=pusher), faults, limits),
+        viber_routes(ViberApi(world=world, calls=calls, pusher=pusher), faults, limits),
+    )
 
 
 def _include(app: FastAPI, *routers: APIRouter) -> None:

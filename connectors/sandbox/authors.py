@@ -4,7 +4,7 @@ from zlib import crc32
 
 from connectors.sandbox.model import Author, Platform
 
-_FIRST: dict[Platform, int] = {"vk": 1_000_000, "ok": 560_000_000_000, "telegram": 5_000_000_000, "max": 80_000_000}
+_FIRST: dict[Platform, int] = {"vk": 1_000_000, "ok": 560_000_000_000, "telegram": 5_000_000_000, "max": 80_000_000, "viber": 90_000_000}
 _SPREAD = 700_000_000
 
 

@@ -262,7 +262,9 @@ def _standing(fields: Fields) -> Standing:
 
 def _page(page: Page) -> dict[str, Any]:
     telegram = page.platform == "telegram"
-    known_as = page.chat_id if telegram else page.id if page.platform == "ok" else -page.id
+    known_as: object = page.chat_id if telegram else page.id if page.platform == "ok" else -page.id
+    if page.platform == "viber":
+        known_as = f"pa:{page.id}"
     return {
         "platform": page.platform,
         "page": page.name,

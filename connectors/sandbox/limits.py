@@ -16,6 +16,7 @@ class Limits:
 
     second: float = 1.0
     minute: float = 60.0
+    hour: float = 3_600.0
     day: float = DAY
     vk_user_per_second: int = 3
     vk_service_per_second: int = 3
@@ -41,6 +42,9 @@ class Limits:
     telegram_retention: float = DAY
     telegram_long_poll: float = 50.0
     telegram_flood_wait: float = 30.0
+    viber_unanswered: int = 100
+    viber_text: int = 7_000
+    viber_bytes: int = 30 * 1024
     silence: float = 60.0
     latency: float = 0.0
     """How long every answer is under way."""
@@ -58,6 +62,7 @@ class Limits:
             self,
             second=self.second / time_scale,
             minute=self.minute / time_scale,
+            hour=self.hour / time_scale,
             day=self.day / time_scale,
             telegram_chat_per_second=self.telegram_chat_per_second * time_scale,
             telegram_flood_wait=self.telegram_flood_wait / time_scale,

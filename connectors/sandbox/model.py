@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-Platform = Literal["vk", "ok", "telegram", "max"]
-PLATFORMS: tuple[Platform, ...] = ("vk", "ok", "telegram", "max")
+Platform = Literal["vk", "ok", "telegram", "max", "viber"]
+PLATFORMS: tuple[Platform, ...] = ("vk", "ok", "telegram", "max", "viber")
 _ROOM = 1_000_000
-"""Ids that one page of OK or MAX has: there posts and comments are named without their page."""
+"""Ids that one page of OK, MAX or Viber has: there posts and comments are named without their page."""
 
 # Who speaks: a citizen, the page itself, or a Telegram bot in the page's name.
 Voice = Literal["citizen", "page", "bot"]
@@ -122,7 +122,7 @@ class Page:
         return 1 + (self.last_comment_id if self.platform == "telegram" else self._last_id())
 
     def _last_id(self) -> int:
-        """The last id given here; on OK and MAX no other page gives the same."""
+        """The last id given here; only on VK another page gives the same."""
         return max(self.last_post_id, self.last_comment_id, 0 if self.platform == "vk" else self.id * _ROOM)
 
     def living_posts(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Pushes: what VK's Callback API and the webhooks of Telegram and MAX send by themselves, repeated until it is heard."""
+"""Pushes: what VK's Callback API and the webhooks of Telegram, MAX and Viber send by themselves, repeated until it is heard."""
 
 import asyncio
 from collections import deque
@@ -11,6 +11,8 @@ from connectors.sandbox.journal import Event
 from connectors.sandbox.max.updates import update
 from connectors.sandbox.model import Page, Platform
 from connectors.sandbox.telegram.updates import Updates
+from connectors.sandbox.viber.events import SIGNATURE_HEADER, happened, signature
+from connectors.sandbox.viber.objects import greeting
 from connectors.sandbox.vk.events import VkEvents
 from connectors.sandbox.wire import utf8_json
 from connectors.sandbox.world import World
@@ -31,6 +33,8 @@ class Hook:
     page: str
     url: str
     secret: str
+    base: str = ""
+    """Where the sandbox itself is reached: pictures have an address there."""
     delivered: int = 0
     refused: list[int] = field(default_factory=list)
     waited: list[int] = field(default_factory=list)
@@ -52,6 +56,7 @@ class Pusher:
     def __init__(self, world: World, updates: Updates, vk_events: VkEvents) -> None:
         """Nothing is pushed until a hook is added."""
         self._vk_events = vk_events
+        self._world = world
         self._state = world.state
         world.listen(self.hear)
         self._updates = updates
@@ -88,18 +93,24 @@ class Pusher:
         except httpx.HTTPError as error:
             return f"({type(error).__name__})"
 
+    async def greet(self, hook: Hook) -> bool:
+        """Viber's way of asking an address whether it hears: whether it answered 200."""
+        body = utf8_json(greeting(self._world.sequence, self._world.now()))
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+                return (await client.post(hook.url, content=body, headers=_headers(hook, body))).status_code == _OK
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return False
+
     def hear(self, event: Event) -> None:
         """Take one event of the world, after it happened."""
         hook = self._hooks.get((event.get("platform", "vk"), event.get("page", "")))
         page = None if hook is None else self._state.find(hook.platform, hook.page)
         if hook is None or page is None:
             return
-        bodies = self._bodies(event, page, hook)
-        headers = {"Content-Type": "application/json"}
-        if hook.platform in _SECRET_HEADERS:
-            headers[_SECRET_HEADERS[hook.platform]] = hook.secret
+        bodies = [utf8_json(body) for body in self._bodies(event, page, hook)]
         waiting = self._waiting.setdefault((hook.platform, hook.page), deque())
-        waiting.extend(Parcel(hook, utf8_json(body), headers) for body in bodies)
+        waiting.extend(Parcel(hook, body, _headers(hook, body)) for body in bodies)
         self._send(hook)
 
     def _bodies(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
@@ -107,6 +118,9 @@ class Pusher:
             return self._vk(event, page, hook)
         if hook.platform == "telegram":
             return self._telegram(event, page)
+        if hook.platform == "viber":
+            news = happened(self._state, event, page, number=self._world.sequence, base=hook.base)
+            return [] if news is None else [news]
         told = update(self._state, event, page, hook.url.rpartition("/hooks/")[0]) if hook.platform == "max" else None
         return [] if told is None else [told]
 
@@ -190,3 +204,13 @@ def _told_to_wait(answer: httpx.Response) -> int | None:
     if answer.status_code not in _WAITING or not named.isdecimal():
         return None
     return int(named) if int(named) < _LONGEST_WAIT else None
+
+
+def _headers(hook: Hook, body: bytes) -> dict[str, str]:
+    """By what the receiver knows who sends it."""
+    headers = {"Content-Type": "application/json"}
+    if hook.platform in _SECRET_HEADERS:
+        headers[_SECRET_HEADERS[hook.platform]] = hook.secret
+    if hook.platform == "viber":
+        headers[SIGNATURE_HEADER] = signature(body, hook.secret)
+    return headers

@@ -82,7 +82,7 @@ class Options:
     url: str
     rate: float = 0.0
     keep_times: bool = False
-    platforms: frozenset[str] = frozenset({"vk", "ok", "telegram", "max"})
+    platforms: frozenset[str] = frozenset({"vk", "ok", "telegram", "max", "viber"})
     pages: frozenset[str] = frozenset()
     time_zone: str = "UTC"
 

@@ -17,12 +17,13 @@ _NAME = re.compile(r"(?!\d+$)[A-Za-z0-9_.]{1,64}")
 _BOT_TOKEN = re.compile(r"(\d{1,18}):[A-Za-z0-9_-]{1,100}")
 _LARGEST_ID = 10**15
 _LARGEST_PAGE = 10**9
-"""On OK and MAX, whose posts and comments carry the number of their page."""
+"""On OK, MAX and Viber, whose posts and comments carry the number of their page."""
 _LONGEST_WORD = 200
 _KINDS = ("user", "service", "community")
 _OK_WORDS = 3
 _MAX_RIGHTS = ("read_all_messages", "write", "edit", "delete")
 _MAX_FIRST_BOT, _MAX_BOTS = 40_000_000, 9_000_000
+_VIBER_FIRST_BOT = 50_000_000
 
 
 class Fields:
@@ -138,7 +139,7 @@ class Fields:
 def page_event(fields: Fields) -> Event:
     """A page to be created."""
     platform, name = fields.platform(), fields.name("page")
-    if platform in {"ok", "max"} and (fields.number("id") or 0) >= _LARGEST_PAGE:
+    if platform in {"ok", "max", "viber"} and (fields.number("id") or 0) >= _LARGEST_PAGE:
         message = f"id must be below {_LARGEST_PAGE}"
         raise WorldError(message)
     discussion: str | None = None
@@ -163,17 +164,7 @@ def token_event(fields: Fields) -> Event:
     pages = _pages(fields)
     token = fields.word("token")
     if platform == "vk":
-        kind = fields.word("kind")
-        if kind not in _KINDS:
-            message = f"kind must be one of {', '.join(_KINDS)}"
-            raise WorldError(message)
-        if kind == "community" and (pages is None or len(pages) != 1):
-            message = "a community token needs exactly one page"
-            raise WorldError(message)
-        if not token:
-            message = "token must not be empty"
-            raise WorldError(message)
-        return _token(fields, kind, token, pages, default=f"{kind} {','.join(pages or ['all'])}")
+        return _vk_token(fields, token, pages)
     if platform == "ok":
         if len(token.split()) != _OK_WORDS:
             message = "a token of OK is three words: application key, application secret key, access token"
@@ -187,6 +178,12 @@ def token_event(fields: Fields) -> Event:
             "username": fields.name("username"),
             "rights": rights,
         }
+    if platform == "viber":
+        if pages is None or len(pages) != 1:
+            message = "a token of Viber is that of one bot: name its page"
+            raise WorldError(message)
+        number = _VIBER_FIRST_BOT + crc32(token.encode()) % _MAX_BOTS
+        return _token(fields, "bot", token, pages, default=pages[0]) | {"user_id": number, "username": pages[0]}
     match = _BOT_TOKEN.fullmatch(token)
     if match is None:
         message = "a bot's token looks like 123456:letters"
@@ -196,6 +193,20 @@ def token_event(fields: Fields) -> Event:
     event |= {"user_id": int(match[1]), "username": username}
     event |= {"read_all": fields.flag("can_read_all_group_messages"), "admin": fields.flag("admin")}
     return event
+
+
+def _vk_token(fields: Fields, token: str, pages: list[str] | None) -> Event:
+    kind = fields.word("kind")
+    if kind not in _KINDS:
+        message = f"kind must be one of {', '.join(_KINDS)}"
+        raise WorldError(message)
+    if kind == "community" and (pages is None or len(pages) != 1):
+        message = "a community token needs exactly one page"
+        raise WorldError(message)
+    if not token:
+        message = "token must not be empty"
+        raise WorldError(message)
+    return _token(fields, kind, token, pages, default=f"{kind} {','.join(pages or ['all'])}")
 
 
 def new_comment(fields: Fields, now: int) -> NewComment:

@@ -213,7 +213,7 @@ class World:
 
     def restore_comment(self, page: Page, comment: Comment) -> None:
         """Bring a deleted comment back. Raises WorldError: Telegram knows no way back."""
-        if page.platform in {"telegram", "max"}:
+        if page.platform in {"telegram", "max", "viber"}:
             message = f"{page.platform} cannot restore a deleted message"
             raise WorldError(message, 409)
         if comment.deleted_at is not None:

@@ -35,6 +35,7 @@ from connectors.pacing import Quota, Window, paced
 from connectors.payload import is_publishable, readable_json, to_bytes
 from connectors.telegram.content import SERVICE, is_service, is_written
 from connectors.telegram.errors import BAD_REQUEST, BY_STATUS
+from connectors.viber.errors import MEANINGS as VIBER
 from connectors.vk.client import DEFAULT_LIMITS as VK_LIMITS
 from connectors.vk.errors import BY_WORDS, MEANINGS
 
@@ -254,7 +255,7 @@ def test_what_can_be_published(text: str, good: bool) -> None:  # noqa: FBT001 -
 
 def test_every_error_code_and_limit_is_explained() -> None:
     text = README.read_text("utf-8")
-    codes = {meaning.code for meaning in (*MEANINGS.values(), *BY_WORDS.values())}
+    codes = {meaning.code for meaning in (*MEANINGS.values(), *BY_WORDS.values(), *VIBER.values())}
     codes |= {code for _, _, code in BAD_REQUEST} | {code for _, code in BY_STATUS.values()}
     codes |= {"network", "malformed", "too_large", "redirect", "http_status", "conflict", "moved", "unknown_error"}
     codes |= {"not_a_page", "bad_text", "too_long", "token_kind"}

@@ -26,6 +26,7 @@ from connectors.ok import errors as ok_errors, links as ok_links, mapping as ok
 from connectors.payload import OddError
 from connectors.registry import load
 from connectors.telegram import content, errors as telegram_errors, links as telegram_links, mapping as telegram, push as telegram_push
+from connectors.viber import errors as viber_errors, links as viber_links, mapping as viber, push as viber_push
 from connectors.vk import attachments as vk_attachments, errors as vk_errors, links as vk_links, mapping as vk, push as vk_push
 from tests.connectors.strategies import JSON, TEXT, damaged, examples, fixtures
 
@@ -37,6 +38,7 @@ MAX_PAGES = (
     PageRef(external_id="bot41", options={"bot": "41", "dialogs": "yes", "private": "on"}),
 )
 MAX_UNDER = max_.Under(page=MAX_PAGES[0], post="mid.p1", link="https://max.ru/sadovoye", observed_at=NOW)
+VIBER_PAGE = PageRef(external_id="pa:1", options={"dialogs": "yes", "private": "on"})
 OK_UNDER = ok.Under(page="5242", post="63001", observed_at=NOW)
 TELEGRAM_PAGES = [
     PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"}),
@@ -81,6 +83,11 @@ READERS: dict[tuple[str, str], Reader] = {
     ("max.mapping", "sent"): max_.sent,
     ("max.push", "envelope"): lambda answer: max_push.envelope(_sent(answer)),
     ("max.push", "batch"): lambda answer: max_push.batch(_sent(answer), pages=MAX_PAGES, observed_at=NOW),
+    ("viber.mapping", "account"): lambda answer: viber.account(answer, credential_key="bot"),
+    ("viber.mapping", "message"): lambda answer: viber.message(payload.as_object(answer, "event"), page=VIBER_PAGE, observed_at=NOW),
+    ("viber.mapping", "sent"): viber.sent,
+    ("viber.mapping", "token"): lambda answer: viber.token(payload.as_object(answer, "event")),
+    ("viber.push", "batch"): lambda answer: viber_push.batch(_sent(answer), page=VIBER_PAGE, observed_at=NOW),
     ("vk.push", "batch"): lambda answer: vk_push.batch(_sent(_event(answer)), page=POST.page, observed_at=NOW),
     ("telegram.push", "batch"): lambda answer: telegram_push.batch(
         _sent(answer), pages=[PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW
@@ -114,7 +121,7 @@ def _event(answer: object) -> object:
 # These read no answer: they make something of our own values, or are covered by the tests of words below.
 OF_OURS = {
     ("vk.mapping", "author_of"),
-    ("max.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
+    ("max.mapping", "home"), ("viber.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
 }  # fmt: skip
 
 
@@ -132,7 +139,7 @@ def test_every_reader_of_a_platform_s_answers_is_fuzzed() -> None:
                 functions = inspect.getmembers(module, inspect.isfunction)
                 found |= {(f"{platform}.{part}", name) for name, one in functions if one.__module__ == module.__name__ and name[0] != "_"}
     assert found == set(READERS) | OF_OURS, f"{sorted(found ^ (set(READERS) | OF_OURS))}: put a new reader into READERS"
-    assert {"vk", "ok", "telegram", "max"} <= set(_platforms())
+    assert {"vk", "ok", "telegram", "max", "viber"} <= set(_platforms())
 
 
 def _answers(platform: str) -> st.SearchStrategy[object]:
@@ -203,6 +210,7 @@ def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, word
     for error in (
         vk_errors.from_number(number, words, raw=raw, scene=scene),
         max_errors.from_answer(refused({"code": words, "message": words}), scene),
+        viber_errors.from_answer(refused({"status": number, "status_message": words}), scene),
         ok_errors.from_answer(refused({"error_code": number, "error_msg": words}), scene),
         meanings.from_status(status, raw=raw, scene=scene),
         telegram_errors.from_status(status, words, raw=raw, scene=there),
@@ -212,9 +220,10 @@ def test_every_refusal_has_a_word_of_the_contract(number: int, status: int, word
 
 
 @examples(100)
-@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me|ok\.ru|max\.ru)/[^\n]{0,40}")))
+@given(link=st.one_of(TEXT, st.from_regex(r"(https?://)?(vk\.com|t\.me|ok\.ru|max\.ru|chats\.viber\.com)/[^\n]{0,40}")))
 def test_any_address_names_something_or_nothing(link: str) -> None:
     vk_links.named(link)
+    viber_links.account_of(link)
     ok_links.named(link)
     max_links.chat_of(link)
     telegram_links.chat_of(link)

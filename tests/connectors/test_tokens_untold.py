@@ -13,7 +13,7 @@ from tests.connectors.raw_server import http, raw_server
 
 CANARY = "4711:CANARYcanaryCANARYcanaryCANARYcan"
 PLUGINS = load(None)
-LINKS = {"vk": "club77", "ok": "https://ok.ru/group/77", "telegram": "@sadovoye", "max": "https://max.ru/sadovoye"}
+LINKS = {"vk": "club77", "ok": "https://ok.ru/group/77", "telegram": "@sadovoye", "max": "https://max.ru/sadovoye", "viber": "sadovoye"}
 ANSWERS = (
     http(b"{", status="502 Bad Gateway"),
     http(b'{"ok": false, "error_code": 401, "description": "Unauthorized"}', status="401 Unauthorized"),

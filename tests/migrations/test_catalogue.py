@@ -67,6 +67,7 @@ DOORS = {
     "otklik_drop_notices(before timestamp with time zone, most integer)": "the worker's: ends settled notices; tells how many",
     "otklik_count_for_reports(anew boolean)": "the worker's: has tables analysed; tells how many",
     "otklik_switch_private(of_page bigint, is_on boolean)": "moves the switch of one bot for its administrators; tells whether it moved",
+    "otklik_signers(of_platform text, of_page text)": "sealed tokens of one page that signs its pushes, while nobody is signed in",
     "otklik_subject_rows(of_platform text, said text)": "the owner's commands; the two below stand before it",
     "otklik_subject_data(of_author bigint)": "likewise",
     "otklik_subject_found(of_platform text, said text)": "tells an administrator of the whole region of one citizen, on their request",

@@ -12,6 +12,7 @@ _OK = re.compile(r"(?:m\.)?ok\.ru/group/(\d{1,20})/topic/(\d{1,20})(?:#(\w{1,64}
 _TELEGRAM = re.compile(r"t\.me/(?:s/)?([A-Za-z]\w{3,31})/(\d{1,20})(?:\?comment=(\d{1,20}))?", re.ASCII)
 _HOSTS = {
     "vk.com": "vk", "m.vk.com": "vk", "vk.ru": "vk", "ok.ru": "ok", "m.ok.ru": "ok", "t.me": "telegram", "max.ru": "max",
+    "chats.viber.com": "viber",
 }  # fmt: skip
 _VK_PERSON = re.compile(r"(?:m\.)?vk\.(?:com|ru)/(id|club|public)(\d{1,20})", re.ASCII)
 _OK_PERSON = re.compile(r"(?:m\.)?ok\.ru/profile/(\d{1,20})", re.ASCII)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 
 from app.kernel.log import logger
-from app.sources.hooks import BODY_LIMIT, admitted, take_event
+from app.sources.hooks import BODY_LIMIT, admitted, admitted_by_signature, take_event
 from app.web.deps import Now, Parts, PushGate, opened
-from connectors.contract import Pushed, PushRequest, UnknownPayload
+from connectors.contract import ChecksSignatures, Pushed, PushRequest, UnknownPayload
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,9 +26,10 @@ async def push(request: Request, parts: Parts, now: Now, platform: str, page: st
     plugin = parts.plugins.get(platform)
     reader = plugin.push if plugin is not None else None
     pushed: Pushed | None = None
+    told = PushRequest(body=body or b"", headers=dict(request.headers))
     if reader is not None and body is not None:
         try:
-            pushed = reader.read(PushRequest(body=body, headers=dict(request.headers)))
+            pushed = reader.read(told)
         except UnknownPayload:
             pushed = None
     pushes: PushGate = request.app.state.web.pushes
@@ -34,7 +37,12 @@ async def push(request: Request, parts: Parts, now: Now, platform: str, page: st
         logger.warning("hook_busy", platform=platform[:40])
         return PlainTextResponse(_BUSY, status_code=503, headers={"Retry-After": str(pushes.AGAIN_SECONDS)})
     async with pushes.place(), opened(parts.database.write()) as session:
-        hook = await admitted(session, platform=platform, page=page, pushed=pushed)
+        if isinstance(reader, ChecksSignatures):
+            hook = await admitted_by_signature(
+                session, parts.token_vault, platform=platform, page=page, is_genuine=partial(reader.is_genuine, told)
+            )
+        else:
+            hook = await admitted(session, platform=platform, page=page, pushed=pushed)
         if hook is None or pushed is None or reader is None or (not pushed.event_id and not hook.confirmation):
             logger.info("hook_refused", platform=platform[:40])
             return PlainTextResponse(_REFUSED, status_code=403)

@@ -22,6 +22,10 @@ TOKENS_NEEDED = {
     "telegram": N_(
         "To read and to answer: a bot in the channel's discussion group, as its administrator or with privacy mode switched off."
     ),
+    "viber": N_(
+        "To read and to answer: the token of the bot itself. Viber has no comments: it tells what people write to the bot, to one address "
+        "and at once, or never. New bots are made by Viber for a fee."
+    ),
     "max": N_("To read and to answer: a bot that administers the channel with the rights read_all_messages and write."),
 }
 
@@ -49,6 +53,14 @@ CHECK_FIX = {
     ),
     "max no_right": N_("The bot lacks a right. In the channel: Administrators → the bot, allow it to read all messages and to write."),
     "max token_kind": N_("There is no bot yet. Have its token stored: otklik credentials add --platform max --kind bot."),
+    "viber token_kind": N_("The token of this bot is missing. Have it stored: otklik credentials add --platform viber --kind bot."),
+    "viber gone": N_(
+        "None of the stored tokens is that of this bot. Have its own stored: otklik credentials add --platform viber --kind bot."
+    ),
+    "no_webhook": N_(
+        "Not told to us yet. Once the page is connected and private messages are switched on, whoever runs the server has it told: "
+        "otklik hooks add."
+    ),
     "ok token_kind": N_("There is no token yet. Have one stored: otklik credentials add --platform ok --kind user."),
     "ok no_right": N_(
         "The token's owner does not administer this group, or the application lacks a right. Make the owner an administrator."

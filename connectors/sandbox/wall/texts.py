@@ -25,6 +25,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ok": ("Одноклассники", "Odnoklassniki"),
     "telegram": ("Telegram", "Telegram"),
     "max": ("MAX", "MAX"),
+    "viber": ("Viber", "Viber"),
     "you_are": ("Вы пишете как", "You write as"),
     "citizen": ("житель", "a citizen"),
     "the_page": ("сама страница", "the page itself"),

@@ -79,6 +79,7 @@ def make_parts(database: Database, url: URL, clock: FixedClock, *, secure: bool 
         public_url="https://otklik.example" if secure else None,
         webhook_hosts="sed.example",
         webhook_vault=Vault(KEY, purpose=WEBHOOKS),
+        token_vault=Vault(KEY),
         migration=migration or newest_migration(),
     )
 

@@ -66,6 +66,7 @@ def parts(web_db: Database, database_url: URL, clock: FixedClock) -> WebParts:
         public_url=None,
         webhook_hosts="sed.example",
         webhook_vault=Vault(KEY, purpose=WEBHOOKS),
+        token_vault=Vault(KEY),
         migration="0001",
     )
 

@@ -1,0 +1,1 @@
+"""A stand-in of the REST API of Viber for bots."""
