@@ -97,8 +97,9 @@ class Pusher:
         """Viber's way of asking an address whether it hears: whether it answered 200."""
         body = utf8_json(greeting(self._world.sequence, self._world.now()))
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-                return (await client.post(hook.url, content=body, headers=_headers(hook, body))).status_code == _OK
+            return self._client is not None and (
+                (await self._client.post(hook.url, content=body, headers=_headers(hook, body))).status_code == _OK
+            )
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
 

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 
 from connectors.bots import PRIVATE
 from connectors.conformance import ConnectorConformance
-from connectors.conformance.stage import Harness, Target
+from connectors.conformance.stage import Harness, Target, patiently
 from connectors.contract import Credential, Options, PushRequest
 from connectors.viber import plugin
 from connectors.viber.connector import ViberConnector
@@ -110,8 +110,9 @@ async def stage(server: Server) -> AsyncIterator[ViberStage]:
         server.app.state.pusher.start()
         harness = await Harness.on(staged)
         assert isinstance(harness.connector, ViberConnector)
-        await harness.connector.register_push(harness.page, f"{world.url}/hooks/viber/{ACCOUNT}")
-        await harness.connector.close()
+        bot, page, address = harness.connector, harness.page, f"{world.url}/hooks/viber/{ACCOUNT}"
+        await patiently(lambda: bot.register_push(page, address))
+        await bot.close()
         yield staged
         await server.app.state.pusher.stop()
 
