@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
 # Any number that only we use: of several processes that migrate at once, one does and the others wait.
 _MIGRATION_LOCK = 7_305_148_203
+CALL_SECONDS = 20.0
+"""A call to a platform without an answer is given up after so long, in the platform's time."""
+SHORTEST_CALL_SECONDS = 3.0
+"""However fast the scaled time runs: a busy machine must be able to answer."""
 _MIGRATED = text(
     "INSERT INTO audit_entry (act, subject, data) VALUES ('database.migrated', 'database', "
     "jsonb_build_object('from', CAST(:before AS text), 'to', CAST(:after AS text)))"
@@ -277,6 +281,7 @@ async def build_connectors(
         options = Options(
             api_url=settings.api_url(platform),
             credentials=credentials[platform],
+            timeout=max(CALL_SECONDS / settings.time_scale, SHORTEST_CALL_SECONDS),
             time_scale=settings.time_scale,
             budget=budget,
             meter=(meters or {}).get(platform),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 LEASE = timedelta(seconds=90)
-SHORTEST_LEASE = timedelta(seconds=5)
+SHORTEST_LEASE = timedelta(seconds=10)
 """However fast the scaled time runs: a busy machine must be able to finish what it began."""
 SETTLING = timedelta(seconds=10)
 """How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from app.kernel.log import logger
@@ -31,6 +32,7 @@ class Guard:
         self._leased = leased
         self._due_at: datetime | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     def done(self, *, due_at: datetime) -> None:
         """All went well: when to come again."""
@@ -41,13 +43,16 @@ class Guard:
         return self
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(self._poller.renew_every.total_seconds())
+        every = self._poller.renew_every.total_seconds()
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), every)
+                return
             await self._poller.renew([one.id for one in self._leased])
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if self._renewing is not None:
-            self._renewing.cancel()
+            self._over.set()  # not cancelled: a renewal that is broken off costs a connection
             await asyncio.gather(self._renewing, return_exceptions=True)
         if isinstance(error, Lost):
             logger.info("lease_lost", feeds=len(self._leased))

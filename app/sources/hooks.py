@@ -102,18 +102,22 @@ class WaitingEvent:
     received_at: datetime
 
 
+# Events of a page follow from each other: who handled a later one beside an earlier would meet a comment of an unknown post.
+_IN_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('pushed_event:' || :platform, 0))")
 _WAITING = text(
     """
     SELECT e.id, g.platform, g.external_id AS page_external_id, g.options AS page_options, e.body, e.received_at
     FROM pushed_event e JOIN page g ON g.id = e.page_id
     WHERE e.handled_at IS NULL AND g.platform = ANY (:platforms)
-    ORDER BY e.id LIMIT :most FOR UPDATE OF e SKIP LOCKED
+    ORDER BY e.id LIMIT :most FOR UPDATE OF e
     """
 )
 
 
 async def waiting_events(session: WriteSession, *, platforms: list[str], most: int) -> list[WaitingEvent]:
-    """The oldest events of these platforms, locked; what another worker handles is left to it."""
+    """The oldest events of these platforms, once no other worker handles any."""
+    for platform in sorted(platforms):
+        await session.execute(_IN_TURN, {"platform": platform})
     rows = await session.execute(_WAITING, {"platforms": platforms, "most": most})
     return [WaitingEvent(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 

@@ -303,7 +303,7 @@ class _Writer:
         for row in rows:
             old = stored[row.key]
             seen = row.snapshot.observed_at
-            if age_of(row.snapshot) <= (old.observed_at, old.edited_at or old.written_at):
+            if age_of(row.snapshot) <= (old.observed_at, old.edited_at is not None, old.edited_at or old.written_at):
                 continue
             if row.snapshot.deleted:
                 touched.append((old.id, seen, True))

@@ -72,9 +72,13 @@ def edited_at(snapshot: CommentSnapshot) -> datetime | None:
     return None if snapshot.edited_at is None else min(snapshot.edited_at, snapshot.observed_at)
 
 
-def age_of(snapshot: CommentSnapshot) -> tuple[datetime, datetime]:
-    """Which of two observations is the newer: several forms of one comment may be told of at the same moment."""
-    return (snapshot.observed_at, edited_at(snapshot) or written_at(snapshot))
+def age_of(snapshot: CommentSnapshot) -> tuple[datetime, bool, datetime]:
+    """Which of two observations is the newer: several forms of one comment may be told of at the same moment.
+
+    An edited form is newer than one that was not, even when both are of the same second or of after we asked.
+    """
+    edited = edited_at(snapshot)
+    return (snapshot.observed_at, edited is not None, edited or written_at(snapshot))
 
 
 def insertable(row: Row, now: datetime) -> tuple[object, ...]:

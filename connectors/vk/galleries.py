@@ -35,7 +35,7 @@ async def listed(client: VkClient, page: str, observed_at: datetime) -> Batch:
     skipped: dict[str, int] = {}
     for kind, items in zip((PHOTO, VIDEO, TOPIC), told, strict=True):
         if isinstance(items, UnknownPayload):
-            unreadable.append(Unreadable(reason=f"{kind}s: {items.detail}", raw=items.raw, page_external_id=page))
+            unreadable.append(Unreadable(reason=f"{items.code}: {kind}s: {items.detail}", raw=items.raw, page_external_id=page))
         elif isinstance(items, ConnectorError):
             skipped[f"{kind}s: {items.code}"] = 1
         elif isinstance(items, BaseException):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
+from app.flows import inbound
 from app.flows.pushing import take_pushed
 from app.sources import hooks
 from app.sources.hooks import Hook
-from connectors.contract import Credential, Options
+from connectors.contract import AcceptsPush, Credential, Options, PageRef
 from connectors.registry import load
 from tests import factories
 
@@ -22,6 +24,37 @@ if TYPE_CHECKING:
 _STORED = "SELECT c.external_id, c.text, a.name FROM comment c JOIN author a ON a.id = c.author_id"
 
 pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
+
+
+async def test_events_are_handled_in_turn_by_all_workers(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    """A comment is not met before its post, which another worker is just storing."""
+    async with owner_db.write() as session:
+        page = await factories.make_page(session)
+        page.external_id = "-77"
+    moment = int(clock.now().timestamp())
+    post = {"id": 3, "owner_id": -77, "from_id": -77, "date": moment, "text": "Дороги", "comments": {"count": 0}}
+    reply = {"id": 9, "from_id": 5, "post_id": 3, "post_owner_id": -77, "date": moment, "text": "Когда?"}
+    connector = load(("vk",))["vk"].build(Options(api_url="http://127.0.0.1:1", credentials=()))
+    assert isinstance(connector, AcceptsPush)
+    for kind, told in (("wall_post_new", post), ("wall_reply_new", reply)):
+        body = json.dumps({"type": kind, "group_id": 77, "event_id": kind, "object": told}).encode()
+        async with web_db.write() as session:
+            hook = Hook(page_id=page.id, confirmation="")
+            assert await hooks.take_event(session, hook, event_id=kind, body=body, happened_at=None, now=clock.now())
+    async with worker_db.write() as session:
+        (event,) = await hooks.waiting_events(session, platforms=["vk"], most=1)
+        other = asyncio.create_task(take_pushed(worker_db, {"vk": connector}, clock))
+        assert not (await asyncio.wait({other}, timeout=0.3))[0]
+        told_first = connector.parse_push(PageRef(external_id="-77"), [], event.body, observed_at=clock.now())
+        await inbound.take_in(session, platform="vk", batch=told_first, now=clock.now())
+        await hooks.events_handled(session, ids=[event.id], now=clock.now())
+    assert await other == 1
+    async with owner_db.read() as reading:
+        assert (await reading.scalars(text("SELECT text FROM comment"))).all() == ["Когда?"]
+        assert await reading.scalar(text("SELECT count(*) FROM set_aside")) == 0
+    await connector.close()
 
 
 async def test_pushed_events_become_comments_and_a_bad_one_is_set_aside(

@@ -191,7 +191,7 @@ def refusal(fault: Fault, base: str) -> VkError:
             captcha_img=f"{base}/pictures/captcha.png",
             redirect_uri=f"{base}/captcha?sid=239633676097",
         )
-    code = {"flood": 9, "revoked": 5}.get(fault.kind, fault.code or 10)
+    code = {"flood": fault.code or 9, "revoked": 5}.get(fault.kind, fault.code or 10)
     return VkError(code) if fault.text is None else VkError.said(code, fault.text)
 
 

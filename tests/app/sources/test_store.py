@@ -157,6 +157,21 @@ async def test_a_comment_that_is_back_is_no_longer_deleted(worker_db: Database) 
 
 
 @pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("later", [-1, 0, 3])
+async def test_an_edit_told_together_with_what_it_edited_wins(worker_db: Database, later: int) -> None:
+    """In whatever order they come: of the same second, or both written while the platform was asked (a long poll) or before."""
+    for number in (1, 2):
+        asked = NOW - timedelta(seconds=later)
+        first = comment(number, observed_at=asked)
+        edited = comment(number, "Когда же?", observed_at=asked, edited_at=NOW)
+        await put(worker_db, Batch(posts=(POST,), comments=(first, edited) if number == 1 else (edited, first)), Batch(comments=(first,)))
+    assert [(row.text, row.revision) for row in await read(worker_db, "SELECT text, revision FROM comment ORDER BY id")] == [
+        ("Когда же?", 2),
+        ("Когда же?", 2),
+    ]
+
+
+@pytest.mark.usefixtures("ready")
 async def test_what_a_whole_thread_lacks_is_deleted(worker_db: Database) -> None:
     """But not what was seen since the reading began, nor what stands in another thread."""
     await put(worker_db, Batch(posts=(POST,), comments=(comment(1), comment(2), comment(3, root_external_id="2"), comment(4, seen=8))))
