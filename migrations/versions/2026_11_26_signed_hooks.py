@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "signed_hooks"
-down_revision = "page_intake"
+down_revision = "largest"
 branch_labels = None
 depends_on = None
 
