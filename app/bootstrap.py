@@ -27,6 +27,7 @@ from app.kernel.db import Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
+from app.kernel.locks import Lock
 from app.kernel.mail import parse_mail_server
 from app.kernel.marks import CREATED_MARK, plain, quoted
 from app.kernel.metrics import CallMeter
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy.engine import Connection
 
-# Any number that only we use: of several processes that migrate at once, one does and the others wait.
-_MIGRATION_LOCK = 7_305_148_203
 CALL_SECONDS = 20.0
 """A call to a platform without an answer is given up after so long, in the platform's time."""
 SHORTEST_CALL_SECONDS = 3.0
@@ -193,7 +192,7 @@ async def migrate(url: URL) -> tuple[str | None, str]:
 
     try:
         async with engine.connect() as guard, engine.connect() as connection:
-            await guard.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            await guard.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": Lock.MIGRATION.value})
             before = await connection.run_sync(upgrade)
             await connection.commit()
             await guard.rollback()

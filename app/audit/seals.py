@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.audit.rules import GENESIS, Entry, Link, forge
+from app.kernel.locks import Lock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from app.kernel.db import WriteSession
 
 MOST_ENTRIES = 2_000
-# Any number that only we use: of several workers one seals.
-_LOCK = 7_305_148_204
+# Of several workers one seals.
+_LOCK = Lock.SEALS.value
 
 ENTRY_COLUMNS = "e.id, e.operator_id, e.act, e.subject, e.subject_id, CAST(e.data AS text) AS data, e.recorded_at"
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 
 from app.kernel.db import DatabaseRole
 from app.kernel.errors import SetupError
+from app.kernel.locks import Lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 OLDEST_VERSION = 16
 DATABASE = "otklik"
 CREATE_DATABASE = "CREATE DATABASE \"{name}\" LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' TEMPLATE template0"
-# Any number that only we use: roles are cluster-wide, and parallel starts must not race for them.
-_ROLES_LOCK = 7_305_148_201
+# Roles are cluster-wide, and parallel starts must not race for them.
+_ROLES_LOCK = Lock.ROLES.value
 
 _ROLES_SQL = f"""
 DO $$

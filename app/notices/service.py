@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.kernel.db import Bulk
+from app.kernel.locks import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,8 +75,7 @@ async def tell(session: WriteSession, rows: Sequence[Told], *, now: datetime) ->
     return frozenset(row.key for row in told)
 
 
-_TIDYING = 7305148203
-_TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({_TIDYING})")
+_TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({Lock.NOTICES.value})")
 
 # Rows that somebody else is changing are left for the next time: tidying never waits while it holds rows.
 _SETTLE_STOPPED = text(

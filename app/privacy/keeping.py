@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.audit.service import record
+from app.kernel.locks import Lock
 from app.kernel.log import logger
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 REST = timedelta(hours=1)
 WINDOW = 2_000
 BATCH = 1_000
-# Any number that only we use: of several workers one keeps house.
-_LOCK = 7_305_148_205
+# Of several workers one keeps house.
+_LOCK = Lock.KEEPING.value
 
 _COMMENTS = text(
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import text
 
 from app.kernel.db import Bulk
+from app.kernel.locks import Lock
 from app.replies.rules import Candidate, Exceeded, Limits, exceeding
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _UNTRIED = {
     for table in ("reply", "amendment")
 }
 # One worker after the other counts what went out, so that a limit is exact. Rows are locked before, and passed over by others.
-_COUNT_ALONE = text("SELECT pg_advisory_xact_lock(7305148204)")
+_COUNT_ALONE = text(f"SELECT pg_advisory_xact_lock({Lock.ANSWER_LIMITS.value})")
 
 
 async def hold_back(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.kernel.locks import Lock
 from app.kernel.log import logger
 from app.reports import build
 from app.reports.cells import EVERY, add_cells_sql
@@ -28,7 +29,7 @@ AT_ONCE = 2_000
 """Appeals computed in one transaction."""
 BUILD_SECONDS = 5.0
 """So long a worker builds before it looks whether it is to stop."""
-_LOCK = 7_305_148_204
+_LOCK = Lock.REPORTS.value
 
 
 @cache

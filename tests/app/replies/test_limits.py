@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.kernel.locks import Lock
 from app.replies import service as replies
 from app.replies.rules import Limits, ReplyState, parse_limits
 from tests import factories as make
@@ -119,3 +120,13 @@ async def test_a_sender_that_died_before_it_held_one_back_leaves_it_untried(owne
         assert (await session.execute(text("SELECT attempts, state FROM reply WHERE id = :id"), {"id": over.id})).one() == (0, "queued")
     (again,) = await _claim(worker_db, limits=limit, at=LATER + timedelta(minutes=6))
     assert again.exceeds is not None
+
+
+async def test_nothing_else_holds_answers_up(owner_db: Database, worker_db: Database) -> None:
+    """Every other thing that is done by one at a time - reports counted anew, a seal of the trail - has a lock of its own."""
+    await _answers(owner_db, 1)
+    async with owner_db.write() as session:
+        for lock in set(Lock) - {Lock.ANSWER_LIMITS}:
+            await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock.value})
+        async with asyncio.timeout(10):
+            assert len(await _claim(worker_db, limits=THREE)) == 1
