@@ -50,7 +50,9 @@ _SUPERSEDE_COMMENTS = Bulk(
 _TELL = Bulk(
     """
     INSERT INTO notice (key, kind, agency_id, territory_id, occurred_at, appeal_id, timer_id, comment_id, share, stage_at)
-    SELECT r.*, r.occurred_at FROM {rows} ON CONFLICT (key) DO NOTHING RETURNING key
+    SELECT r.*, r.occurred_at FROM {rows}
+    ON CONFLICT (key) DO UPDATE SET settled_at = NULL, stage_at = excluded.stage_at WHERE notice.settled_at IS NOT NULL
+    RETURNING key, xmax = 0 AS fresh
     """,
     key="text", kind="text", agency_id="bigint", territory_id="bigint", occurred_at="timestamptz", appeal_id="bigint", timer_id="bigint",
     comment_id="bigint", share="integer",
@@ -58,7 +60,10 @@ _TELL = Bulk(
 
 
 async def tell(session: WriteSession, rows: Sequence[Told], *, now: datetime) -> frozenset[str]:
-    """Give notices; the keys of those that were not given before. Earlier ones of the same deadline are settled."""
+    """Give notices; the keys of those that were not given before. Earlier ones of the same deadline are settled.
+
+    One that was given and settled, and is true after all, stands again: the answer that had settled it was taken away, say.
+    """
     timers = [(one.appeal_id, one.timer_id, one.key) for one in rows if one.timer_id is not None]
     await _SUPERSEDE_TIMERS.run(session, timers, now=now)
     await _SUPERSEDE_COMMENTS.run(session, [(one.comment_id, one.key) for one in rows if one.comment_id is not None], now=now)
@@ -72,7 +77,7 @@ async def tell(session: WriteSession, rows: Sequence[Told], *, now: datetime) ->
             for one in rows
         ],
     )  # fmt: skip
-    return frozenset(row.key for row in told)
+    return frozenset(row.key for row in told if row.fresh)
 
 
 _TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({Lock.NOTICES.value})")

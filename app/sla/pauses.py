@@ -111,12 +111,13 @@ def _resumed(timer: Any, pause: Pause, calendar: WorkingCalendar | None) -> Move
         return resumed(timer.due_at, warnings, started_at=timer.started_at, pause=pause, calendar=None)
 
 
+# A deadline that has passed is found again by whoever looks for those: its notice was settled when the clock was stopped.
 _RESTART = text(
     """
     UPDATE sla_timer t SET stopped_at = NULL, outcome = NULL, agency_id = NULL, elapsed_seconds = NULL, working_seconds = NULL,
-      warn_at = CASE WHEN t.breached_at IS NULL THEN (
+      breached_at = NULL, warn_at = (
         SELECT min(m) FROM (SELECT CAST(word AS timestamptz) AS m FROM jsonb_array_elements_text(t.warnings) AS given(word)) AS moments
-        WHERE m > :now AND m < t.due_at) END
+        WHERE m > :now AND m < t.due_at)
     WHERE t.appeal_id = :appeal AND t.cycle = :cycle AND t.outcome = 'cancelled'
     """
 )

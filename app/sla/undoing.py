@@ -28,10 +28,11 @@ _STOPPED = text(
     """
 )
 _PAUSES = text("SELECT since, until, reason FROM sla_pause WHERE appeal_id = :appeal AND until IS NOT NULL ORDER BY since")
+# A deadline that has passed is found again by whoever looks for those: its notice was settled with the answer.
 _RUN_ON = Bulk(
     """
     UPDATE sla_timer t SET stopped_at = NULL, outcome = NULL, agency_id = NULL, elapsed_seconds = NULL, working_seconds = NULL,
-      due_at = r.due_at, warnings = CAST(r.warnings AS jsonb), warn_at = CASE WHEN t.breached_at IS NULL THEN r.warn_at END
+      breached_at = NULL, due_at = r.due_at, warnings = CAST(r.warnings AS jsonb), warn_at = r.warn_at
     FROM {rows} WHERE t.id = r.id
     """,
     id="bigint", due_at="timestamptz", warnings="text", warn_at="timestamptz",

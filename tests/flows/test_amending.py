@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app.appeals import amending, service as appeals
 from app.appeals.rules import CloseReason
+from app.flows import deadlines
 from app.flows.amending import Amending, _standing
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError
+from app.notices import service as notices
 from app.replies import amendments
 from app.replies.amending import Change
 from app.replies.outbox import NO_LIMITS
@@ -321,3 +323,33 @@ async def test_what_the_citizen_has_read_and_asked_about_again_still_counts(town
     first, second = await rows("SELECT stopped_at, outcome FROM sla_timer ORDER BY cycle")
     assert (tuple(first), tuple(second)) == (tuple(before), (None, None))
     await exact(town)
+
+
+@pytest.mark.parametrize("heard", ["late", "in time, but only now"])
+async def test_a_deadline_that_no_answer_met_after_all_stands_before_people_again(town: Town, rows: Rows, heard: str) -> None:
+    """Its notice was settled with the answer. Taken away, the answer had settled nothing: shown again, and still once in the history."""
+    await asked(town)
+    (timer,) = await rows("SELECT due_at FROM sla_timer")
+    if heard != "late":
+        town.clock.moment = timer.due_at - timedelta(minutes=1)
+        town.world.write_comment(post_of(town), "Засыпем завтра.", by_page=True, reply_to=next(iter(town.world.comments)))
+    town.clock.moment = timer.due_at + timedelta(minutes=1)
+    await deadlines.run_due(town.worker, town.clock)
+    if heard == "late":
+        town.world.write_comment(post_of(town), "Засыпем завтра.", by_page=True, reply_to=next(iter(town.world.comments)))
+    await town.bring_in()
+    await _tidied(town)
+    assert await rows("SELECT 1 FROM notice WHERE settled_at IS NULL") == []
+    (answer,) = await rows("SELECT external_id FROM reply WHERE state = 'sent'")
+    town.world.delete_comment(answer.external_id)
+    town.pass_time(600)
+    await town.bring_in()
+    await deadlines.run_due(town.worker, town.clock)
+    await _tidied(town)
+    assert [row.kind for row in await rows("SELECT kind FROM notice WHERE settled_at IS NULL AND stage_at IS NOT NULL")] == ["sla_breach"]
+    assert len(await rows("SELECT 1 FROM appeal_event WHERE act = 'sla_breached'")) == 1
+
+
+async def _tidied(town: Town) -> None:
+    async with town.worker.write() as session:
+        await notices.tidy(session, now=town.clock.now())
