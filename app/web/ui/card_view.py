@@ -196,6 +196,7 @@ def _deadline(visit: Visit, found: Card, timer: TimerRow, calendar: WorkingCalen
         started_at=timer.started_at,
         term_seconds=float(timer.term.get("seconds", 0)) or days * timedelta(days=1).total_seconds(),
         term_days=days,
+        since="interim" if timer.term.get("after") else "again" if timer.cycle > 1 else "",
         working=working,
         zone=ZoneInfo(zone),
         policy=timer.policy_name,

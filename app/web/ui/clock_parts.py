@@ -44,7 +44,12 @@ def clock_parts(found: Card, timer: TimerRow, calendar: WorkingCalendar | None, 
         ),
         extensions=tuple(
             ExtensionView(
-                due_before=one.due_before, due_after=one.due_after, reason=one.reason, actor=one.operator_name or "", at=one.recorded_at
+                due_before=one.due_before,
+                due_after=one.due_after,
+                reason=one.reason,
+                actor=one.operator_name or "",
+                at=one.recorded_at,
+                seconds=_span(clock, *(moment.replace(second=0, microsecond=0) for moment in (one.due_before, one.due_after))),
             )
             for one in found.extensions
             if one.timer_id == timer.id

@@ -31,6 +31,8 @@ class ExtensionView:
     reason: str
     actor: str
     at: datetime
+    seconds: float = 0
+    """By how much of the timer's own time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +74,8 @@ class DeadlineView:
     zone: ZoneInfo
     policy: str
     term_days: int = 0
+    since: str = ""
+    """What started the clock when it was not the citizen's first words: `interim`, or `again` when it was reopened."""
     policy_reasons: tuple[Reason, ...] = ()
     lines: tuple[DeadlineLine, ...] = ()
     stopped_at: datetime | None = None
@@ -80,3 +84,10 @@ class DeadlineView:
     pauses: tuple[PauseView, ...] = ()
     extensions: tuple[ExtensionView, ...] = ()
     shares: tuple[ShareView, ...] = ()
+
+    @property
+    def counted(self) -> float | None:
+        """All of the timer's own time from the start to the deadline: the term and what moved it. None when it is not told day by day."""
+        if not self.working:
+            return (self.due.due_at - self.started_at).total_seconds()
+        return sum(one.seconds for one in self.lines) if self.lines else None

@@ -93,11 +93,14 @@ class Formats:
         first = "d" if start.month == end.month else "d MMM"
         return f"{format_date(start, first, locale=self.language)}–{format_date(end, 'd MMM', locale=self.language)}"
 
-    def span(self, seconds: float) -> str:
-        """A length of time in its two largest units, never negative: "2 d 4 h", "3 h 05 min", "12 min"."""
+    def span(self, seconds: float, in_hours: bool = False) -> str:  # noqa: FBT001, FBT002 - a filter's argument
+        """A length of time in its two largest units, never negative: "2 d 4 h", "3 h 05 min", "12 min".
+
+        `in_hours`: of working time, whose day is not of 24 hours.
+        """
         whole = int(abs(seconds))
         day, hour, minute = self._gettext("d"), self._gettext("h"), self._gettext("min")
-        if whole >= _DAYS_FROM:
+        if whole >= _DAYS_FROM and not in_hours:
             return f"{whole // _DAY} {day} {whole % _DAY // _HOUR} {hour}"
         if whole >= _HOUR:
             return f"{whole // _HOUR} {hour} {whole % _HOUR // _MINUTE:02d} {minute}"
