@@ -26,6 +26,7 @@ from app.appeals.card_rows import (
     TimerRow,
     VerdictRow,
 )
+from app.appeals.former import as_it_was
 from app.appeals.plan import plan_once
 from app.appeals.rules import Act, Status
 from app.people.rules import Permission
@@ -192,11 +193,11 @@ async def card(session: ReadSession, access: Access, number: int) -> Card | None
     if not found:
         return None
     until: datetime | None = found[0].pop("held_until")
-    appeal = _appeal(found[0], former=until is not None)
+    appeal = AppealRow(**found[0] | {"status": Status(found[0]["status"])})
     keys = {"appeal": appeal.id, "until": until}
     comments, earlier_comments = await _thread(session, appeal, until)
     held = await _rows(session, _HELD, **keys)
-    return Card(
+    whole = Card(
         appeal=appeal,
         post=await _post(session, appeal),
         comments=comments,
@@ -213,12 +214,7 @@ async def card(session: ReadSession, access: Access, number: int) -> Card | None
         merged=await _merged(session, appeal) if until is None else (),
         held_until=until,
     )
-
-
-def _appeal(row: dict[str, Any], *, former: bool) -> AppealRow:
-    """Who works on it now is no business of a former agency."""
-    appeal = AppealRow(**row | {"status": Status(row["status"])})
-    return replace(appeal, operator_id=None, operator_name=None) if former else appeal
+    return whole if until is None else as_it_was(whole, until)
 
 
 def _assignment(row: dict[str, Any]) -> AssignmentRow:

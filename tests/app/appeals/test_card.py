@@ -11,7 +11,7 @@ import pytest
 
 from app.appeals import cards
 from app.appeals.queries import card
-from app.appeals.rules import Act
+from app.appeals.rules import Act, Status
 from app.kernel.errors import ForbiddenError
 from app.people.rules import Role
 from app.replies.rules import ReplyState
@@ -168,6 +168,35 @@ async def test_a_former_agency_reads_its_own_period(owner_db: Database, web_db: 
     assert len(whole.events) > len(seen.events)
     assert len(whole.replies) == 2
     assert len(whole.comments) == 3
+
+
+async def test_a_former_agency_is_not_told_how_it_went_on(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
+    """What was written over after its period is told as it was: the state, the deadline, the citizen's words."""
+    handed_on = clock.now() + timedelta(hours=1)
+    later = handed_on + timedelta(hours=2)
+    async with owner_db.write() as session:
+        agency = await factories.make_agency(session)
+        was = await factories.make_operator(session, scope=agency)
+        comment = await factories.make_comment(session, text="Когда починят свет?")
+        comment.text, comment.revision, comment.edited_at = "Когда починят свет? Мой телефон 8 900", 2, later
+        session.add(CommentRevision(comment_id=comment.id, revision=2, text=comment.text, raw=b"{}", observed_at=later, recorded_at=later))
+        appeal = await factories.make_appeal(
+            session, comment=comment, status=Status.CLOSED, cycle=2, answered_at=later, closed_at=later, close_reason="solved"
+        )
+        await factories.make_assignment(session, appeal=appeal, agency_id=agency.id, since=comment.recorded_at, until=handed_on)
+        for act, cycle in ((Act.REPLY_SENT, 1), (Act.REOPENED, 2), (Act.REPLY_SENT, 2), (Act.CLOSED, 2)):
+            await factories.make_event(session, appeal=appeal, act=act, cycle=cycle, occurred_at=later)
+        timer = await factories.make_timer(
+            session, appeal=appeal, cycle=1, recorded_at=comment.recorded_at, breached_at=later, stopped_at=later
+        )
+    async with reading_as(web_db, was) as (session, access):
+        seen = await card(session, access, appeal.number)
+    assert seen is not None
+    told = seen.appeal
+    assert (told.status, told.cycle, told.due_at) == (Status.NEW, 1, timer.due_at)
+    assert (told.answered_at, told.closed_at, told.close_reason) == (None, None, None)
+    assert [(one.breached_at, one.stopped_at, one.outcome, one.elapsed_seconds) for one in seen.timers] == [(None, None, None, None)]
+    assert [(one.text, one.revision, one.edited_at) for one in seen.comments] == [("Когда починят свет?", 1, None)]
 
 
 async def test_who_may_not_read_gets_nothing(owner_db: Database, web_db: Database) -> None:
