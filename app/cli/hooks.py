@@ -126,7 +126,10 @@ def listen(page: Page) -> None:
             plugin = bootstrap.load_plugins(administrator.settings).get(platform)
             able = next((one for one in plugin.capabilities if one.verb == "listen"), None) if plugin is not None else None
             if able is None:
-                raise InvalidError("listener.platform", f"The news of a page of {platform} cannot be waited for: polling reads them.")
+                raise InvalidError(
+                    "listener.platform",
+                    f"The news of a page of {platform} cannot be waited for: polling reads them, or otklik hooks add has them pushed.",
+                )
             if not await start_listening(session, page_id=page_id, kinds=able.token_kinds, now=administrator.clock.now()):
                 kinds = " or ".join(able.token_kinds)
                 detail = f"No token that may listen ({kinds}) is stored for this page. See: otklik credentials add --help"

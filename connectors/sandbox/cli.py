@@ -15,7 +15,7 @@ from rich.table import Table
 from connectors.sandbox.app import create_app
 from connectors.sandbox.journal import JournalBusyError, JournalDamagedError
 from connectors.sandbox.limits import Limits
-from connectors.sandbox.model import PLATFORMS
+from connectors.sandbox.model import PLATFORMS, WALLS
 from connectors.sandbox.replay import FileFaultError, Options, ReplayError, Row, Summary, read_rows, replay as run_replay
 from connectors.sandbox.seed import WorldFileError
 from connectors.sandbox.server import make_server
@@ -68,7 +68,7 @@ def replay(  # noqa: PLR0913 - one parameter per option
         bool, typer.Option("--keep-times", help="Keep the file's written_at; otherwise written now.")
     ] = False,
     url: Annotated[str, typer.Option(help="Where the sandbox listens.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
-    platform: Annotated[str, typer.Option(help="Platforms to write on, separated by commas.")] = ",".join(PLATFORMS),
+    platform: Annotated[str, typer.Option(help="Platforms to write on, separated by commas.")] = ",".join(WALLS),
     page: Annotated[list[str] | None, typer.Option(help="Only these pages; repeat for more.")] = None,
     time_zone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
 ) -> None:

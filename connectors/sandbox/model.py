@@ -7,6 +7,8 @@ from typing import Literal
 
 Platform = Literal["vk", "ok", "telegram", "max", "viber"]
 PLATFORMS: tuple[Platform, ...] = ("vk", "ok", "telegram", "max", "viber")
+WALLS: tuple[Platform, ...] = ("vk", "ok", "telegram", "max")
+"""Where everybody sees what is written: Viber has private dialogs alone."""
 _ROOM = 1_000_000
 """Ids that one page of OK, MAX or Viber has: there posts and comments are named without their page."""
 

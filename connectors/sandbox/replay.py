@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from connectors.sandbox.model import WALLS
 from connectors.sandbox.names import invented
 
 _COMMENTS_A_POST = 100
@@ -82,7 +83,7 @@ class Options:
     url: str
     rate: float = 0.0
     keep_times: bool = False
-    platforms: frozenset[str] = frozenset({"vk", "ok", "telegram", "max", "viber"})
+    platforms: frozenset[str] = frozenset(WALLS)
     pages: frozenset[str] = frozenset()
     time_zone: str = "UTC"
 

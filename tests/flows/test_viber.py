@@ -184,6 +184,22 @@ async def test_only_what_the_bot_s_own_token_signed_is_let_in_and_once(bot: Bot,
         assert await told(bytes(body), good) == 403
 
 
+async def test_the_web_process_is_told_no_token_but_of_a_page_that_signs(bot: Bot) -> None:
+    """Nor anything while somebody is signed in, nor once the hook is of the ordinary kind, or gone."""
+    asked = text("SELECT page_id FROM otklik_signers('viber', 'pa:6244')")
+
+    async def signers(operator_id: int | None = None) -> list[int]:
+        async with bot.web.read(operator_id=operator_id) as session:
+            return list((await session.scalars(asked)).all())
+
+    assert await signers() == [bot.page_id]
+    assert await signers(bot.office.operator.operator_id) == []
+    for change in ("signed = false", "signed = true, revoked_at = now()"):
+        async with bot.owner.write() as session:
+            await session.execute(text(f"UPDATE page_hook SET {change}"))  # noqa: S608 - the two above
+        assert await signers() == []
+
+
 async def test_whoever_has_left_is_not_answered_and_a_lost_answer_waits_for_a_person(bot: Bot, rows: Rows) -> None:
     """Nothing is sent twice: Viber shows no history, so what became of it is for a person to say."""
     await switched(bot.owner, bot.web, bot.page_id, is_on=True)
