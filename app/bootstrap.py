@@ -274,9 +274,7 @@ async def build_connectors(
     async with database.read() as session:
         credentials = await open_credentials(session, settings_vault(settings))
     connectors: dict[str, Connector] = {}
-    for platform, plugin in plugins.items():
-        if platform not in credentials:
-            continue
+    for platform, plugin in ((one, plugins[one]) for one in plugins if one in credentials):
         options = Options(
             api_url=settings.api_url(platform),
             credentials=credentials[platform],
@@ -353,6 +351,7 @@ async def build_web(settings: Settings) -> WebParts:
         token_vault=settings_vault(settings),
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
         notices=build_notices(settings),
+        api_url=settings.api_url,
     )
 
 

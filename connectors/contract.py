@@ -46,6 +46,7 @@ from connectors.errors import (
     AccessLost as AccessLost,
     ConnectorError as ConnectorError,
     OutcomeUnknown as OutcomeUnknown,
+    PushedInstead as PushedInstead,
     Rejected as Rejected,
     TryLater as TryLater,
     UnknownPayload as UnknownPayload,
@@ -202,6 +203,8 @@ class Batch:
     skipped: Mapping[str, int] = field(default_factory=dict)
     page_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What has become of options of pages (by their ids): a group moved, a right was lost (`no_access`, empty once it is back)."""
+    look_at: tuple[str, ...] = ()
+    """Pages (by their ids) of which the platform says that we were let in or sent away: they are listed at once."""
     cursor: str | None = None
 
 
@@ -376,4 +379,6 @@ class Plugin:
     push: PushReader | None = None
     links: LinkReader | None = None
     places: PlaceReader | None = None
+    hosts: tuple[str, ...] = ()
+    """The platform's own sites, with all below them: an address that it tells, of a captcha say, is opened by a person on these alone."""
     contract_version: int = CONTRACT_VERSION

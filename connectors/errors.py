@@ -43,6 +43,18 @@ class TryLater(ConnectorError):
         self.page_options = dict(page_options or {})
 
 
+class PushedInstead(TryLater):
+    """The platform does not let itself be read while it pushes: to `address`, of which it may complain.
+
+    `address` is a host, with the path of Otklik's own hooks where it has it: whatever else stands in an address may be a secret.
+    """
+
+    def __init__(self, address: str, complaint: str, *, after: timedelta, credential_key: str) -> None:
+        super().__init__("webhook", address, after=after, credential_key=credential_key)
+        self.address = address
+        self.complaint = complaint
+
+
 class Rejected(ConnectorError):
     """The platform refuses this very request and will refuse it again: a person must change something."""
 

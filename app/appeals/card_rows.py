@@ -189,6 +189,8 @@ class ReplyRow:
     published_at: datetime | None
     stopped: bool = False
     """It waits, and publishing is stopped for it."""
+    unapproved: bool = False
+    """Somebody gave it by hand where a colleague would have approved it first."""
     amendments: tuple[AmendmentRow, ...] = ()
 
 

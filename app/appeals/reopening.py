@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from app.appeals import history
+from app.appeals.marks import mark_of
 from app.appeals.rules import Act
 from app.directory.service import load_directory
 from app.kernel.db import Bulk
@@ -68,13 +69,17 @@ class Again:
     at: datetime
 
 
-_ASKED_LATER = text(
+# `asks`: triage does not say that it is no appeal. A comment that marked an answer already has marked it.
+_LATER = text(
     """
-    SELECT c.id, c.written_at FROM comment c
+    SELECT c.id, c.written_at, left(c.text, 100) AS text, a.cycle,
+      (SELECT v.is_appeal FROM verdict v WHERE v.comment_id = c.id ORDER BY v.id DESC LIMIT 1) IS NOT FALSE AS asks
+    FROM comment c JOIN appeal a ON a.id = c.appeal_id
     WHERE c.appeal_id = :appeal AND NOT c.by_page AND c.deleted_at IS NULL
       AND c.written_at > (SELECT max(r.published_at) FROM reply r WHERE r.appeal_id = :appeal AND r.state = 'sent')
-      AND (SELECT v.is_appeal FROM verdict v WHERE v.comment_id = c.id ORDER BY v.id DESC LIMIT 1) IS NOT FALSE
-    ORDER BY c.written_at, c.id LIMIT 1
+      AND NOT EXISTS (
+        SELECT FROM appeal_event e WHERE e.appeal_id = :appeal AND e.act = 'rated' AND e.data ->> 'comment' = CAST(c.id AS text))
+    ORDER BY c.written_at, c.id LIMIT 100
     """
 )
 
@@ -121,10 +126,21 @@ async def reopen(session: WriteSession, asked: Sequence[Again], *, promises: Pro
 
 
 async def reopen_if_asked_later(session: WriteSession, *, appeal_id: int, promises: Promises | None, now: datetime) -> None:
-    """An answer was heard of late: what the citizen asked after it was published waits for another one."""
-    later = (await session.execute(_ASKED_LATER, {"appeal": appeal_id})).one_or_none()
-    if later is not None:
-        await reopen(session, [Again(appeal_id=appeal_id, comment_id=later.id, at=later.written_at)], promises=promises, now=now)
+    """An answer was heard of late: what the citizen asked after it was published waits for another one.
+
+    What they wrote after it that is nothing but a mark, and before they asked again, marks it: it was read together with the answer.
+    """
+    for one in (await session.execute(_LATER, {"appeal": appeal_id})).all():
+        mark = mark_of(one.text)
+        if mark is not None:
+            data = {"comment": one.id, "mark": mark}
+            rated = history.Event(
+                appeal_id=appeal_id, act=Act.RATED, cycle=one.cycle, operator_id=None, occurred_at=one.written_at, data=data
+            )
+            await history.record(session, [rated])
+        elif one.asks:
+            await reopen(session, [Again(appeal_id=appeal_id, comment_id=one.id, at=one.written_at)], promises=promises, now=now)
+            return
 
 
 async def cycle_at(session: ReadSession, *, appeal_id: int, cycle: int, at: datetime) -> int:

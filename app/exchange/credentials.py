@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.audit.service import record
 from app.kernel.errors import InvalidError
+from app.kernel.untold import UNTOLD
 from connectors.contract import Credential
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def clean_token(secret: str) -> str:
     secret = secret.strip()
     if not secret or not secret.isprintable():
         raise InvalidError("credential.secret", "The token is empty or holds characters that no token has.", field="token")
+    UNTOLD.learn(secret)
     return secret
 
 
@@ -107,5 +109,6 @@ async def open_credentials(session: ReadSession, vault: Vault) -> dict[str, tupl
     opened: dict[str, list[Credential]] = {}
     for row in rows:
         credential = Credential(key=str(row.id), kind=row.kind, secret=vault.open(row.secret), page_external_id=row.external_id)
+        UNTOLD.learn(credential.secret)
         opened.setdefault(row.platform, []).append(credential)
     return {platform: tuple(credentials) for platform, credentials in opened.items()}

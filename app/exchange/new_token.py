@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.audit.service import record
 from app.exchange.credentials import clean_token
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
+from app.kernel.untold import UNTOLD
 from connectors.contract import ConnectorError, Credential, Options, PageRef
 from connectors.pages import ChecksAbilities
 
@@ -69,6 +70,7 @@ async def find_credential(session: ReadSession, vault: Vault, *, credential_id: 
         found = await session.execute(_PAGES, {"platform": row.platform, "page": row.page_id, "key": str(row.id), "most": MOST_PAGES})
         pages = tuple(Page(link=one.link, ref=PageRef(external_id=one.external_id, options=one.options)) for one in found)
     credential = Credential(key=str(row.id), kind=row.kind, secret=vault.open(row.secret), page_external_id=row.external_id)
+    UNTOLD.learn(credential.secret)
     return OldToken(id=row.id, platform=row.platform, credential=credential, sealed=row.secret, pages=pages)
 
 

@@ -17,6 +17,7 @@ from app.directory.queries import ids_of_codes
 from app.exchange.page_names import PageNames
 from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
+from app.kernel.untold import UNTOLD
 from app.sources.service import connect_page, ensure_feeds
 from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Rejected, Streams, TryLater
 from connectors.pages import PageFacts, TellsPages
@@ -209,7 +210,7 @@ async def _asked_at_once(rows: list[_Row], connector: TellsPages, platforms: Pla
                 found |= {} if described is None else {row.line.number: described}
             else:
                 title = platforms.plugins[row.line["platform"]].title
-                faults.add(row.line, f"{title} does not tell about {row.line['link']}: {facts or 'no answer'}.")
+                faults.add(row.line, f"{title} does not tell about {row.line['link']}: {UNTOLD.clean(str(facts or 'no answer'))}.")
     return found
 
 
@@ -239,7 +240,7 @@ async def _asked(row: _Row, platforms: Platforms, faults: Faults) -> PageSnapsho
     try:
         told = await _patiently(lambda: connector.describe_page(line["link"]))
     except ConnectorError as error:
-        faults.add(line, f"{plugin.title} does not tell about {line['link']}: {error}.")
+        faults.add(line, f"{plugin.title} does not tell about {line['link']}: {UNTOLD.clean(str(error))}.")
         return None
     return _taken(row, told, faults)
 

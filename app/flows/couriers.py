@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 
 from app.kernel.mail import MailRefusedError
 from app.kernel.outgoing import RefusedError
+from app.kernel.untold import UNTOLD
 from app.notices.letters import Known, Outcome
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TelegramCourier:
     def __init__(self, outgoing: Outgoing, *, url: str, token: str) -> None:
         self._outgoing = outgoing
         self._url = f"{url.rstrip('/')}/bot{token}/sendMessage"
+        UNTOLD.learn(token)
 
     async def carry(self, parcel: Parcel) -> Known:
         """Write to the chat."""
@@ -82,6 +84,7 @@ class MaxCourier:
         self._outgoing = outgoing
         self._url = f"{url.rstrip('/')}/messages"
         self._token = token
+        UNTOLD.learn(token)
 
     async def carry(self, parcel: Parcel) -> Known:
         """Write to the person or the chat."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from app.kernel import metrics
 from app.kernel.log import logger
-from connectors.contract import ConnectorError, TryLater
+from app.kernel.untold import UNTOLD
+from connectors.contract import ConnectorError, TryLater, UnknownPayload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,18 @@ def calling(platform: str, operation: str) -> Iterator[None]:
             yield
         except ConnectorError as error:
             outcome.set(type(error).__name__)
+            _untell(error)
             raise
         except Exception as error:
             outcome.set("bug")
             logger.exception("connector_bug", platform=platform, operation=operation)
             code = "bug"
-            raise TryLater(code, f"{type(error).__name__}: {error}", after=BUG_PAUSE) from error
+            raise TryLater(code, UNTOLD.clean(f"{type(error).__name__}: {error}"), after=BUG_PAUSE) from error
+
+
+def _untell(error: ConnectorError) -> None:
+    """What is written down and shown of it holds no token, even if the platform repeated one."""
+    error.detail = UNTOLD.clean(error.detail)
+    error.args = tuple(UNTOLD.clean(part) if isinstance(part, str) else part for part in error.args)
+    if isinstance(error, UnknownPayload):
+        error.raw = UNTOLD.clean_bytes(error.raw)

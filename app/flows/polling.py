@@ -18,6 +18,7 @@ from app.flows.polling_batches import aside, page_ref, post_ref, together
 from app.flows.polling_leases import RENEWALS, Guard, Lost
 from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
+from app.flows.polling_pushed import or_pushed
 from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
@@ -121,7 +122,8 @@ class Poller:
         return bool(leased)
 
     async def _follow(self, connector: Streams, feed: Feed, leased: LeasedFeed) -> None:
-        async with self._guarded([leased]) as guard:
+        pages = self._pages_of([leased])
+        async with self._guarded([leased]) as guard, or_pushed(guard, self._database, self._clock, platform=self._platform, pages=pages):
             with calling(self._platform, "poll"):
                 batch = await connector.poll(feed, leased.cursor)
             await self._store([leased.id], batch, cursor_of=leased.id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.flows import inbound
 from app.kernel.log import logger
 from app.sources import hooks, service as sources
+from app.sources.care import list_at_once
 from connectors.contract import AcceptsPush, Batch, PageRef, UnknownPayload, Unreadable
 
 if TYPE_CHECKING:
@@ -48,10 +49,13 @@ async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence
         deletions=tuple(row for part in parts for row in part.deletions),
         unreadable=tuple(row for part in parts for row in part.unreadable),
         page_options={page: options for part in parts for page, options in part.page_options.items()},
+        look_at=tuple(page for part in parts for page in part.look_at),
     )
     await inbound.take_in(session, platform=platform, batch=batch, now=clock.now())
     if batch.posts:
         await sources.wake_feeds(session, platform=platform, pages=[post.page_external_id for post in batch.posts], now=clock.now())
+    if batch.look_at:
+        await list_at_once(session, platform=platform, pages=batch.look_at, now=clock.now())
 
 
 def _parsed(connector: AcceptsPush, event: WaitingEvent, pages: Sequence[PageRef]) -> Batch:

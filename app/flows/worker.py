@@ -32,6 +32,7 @@ from app.privacy.keeping import Keeping
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 from app.sources import lookups
+from app.sources.care import try_again
 from app.sources.facts import forget_days
 from app.sources.hooks import forget_events
 from app.sources.intakes import forget_intakes
@@ -99,6 +100,7 @@ async def run(parts: WorkerParts, stop: asyncio.Event) -> None:
                 jobs.MEDIA_FETCH: partial(_fetch_picture, parts),
                 jobs.LINK_FETCH: partial(_look_up, parts),
                 jobs.PAGES_ASK: partial(_take_intakes, parts),
+                jobs.PAGES_AGAIN: partial(_try_again, parts),
             },
             role=parts.jobs_role,
             heartbeat=parts.heartbeat,
@@ -226,6 +228,12 @@ async def _look_up(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
 
 async def _take_intakes(parts: WorkerParts, _payload: Mapping[str, Any]) -> None:
     await connecting.take_intakes(parts.database, parts.connectors, parts.clock, context=parts.context)
+
+
+async def _try_again(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
+    """What somebody says they have mended."""
+    async with parts.database.write() as session:
+        await try_again(session, page_id=payload["page"], now=parts.clock.now())
 
 
 async def _tidy(parts: WorkerParts) -> bool:

@@ -57,8 +57,9 @@ NORMS_APPLY = JobKind(name="norms.apply", at_once=1)
 MEDIA_FETCH = JobKind(name="media.fetch", at_once=4)
 LINK_FETCH = JobKind(name="link.fetch", at_once=4)
 PAGES_ASK = JobKind(name="pages.ask", at_once=1)
+PAGES_AGAIN = JobKind(name="pages.again", at_once=1)
 
-KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY, MEDIA_FETCH, LINK_FETCH, PAGES_ASK)
+KINDS = (INBOUND_TRIAGE, INBOUND_PUSH, OUTBOUND_SEND, NORMS_APPLY, MEDIA_FETCH, LINK_FETCH, PAGES_ASK, PAGES_AGAIN)
 
 
 async def enqueue(session: WriteSession, kind: JobKind, payload: Mapping[str, Any], *, after: timedelta | None = None) -> None:

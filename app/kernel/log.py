@@ -8,6 +8,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from app.kernel.untold import UNTOLD
+
 logger: Any = structlog.get_logger()
 
 # Written once here: everything that must never reach a log, whatever a caller passes.
@@ -19,6 +21,18 @@ def _hide(_logger: object, _name: str, event: dict[str, Any]) -> dict[str, Any]:
         if key.lower() in _SECRET_KEYS:
             event[key] = "***"
     return event
+
+
+def _untold(renderer: Any) -> Any:  # noqa: ANN401 - structlog's own shape
+    """The line as it is written, without any token that a library or a platform put into it."""
+    return lambda logger, name, event: UNTOLD.clean(renderer(logger, name, event))
+
+
+class _Untold(logging.Formatter):
+    """What libraries log, at whatever level somebody lets them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return UNTOLD.clean(super().format(record))
 
 
 def _one_line(_logger: object, _name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -50,13 +64,11 @@ def set_up(*, level: str, as_json: bool) -> None:
     ]
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, _untold(renderer)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(logging.getLevelNamesMapping()[level], logging.WARNING),
-        format="%(asctime)s [%(levelname)s] %(name)s: %(message)s",
-        stream=_StandardError(),
-    )
+    handler = logging.StreamHandler(cast("TextIO", _StandardError()))
+    handler.setFormatter(_Untold("%(asctime)s [%(levelname)s] %(name)s: %(message)s"))
+    logging.basicConfig(level=max(logging.getLevelNamesMapping()[level], logging.WARNING), handlers=[handler])

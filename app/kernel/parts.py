@@ -104,6 +104,8 @@ class WebParts:
     """Whoever asks for /metrics has it; None: only whoever asks from this machine."""
     notices: NoticeParts | None = None
     """Which channels a person may choose; None: the screen alone."""
+    api_url: Callable[[str], str | None] = lambda _platform: None
+    """Another origin for a platform's API that the settings name: what leads there is trusted as the platform's own sites are."""
 
 
 class SharedCalls(Protocol):

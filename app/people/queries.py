@@ -16,18 +16,17 @@ if TYPE_CHECKING:
     from app.kernel.db import ReadSession
 
 # The same reach as row-level security's otklik_*_scope(): a test compares the two.
-_READERS = tuple(role.value for role in Role if Permission.APPEAL_READ in ROLE_PERMISSIONS[role])
+_READERS = frozenset(role for role in Role if Permission.APPEAL_READ in ROLE_PERMISSIONS[role])
 
 _ACCESS = """
 WITH RECURSIVE who AS ({who}),
 held AS (
-  SELECT r.role, r.agency_id, r.territory_id, r.role = ANY (CAST(:readers AS text[])) AS reads
-  FROM operator_role r JOIN who ON who.id = r.operator_id WHERE r.until IS NULL),
+  SELECT r.role, r.agency_id, r.territory_id FROM operator_role r JOIN who ON who.id = r.operator_id WHERE r.until IS NULL),
 agencies(role, id) AS (
-  SELECT role, agency_id FROM held WHERE reads AND agency_id IS NOT NULL
+  SELECT role, agency_id FROM held WHERE agency_id IS NOT NULL
   UNION SELECT agencies.role, child.id FROM agency child JOIN agencies ON child.parent_id = agencies.id),
 territories(role, id) AS (
-  SELECT role, territory_id FROM held WHERE reads AND territory_id IS NOT NULL
+  SELECT role, territory_id FROM held WHERE territory_id IS NOT NULL
   UNION SELECT territories.role, child.id FROM territory child JOIN territories ON child.parent_id = territories.id)
 SELECT who.*,
   (SELECT coalesce(json_agg(json_build_array(role, agency_id, territory_id) ORDER BY role, agency_id, territory_id), '[]')
@@ -35,7 +34,7 @@ SELECT who.*,
   (SELECT coalesce(json_object_agg(role, ids), '{{}}') FROM (SELECT role, json_agg(id) AS ids FROM agencies GROUP BY role) a) AS agencies,
   (SELECT coalesce(json_object_agg(role, ids), '{{}}') FROM (SELECT role, json_agg(id) AS ids FROM territories GROUP BY role) t)
     AS territories,
-  ARRAY(SELECT DISTINCT role FROM held WHERE reads AND agency_id IS NULL AND territory_id IS NULL) AS everywhere
+  ARRAY(SELECT DISTINCT role FROM held WHERE agency_id IS NULL AND territory_id IS NULL) AS everywhere
 FROM who
 """
 _PERSON = "SELECT o.id, o.login, o.name, o.is_service, o.locale, o.letters FROM operator o"
@@ -102,7 +101,7 @@ async def access_of_operator(session: ReadSession, *, operator_id: int) -> Acces
 
 
 async def _row(session: ReadSession, statement: Any, **params: object) -> Any | None:  # noqa: ANN401 - TextClause, Row
-    return (await session.execute(statement, {"readers": list(_READERS), **params})).one_or_none()
+    return (await session.execute(statement, params)).one_or_none()
 
 
 def _as_access(row: Any) -> Access:  # noqa: ANN401 - Row
@@ -114,15 +113,16 @@ def _as_access(row: Any) -> Access:  # noqa: ANN401 - Row
         )
         for role in {*row.agencies, *row.territories, *row.everywhere}
     }
+    read = [scope for role, scope in scopes.items() if role in _READERS]
     return Access(
         operator_id=row.id,
         name=row.name,
         login=row.login,
         is_service=row.is_service,
         grants=tuple(Grant(role=Role(role), agency_id=agency, territory_id=territory) for role, agency, territory in row.grants),
-        agency_ids=tuple(sorted(frozenset().union(*(scope.agency_ids for scope in scopes.values())))),
-        territory_ids=tuple(sorted(frozenset().union(*(scope.territory_ids for scope in scopes.values())))),
-        whole=bool(row.everywhere),
+        agency_ids=tuple(sorted(frozenset().union(*(scope.agency_ids for scope in read)))),
+        territory_ids=tuple(sorted(frozenset().union(*(scope.territory_ids for scope in read)))),
+        whole=any(scope.whole for scope in read),
         scopes=scopes,
         locale=row.locale,
         letters=row.letters,

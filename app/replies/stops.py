@@ -178,7 +178,10 @@ def administers(access: Access) -> bool:
 
 def may_stop(access: Access, *, agency_id: int, territory_id: int) -> bool:
     """Whether they may stop publishing for what belongs to this agency and territory."""
-    return administers(access) or access.reaches(Permission.PUBLISHING_STOP, agency_id=agency_id, territory_id=territory_id)
+    scope = access.scopes.get(Role.COORDINATOR)
+    return administers(access) or (
+        access.may(Permission.PUBLISHING_STOP) and scope is not None and scope.holds(agency_id=agency_id, territory_id=territory_id)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,7 @@ from app.kernel.jobs import INBOUND_PUSH, enqueue
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from app.kernel.db import ReadSession, WriteSession
     from app.kernel.vault import Vault
@@ -137,6 +137,18 @@ async def forget_events(session: WriteSession, *, now: datetime, most: int = 5_0
         {"before": now - REMEMBERED, "most": most},
     )
     return len(gone.all())
+
+
+async def hooked(session: ReadSession, *, platform: str, pages: Sequence[str]) -> frozenset[str]:
+    """Those of some pages that may be pushed for."""
+    rows = await session.execute(
+        text(
+            "SELECT g.external_id FROM page_hook h JOIN page g ON g.id = h.page_id "
+            "WHERE h.revoked_at IS NULL AND g.platform = :platform AND g.external_id = ANY (:pages)"
+        ),
+        {"platform": platform, "pages": list(pages)},
+    )
+    return frozenset(rows.scalars())
 
 
 # --- who may push: by command ----------------------------------------------------------------------------------

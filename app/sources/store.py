@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from app.kernel import metrics
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
 from app.kernel.log import logger
+from app.kernel.untold import UNTOLD
 from app.sources import store_sql as sql
 from app.sources.albums import gathered
 from app.sources.facts import Lag, lag_of, note_lags
@@ -338,7 +339,8 @@ class _Writer:
         self.stored.changes += [Change(comment_id=row.id, appeal_id=row.appeal_id, at=row.deleted_at, revision=None) for row in gone]
 
     def put_aside(self, reason: str, raw: bytes, page_external_id: str | None) -> None:
-        self._aside.append((self.platform, self._pages.get(page_external_id or ""), storable(reason)[0][:REASON_CHARACTERS], raw))
+        why = UNTOLD.clean(storable(reason)[0])[:REASON_CHARACTERS]  # a platform may have repeated what it was asked with
+        self._aside.append((self.platform, self._pages.get(page_external_id or ""), why, UNTOLD.clean_bytes(raw)))
 
     async def store_aside(self) -> None:
         if self._aside:

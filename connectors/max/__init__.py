@@ -26,4 +26,5 @@ plugin = Plugin(
     push=MaxPush(),
     links=MaxLinks(),
     places=kind_of_place,
+    hosts=("max.ru",),
 )

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import Heard, HeardEvent, PushRequest, UnknownPayload
-from connectors.max.push import COMMENTS, MESSAGES, REMOVED, MaxPush
+from connectors.max.push import KINDS, MaxPush
 from connectors.payload import OddError, as_list, as_object, maybe_int, to_bytes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LONGEST_PAUSE: Final = 1.0
 async def listen(client: MaxClient, bot: Credential, cursor: str | None, *, seconds: float) -> Heard:
     """What came after the marker; waits so long for the first, by MAX's patience or our own. Without a marker MAX tells only the last."""
     began = time.monotonic()
-    query: dict[str, str | int] = {"limit": MOST, "timeout": int(seconds), "types": ",".join(sorted(COMMENTS | MESSAGES | {REMOVED}))}
+    query: dict[str, str | int] = {"limit": MOST, "timeout": int(seconds), "types": ",".join(sorted(KINDS))}
     answer = await client.get(bot, "/updates", **query | ({} if cursor is None else {"marker": cursor}))
     try:
         told = as_object(answer.value, "answer")

@@ -23,6 +23,9 @@ SECRET_HEADER = "x-max-bot-api-secret"  # noqa: S105 - the header's name
 COMMENTS = frozenset({"comment_created", "comment_edited"})
 MESSAGES = frozenset({"message_created", "message_edited"})
 REMOVED = "comment_removed"
+RIGHTS = frozenset({"bot_added", "bot_removed"})
+KINDS = COMMENTS | MESSAGES | RIGHTS | {REMOVED}
+"""All that is listened to and subscribed to."""
 _NUMBER_LENGTH = 40
 
 
@@ -68,6 +71,8 @@ def batch(body: bytes, *, pages: Sequence[PageRef], observed_at: datetime) -> Ba
             return _message(update, channels, own, observed_at)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=str(odd), raw=body),))
+    if kind in RIGHTS and (page := channels.get(str(maybe_int(update.get("chat_id"))))) is not None:
+        return Batch(look_at=(page.external_id,), skipped={"news of the bot itself": 1})
     return Batch(skipped={f"news of the bot itself: {str(kind)[:40]}": 1})
 
 

@@ -22,4 +22,5 @@ plugin = Plugin(
     capabilities=CAPABILITIES,
     build=_build,
     links=OkLinks(),
+    hosts=("ok.ru",),
 )

@@ -101,12 +101,12 @@ def create_app(
     app.state.sandbox = sandbox
     app.state.pusher = pusher
     vk = VkApi(world=sandbox.world, faults=sandbox.faults, calls=sandbox.calls, events=vk_events)
-    telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls)
+    telegram = TelegramApi(world=sandbox.world, updates=updates, hub=sandbox.hub, calls=sandbox.calls, pusher=pusher)
     _include(app, vk_routes(vk, sandbox.faults, scaled), telegram_routes(telegram, sandbox.faults, scaled))
     _include(app, *_plain_http(sandbox, pusher, scaled))
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
-    _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub))
+    _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub, sandbox.faults))
     _answer_errors(app)
     app.add_middleware(Callers, readings=sandbox.calls.readings)
     return app

@@ -85,6 +85,10 @@ class Faults:
         self._faults.clear()
         self._standing.clear()
 
+    def passed(self) -> None:
+        """Somebody has shown that they are a person: no captcha is to come any more, but those that stand."""
+        self._faults = [fault for fault in self._faults if fault.kind != "captcha"]
+
     def take(self, platform: str, method: str, token: str | None, *, inner: bool = False) -> Fault | None:
         """The fault of this call, if any; calls inside `execute` meet only refusals."""
         fault = self._next(platform, method, token, inner=inner)

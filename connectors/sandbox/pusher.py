@@ -133,6 +133,15 @@ class Pusher:
         """Where a page's news is pushed to."""
         return self._hooks.get((platform, page))
 
+    def of(self, platform: Platform, url: str) -> list[Hook]:
+        """The hooks of a platform that lead there."""
+        return [hook for hook in self._hooks.values() if hook.platform == platform and hook.url == url]
+
+    def pending(self, hook: Hook) -> int:
+        """How many requests to it wait, the one that is being tried included."""
+        key = hook.platform, hook.page
+        return len(self._waiting.get(key, ())) + (key in self._sending)
+
     def remove(self, hook: Hook) -> None:
         """Push no more."""
         self._hooks.pop((hook.platform, hook.page), None)

@@ -24,4 +24,5 @@ plugin = Plugin(
     build=_build,
     push=TelegramPush(),
     links=TelegramLinks(),
+    hosts=("t.me", "telegram.org"),
 )

@@ -23,6 +23,7 @@ from aiogram.methods import (
     GetFile,
     GetMe,
     GetUpdates,
+    GetWebhookInfo,
     SendMessage,
     TelegramMethod,
 )
@@ -206,6 +207,10 @@ class TelegramClient:
             raise Rejected("gone", "the file is not there any more", credential_key=credential.key) from None
         except Exception as error:  # noqa: BLE001 - as of any call
             raise _translated(error, scene) from None
+
+    async def webhook(self, credential: Credential) -> Answer:
+        """Where the bot's updates are pushed to."""
+        return await self._call(credential, GetWebhookInfo(), patience=self._options.timeout)
 
     async def me(self, credential: Credential) -> Answer:
         """The bot itself."""

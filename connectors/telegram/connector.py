@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.bots import bot_of, is_dialogs
@@ -14,8 +15,10 @@ from connectors.contract import (
     Feed,
     OutcomeUnknown,
     PageRef,
+    PushedInstead,
     Rejected,
     Sent,
+    TryLater,
     UnknownPayload,
 )
 from connectors.pages import ABILITIES, AbilityCheck, refused, token_missing
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from connectors.contract import Credential, Options, Outgoing, PageSnapshot, SentLookup
 
 MOST_UPDATES = 100
+WEBHOOK_SECONDS = 60
+"""After so long is looked again whether the bot is still pushed for."""
 SEES_EVERYTHING = ("administrator", "creator")
 
 
@@ -195,7 +200,12 @@ class TelegramConnector(Amends):
         if credential is None:
             raise AccessLost("token_kind", f"no bot is configured under the name {feed.credential_key!r}")
         last = mapping.maybe_number(cursor)
-        answer = await self._client.updates(credential, offset=None if last is None else last + 1, limit=self._limit)
+        try:
+            answer = await self._client.updates(credential, offset=None if last is None else last + 1, limit=self._limit)
+        except TryLater as error:
+            if error.code == "webhook":
+                raise await self._pushed_instead(credential) from error
+            raise
         seen = mapping.watch(feed.pages, bots=self._bots, observed_at=self._options.now())
         try:
             told = mapping.updates(answer.value, seen)
@@ -209,6 +219,13 @@ class TelegramConnector(Amends):
             page_options=await self._heard_as_member(credential, told),
             cursor=cursor if told.last is None else str(told.last),
         )
+
+    async def _pushed_instead(self, credential: Credential) -> PushedInstead:
+        """Telegram serves a bot by one way at a time: where to, and whether it arrives there."""
+        told = (await self._client.webhook(credential)).value
+        address, complaint = push.webhook_of(told)
+        after = timedelta(seconds=WEBHOOK_SECONDS / self._options.time_scale)
+        return PushedInstead(address, complaint, after=after, credential_key=credential.key)
 
     async def _heard_as_member(self, credential: Credential, told: mapping.Told) -> Mapping[str, Mapping[str, str]]:
         """What the updates say of pages; where the bot has become an ordinary member Telegram is asked whether it still hears all."""

@@ -59,6 +59,7 @@ BY_STATUS: Final[dict[int, tuple[type[ConnectorError], str]]] = {
     413: (Rejected, "too_long"),
 }
 BAD, CONFLICT = 400, 409
+HOOKED: Final = "webhook is active"
 
 
 def from_status(status: int, words: str, *, raw: bytes, scene: Scene) -> ConnectorError:
@@ -67,7 +68,7 @@ def from_status(status: int, words: str, *, raw: bytes, scene: Scene) -> Connect
     if status >= FIRST_SERVER_ERROR:
         return failed("server", detail, scene)
     if status == CONFLICT:
-        return later("conflict", detail, scene)
+        return later("webhook" if HOOKED in words.lower() else "conflict", detail, scene)
     if status == BAD:
         fitting = ((kind, code) for needle, kind, code in BAD_REQUEST if needle in words.lower())
         kind, code = next(fitting, (Rejected, "bad_request"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from connectors.contract import Batch, Pushed, PushRequest, UnknownPayload
-from connectors.payload import Json, OddError, is_object, maybe_int, pushed_object
+from connectors.payload import Json, OddError, is_object, maybe_int, maybe_text, pushed_object
 from connectors.telegram import mapping
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from connectors.contract import PageRef
 
+_OUR_PATH: Final = re.compile(r"/hooks/telegram/-?[0-9a-z]{1,40}$")
+"""The path of Otklik's own hooks. Whatever else stands in an address may be a secret: other programs put the token there."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the header's name
 
 
@@ -31,6 +35,19 @@ class TelegramPush:
     def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:  # noqa: ARG002 - the contract's
         """Nothing: a 200 is enough."""
         return b""
+
+
+def webhook_of(told: object) -> tuple[str, str]:
+    """Where a bot's updates are pushed to (`getWebhookInfo`) as far as it may be told, and what Telegram says when they do not arrive."""
+    known = told if is_object(told) else {}
+    waiting = maybe_int(known.get("pending_update_count")) or 0
+    complaint = (maybe_text(known.get("last_error_message")) or "no reason is told") if waiting and known.get("last_error_date") else ""
+    try:
+        parts = urlsplit(maybe_text(known.get("url")) or "")
+    except ValueError:
+        return "", complaint
+    ours = _OUR_PATH.search(parts.path)
+    return (parts.hostname or "") + ("" if ours is None else ours[0]), complaint
 
 
 def _moment(update: Json) -> datetime | None:

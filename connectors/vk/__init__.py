@@ -26,4 +26,5 @@ plugin = Plugin(
     push=VkPush(),
     links=VkLinks(),
     places=kind_of_place,
+    hosts=("vk.com", "vk.ru"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from app.appeals import by_link, desk, elsewhere
+from app.appeals import by_link, cards, desk, elsewhere
 from app.appeals.office import OfficeKeeper
 from app.flows import inbound, looking_up
 from app.kernel.errors import ConflictError, InvalidError
@@ -145,13 +145,31 @@ async def test_under_another_s_page_the_words_are_taken_down_and_the_answer_is_p
                 await elsewhere.posted_by_hand(session, who, number=created.number, **(said | wrong))
             assert refused.value.code == code
             await session.rollback()
-    async with town.web.write(operator_id=who.operator_id) as session:
-        await elsewhere.posted_by_hand(session, who, number=created.number, published_at=at, **said)
+    ids = []
+    for moment in (at, at, None):  # said once more, by a second click or without a moment: it is the same answer
+        async with town.web.write(operator_id=who.operator_id) as session:
+            ids.append(await elsewhere.posted_by_hand(session, who, number=created.number, published_at=moment, **said))
+    assert ids == [(ids[0][0], False), (ids[0][0], True), (ids[0][0], True)]
     (appeal,) = await rows("SELECT status, answered_at, due_at FROM appeal")
     assert (appeal.status, appeal.answered_at, appeal.due_at) == ("answered", at, None)
     assert [(row.outcome, row.stopped_at) for row in await rows("SELECT DISTINCT outcome, stopped_at FROM sla_timer")] == [("met", at)]
     (reply,) = await rows("SELECT by_hand, state, link, published_at FROM reply")
     assert tuple(reply) == (True, "sent", f"{link}-ответ", at)
+    assert [row.act for row in await rows("SELECT act FROM appeal_event WHERE act = 'answered_by_hand'")] == ["answered_by_hand"]
+    async with town.owner.write() as session:
+        await session.execute(text("UPDATE agency SET approval_required = true WHERE id = :id"), {"id": town.agency_id})
+    async with town.web.write(
+        operator_id=who.operator_id
+    ) as session:  # it is given already: nobody could approve it first, and that is said
+        _, repeated = await elsewhere.posted_by_hand(
+            session, who, number=created.number, published_at=None, **said | {"words": "Засыпали."}
+        )
+    assert not repeated
+    assert [row.approved_by for row in await rows("SELECT approved_by FROM reply ORDER BY id")] == [who.operator_id, None]
+    async with town.web.read(operator_id=who.operator_id) as session:
+        shown = await cards.card(session, who, created.number)
+    assert shown is not None
+    assert [reply.unapproved for reply in shown.replies] == [False, True]
 
 
 async def test_what_the_platform_does_not_show_has_a_reason_and_is_kept_an_hour(town: Town, rows: Rows) -> None:

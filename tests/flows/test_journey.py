@@ -140,6 +140,24 @@ async def test_the_pages_answer_by_hand_stops_the_clock(town: Town, rows: Rows) 
     assert timer.stopped_at == town.world.comments[by_hand].written_at
 
 
+async def test_a_mark_that_is_read_together_with_the_answer_by_hand_marks_it(town: Town, rows: Rows) -> None:
+    """Whether the question was known before or comes in the same batch; what was asked after the mark waits."""
+    post = town.world.write_post(town.page, "Дороги")
+    roots = {"Олег": town.world.write_comment(post, PIT, author="Олег")}
+    await town.bring_in()
+    roots["Пётр"] = town.world.write_comment(post, f"{PIT} Опять!", author="Пётр")
+    for words, by_page in (("2", False), ("Уже едем.", True), ("4", False), ("5", False)):
+        town.pass_time(600)
+        for author, root in roots.items():
+            town.world.write_comment(post, words, author=None if by_page else author, by_page=by_page, reply_to=root)
+    town.pass_time(600)
+    town.world.write_comment(post, "Яма на дороге так и стоит, когда почините?", author="Пётр", reply_to=roots["Пётр"])
+    await town.bring_in()
+    told = await rows("SELECT appeal_id, cycle, data ->> 'mark' AS mark FROM appeal_event WHERE act = 'rated' ORDER BY appeal_id, id")
+    assert [(row.cycle, row.mark) for row in told] == [(1, "4"), (1, "5")] * 2
+    assert [(row.status, row.cycle) for row in await rows("SELECT status, cycle FROM appeal ORDER BY id")] == [("answered", 1), ("new", 2)]
+
+
 async def test_old_comments_are_context(town: Town, rows: Rows) -> None:
     """Written a day before the page was connected: they open nothing."""
     post = town.world.write_post(town.page, "Старое", at=town.clock.now() - timedelta(days=9))

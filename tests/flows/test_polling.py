@@ -13,8 +13,9 @@ from app.exchange.pages import PageLine, list_pages
 from app.flows.polling import Poller
 from app.flows.polling_plan import REREAD, SOONEST, Plan
 from app.sources import service as sources
+from app.sources.hooks import add_hook
 from app.sources.service import connect_page
-from connectors.contract import AccessLost, Options, Rejected, TryLater, UnknownPayload
+from connectors.contract import AccessLost, Options, PushedInstead, Rejected, TryLater, UnknownPayload
 from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
@@ -46,6 +47,27 @@ async def test_a_failure_is_written_down_and_tried_again(town: Town, rows: Rows,
     await town.bring_in()
     assert len(await rows("SELECT 1 FROM comment")) == 1
     assert {(row.error_code, row.failures) for row in await rows("SELECT error_code, failures FROM feed")} == {(None, 0)}
+
+
+async def test_a_stream_that_is_pushed_to_us_is_no_trouble(town: Town, rows: Rows, style: str) -> None:
+    """Whose hook it is says the page's own; another's is named by its host, and what does not arrive is told."""
+    if style != "streaming":
+        pytest.skip("walls are read whether they push or not")
+    (page,) = await rows("SELECT id, external_id FROM page")
+    path = f"/hooks/{town.platform}/{page.external_id}"
+
+    async def told(address: str, complaint: str = "") -> list[Any]:
+        town.world.fail("poll", PushedInstead(address, complaint, after=timedelta(seconds=20), credential_key="1"))
+        town.pass_time(61)
+        await town.bring_in()
+        return [tuple(row) for row in await rows("SELECT DISTINCT error_code, error_detail FROM feed")]
+
+    assert await told(f"otklik.example{path}") == [("webhook", "otklik.example")]
+    async with town.owner.write() as session:
+        await add_hook(session, page_id=page.id, confirmation="", now=town.clock.now())
+    assert await told(f"otklik.example{path}") == [(None, None)]
+    assert await told(f"otklik.example{path}0") == [("webhook", "otklik.example")]
+    assert await told(f"otklik.example{path}", "403 Forbidden") == [("push_failing", "403 Forbidden")]
 
 
 async def test_a_malformed_answer_is_set_aside_with_its_bytes(town: Town, rows: Rows, style: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,4 +97,31 @@ async def test_pushed_events_become_comments_and_a_bad_one_is_set_aside(
     async with worker_db.write() as session:
         assert await hooks.forget_events(session, now=clock.now()) == 0
         assert await hooks.forget_events(session, now=clock.now() + hooks.REMEMBERED * 2) == 5
+    await connector.close()
+
+
+async def test_a_bot_that_was_sent_away_is_noticed_at_once(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    """MAX says so of a channel; the listing that follows at once meets the refusal, which the page list shows."""
+    async with owner_db.write() as session:
+        pages = [await factories.make_page(session, platform="max") for _ in range(2)]
+        pages[0].external_id, pages[1].external_id = "-6242", "-6243"
+        for page in pages:
+            await session.execute(
+                text("INSERT INTO feed (platform, key, page_id, due_at, discover_at) VALUES ('max', :key, :page, :later, :later)"),
+                {"key": page.external_id, "page": page.id, "later": clock.now() + timedelta(hours=1)},
+            )
+    connector = load(("max",))["max"].build(
+        Options(api_url="http://127.0.0.1:1", credentials=(Credential(key="1", kind="bot", secret="made up"),))
+    )
+    user = {"user_id": 1, "first_name": "Администратор", "is_bot": False, "last_activity_time": 1}
+    event = {"update_type": "bot_removed", "timestamp": 1, "chat_id": -6242, "user": user, "is_channel": True}
+    async with web_db.write() as session:
+        hook = Hook(page_id=pages[1].id, confirmation="")  # one hook serves all channels of the bot
+        assert await hooks.take_event(session, hook, event_id="a", body=json.dumps(event).encode(), happened_at=None, now=clock.now())
+    assert await take_pushed(worker_db, {"max": connector}, clock) == 1
+    async with owner_db.read() as reading:
+        due = text("SELECT key FROM feed WHERE due_at <= :now AND discover_at <= :now")
+        assert (await reading.scalars(due, {"now": clock.now()})).all() == ["-6242"]
     await connector.close()

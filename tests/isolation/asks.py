@@ -117,6 +117,7 @@ def _pages(town: Town, ours: str, home: str) -> Iterable[Ask]:
     yield Ask(method="POST", route="/pages/connect/agency", form={"agency": ours}, shared=frozenset({Role.ADMINISTRATOR}))
     administrators = frozenset({Role.ADMINISTRATOR})
     yield Ask(method="GET", route="/pages/{page_id}", path={"page_id": str(town.post.page_id)}, shared=administrators)
+    yield Ask(method="POST", route="/pages/{page_id}/again", path={"page_id": str(town.post.page_id)}, shared=administrators)
 
 
 def _reports(ours: str, home: str) -> Iterable[Ask]:

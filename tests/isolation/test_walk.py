@@ -141,7 +141,7 @@ NAMES_NOTHING_SECRET = frozenset({
     "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit",
     "also", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason",
     "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "waiting", "working", "written",
-    "published_at", "written_at", "year",
+    "published_at", "tried", "written_at", "year",
     # of oneself: codes, passwords, what was done
     "again", "current", "password", "slip",
     # of people and tokens; who may give what to whom is tested in tests/web/ui/test_people.py

@@ -61,7 +61,7 @@ GRANTS = {
     "page": ("S", "SIu"),
     "page_day": ("S", "SIUD"),
     "page_intake": ("Siu", "SuD"),
-    "page_hook": ("S", ""),
+    "page_hook": ("S", "s"),
     "page_listener": ("", "Su"),
     "pgqueuer": ("SI", "SIUD"),
     "pgqueuer_log": ("I", "SIUD"),

@@ -82,6 +82,7 @@ DOORS = {
     "otklik_drop_audit(before timestamp with time zone, at timestamp with time zone)": (
         "the worker's: ends entries of whole seals after their term, never of the last year, and says so in the trail"
     ),
+    "otklik_page_care(of_page bigint)": "tells coordinators and administrators of a page how it fails and whether pushed news arrive",
     "otklik_configures()": "reads roles of the asking operator alone; tells yes or no",
     "otklik_role_reaches(roles text[], of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
     "otklik_may_stop(of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",

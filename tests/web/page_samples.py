@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from app.sources.facts import Day
 from app.sources.rules import PageState
+from app.web.ui.care_views import CareView, PushView, TroubleView
 from app.web.ui.connecting import CheckView, ConnectPage
 from app.web.ui.page_views import PageCard, PageLine, PageQuery, PagesPage, StateCount, trend
 from app.web.ui.views import Choice
@@ -45,6 +46,24 @@ def card(*, bare: bool = False) -> PageCard:
         trend=None if bare else trend(days),
         connected_at=NOW,
         described_at=None if bare else NOW,
+        care=None if bare else care(),
+        tried=not bare,
+    )
+
+
+def care() -> CareView:
+    """Everything in the way, everything that comes by itself."""
+    addresses = {"captcha": "https://id.vk.com/check?<b>", "validation": "", "unheard_of": ""}
+    return CareView(
+        troubles=tuple(TroubleView(code=code, fix=HOSTILE, detail=HOSTILE, url=url) for code, url in addresses.items()),
+        unsent=("000-000-001",),
+        pushes=(
+            PushView(way="push", since=NOW, last_at=None, waiting=3),
+            PushView(way="push", since=NOW, last_at=NOW),
+            PushView(way="listen", since=NOW, last_at=None),
+            PushView(way="listen", since=NOW, last_at=NOW, problem="listening_off", detail=HOSTILE),
+        ),
+        may_push=True,
     )
 
 

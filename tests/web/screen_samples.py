@@ -180,6 +180,7 @@ def replies() -> tuple[ReplyView, ...]:
             former=(FormerWords(text=HOSTILE, until=ago(1), operator=HOSTILE, reason=HOSTILE),) if state == "sent" else (),
             amendments=amendments() if state == "sent" else (),
             changes={"edit": None, "delete": NOW} if state == "sent" else {},
+            unapproved=state == "sent",
             over={"edit": ago(1), "delete": ago(1)} if state == "withdrawn" else {},
             only_there=state == "removed",
         )

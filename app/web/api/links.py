@@ -77,20 +77,24 @@ async def answered_by_hand(
     if clean_key is not None:
         digest = request_hash("answered", asked, body.text, body.link, body.published_at)
         known = await claim_reply(session, access, key=clean_key, digest=digest)
-    reply_id = known or await elsewhere.posted_by_hand(
-        session,
-        access,
-        number=asked,
-        words=body.text,
-        link=body.link,
-        published_at=body.published_at,
-        promises=office.promises,
-        seen_version=body.version,
-        now=now,
+    reply_id, repeated = (
+        (known, True)
+        if known is not None
+        else await elsewhere.posted_by_hand(
+            session,
+            access,
+            number=asked,
+            words=body.text,
+            link=body.link,
+            published_at=body.published_at,
+            promises=office.promises,
+            seen_version=body.version,
+            now=now,
+        )
     )
     if clean_key is not None and known is None:
         await settle_reply(session, access, key=clean_key, reply_id=reply_id)
-    return ReplyAccepted(id=reply_id, number=format_number(asked), state=ReplyState.SENT, repeated=known is not None)
+    return ReplyAccepted(id=reply_id, number=format_number(asked), state=ReplyState.SENT, repeated=repeated)
 
 
 def _told(led: by_link.Led) -> LinkTold:

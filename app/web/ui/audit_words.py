@@ -76,6 +76,7 @@ ACT = {
     "appeal.answered_by_hand": N_("Said that a citizen was answered by hand"),
     "appeal.opened_by_link": N_("Opened an appeal from a comment by its link"),
     "page.connected": N_("Connected a page"),
+    "page.tried_again": N_("Said that a page is mended"),
     "publishing.stopped": N_("Stopped publishing"),
     "publishing.resumed": N_("Let publishing go on"),
     "publishing.approval_on": N_("Had an agency's answers approved first"),

@@ -111,6 +111,9 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
         release=access.reaches(Permission.PUBLISHING_STOP, **place),
         approve=here and access.reaches(Permission.ANSWER_APPROVE, **place),
         now=visit.now,
+        mend_at=f"/pages/{found.appeal.page_id}#trouble"
+        if found.appeal.page_id and access.reaches(Permission.PAGE_CONNECT, **place)
+        else "",
         amend=partial(_amendable, visit, found),
     )
     return thread_view(found, visit.media, may)

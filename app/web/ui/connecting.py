@@ -171,17 +171,17 @@ def _view(visit: Visit, found: Intake | None, form: Fields, spheres: tuple[Choic
         title=told.get("title", ""), url=web_address(told.get("link", "")), members=told.get("members"), official=told.get("official"),
         needed=visit.words("tokens_needed", found.platform, otherwise=""), tokens=tuple(sorted((found.tokens or {}).items())),
         checks=tuple(_check(visit, found.platform, one) for one in found.checks or ()),
-        problem=_fix(visit, found.platform, found.code or "", "") if found.code else "",
+        problem=fix_words(visit, found.platform, found.code or "", "") if found.code else "",
         page_id="" if found.page_id is None else str(found.page_id), agencies=agencies, territories=territories, spheres=spheres,
     )  # fmt: skip
 
 
 def _check(visit: Visit, platform: str, found: Mapping[str, str]) -> CheckView:
-    fix = _fix(visit, platform, found["code"], found["ability"]) if found["code"] else ""
+    fix = fix_words(visit, platform, found["code"], found["ability"]) if found["code"] else ""
     return CheckView(ability=found["ability"], state=found["state"], fix=fix)
 
 
-def _fix(visit: Visit, platform: str, code: str, ability: str) -> str:
+def fix_words(visit: Visit, platform: str, code: str, ability: str) -> str:
     """The most fitting words there are."""
     for key in (f"{platform} {code} {ability}", f"{platform} {code}"):
         if words := visit.words("check_fix", key, otherwise=""):

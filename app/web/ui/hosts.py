@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 # A host in a text: after a scheme or www, or with a common ending. Each label is bounded and a word is begun only once.
 _IN_TEXT = re.compile(r"(?<![\w@.-])(https?://|www\.)?([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})")
+_ADDRESS = re.compile(r"https?://[!#-&*-;=?-Z_a-z~]{1,2000}")
 _ENDINGS = frozenset(
     {"ru", "com", "org", "net", "su", "info", "me", "io", "gov", "shop", "site", "online", "top", "xyz", "club", "pro", "app", "dev"}
     | {"рф", "рус", "москва", "дети", "онлайн", "сайт"}
@@ -49,6 +51,28 @@ def host_of(url: str) -> str:
     except UnicodeError:
         looks = host
     return f"{encoded(host)} ({looks})" if looks != encoded(host) else host
+
+
+def own_address(text: str, hosts: Sequence[str], origin: str | None) -> str:
+    """The first address in a text that a person may be sent to: https on these hosts or below them, or `origin`; empty when there is none.
+
+    What a platform tells may be anybody's words: nothing else in it becomes a link.
+    """
+    for match in _ADDRESS.finditer(text):
+        url = match[0]
+        try:
+            parts = urlsplit(url)
+            there = (parts.scheme, parts.hostname or "", parts.port)
+        except ValueError:
+            continue
+        if parts.username is not None or parts.password is not None:
+            continue
+        known = any(there[1] == host or there[1].endswith(f".{host}") for host in hosts)
+        if known and there[0] == "https" and there[2] in {None, 443}:
+            return url
+        if origin is not None and url.startswith(f"{origin.rstrip('/')}/"):
+            return url
+    return ""
 
 
 def deceptive_hosts(text: str) -> list[tuple[int, str]]:

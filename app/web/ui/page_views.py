@@ -8,6 +8,7 @@ from datetime import date, datetime
 from urllib.parse import urlencode
 
 from app.sources.facts import Day
+from app.web.ui.care_views import CareView
 from app.web.ui.views import Choice
 
 
@@ -124,6 +125,9 @@ class PageCard:
     trend: Trend | None
     connected_at: datetime
     described_at: datetime | None
+    care: CareView | None = None
+    tried: bool = False
+    """Somebody has just said that it is mended."""
     wide: int = WIDE
     high: int = HIGH
 

@@ -19,6 +19,7 @@ from app.sources import facts
 from app.sources.rules import PageState
 from app.web.deps import requires
 from app.web.ui.fields import row_number
+from app.web.ui.page_care import care_view
 from app.web.ui.page_views import PageCard, PageLine, PageQuery, PagesPage, StateCount, trend
 from app.web.ui.queue_view import MOST_CHOICES, sorting
 from app.web.ui.thread_view import web_address
@@ -78,7 +79,7 @@ async def pages_file(visit: CurrentVisit, request: Request) -> Response:
 
 
 @router.get("/pages/{page_id}")
-async def page_screen(visit: CurrentVisit, page_id: str) -> Response:
+async def page_screen(visit: CurrentVisit, page_id: str, request: Request) -> Response:
     """One page: what its platform says of it, how that has changed, how watching it goes."""
     number = row_number(page_id)
     if number is None:
@@ -88,7 +89,11 @@ async def page_screen(visit: CurrentVisit, page_id: str) -> Response:
         stops = await standing_stops(session)
         row = await one_page(session, visit.access, page_id=number, now=visit.now)
         told = await facts.days(session, page_id=number, since=(visit.now.astimezone(UTC) - TREND).date())
-    card = PageCard(line=_line(visit, row, stops), trend=trend(told), connected_at=row.connected_at, described_at=row.described_at)
+        care = await care_view(visit, session, row)
+    card = PageCard(
+        line=_line(visit, row, stops), trend=trend(told), connected_at=row.connected_at, described_at=row.described_at, care=care,
+        tried=request.query_params.get("tried") == "1",
+    )  # fmt: skip
     return visit.page("page.html", {"page": card}, frame)
 
 

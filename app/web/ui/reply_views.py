@@ -51,9 +51,12 @@ class ReplyView:
     at: datetime
     to_comment: str
     interim: bool = False
+    unapproved: bool = False
     url: str = ""
     problem: str = ""
     problem_detail: str = ""
+    mend_at: str = ""
+    """Where whoever looks after the page mends what the platform refuses."""
     next_attempt_at: datetime | None = None
     decisions: tuple[str, ...] = ()
     former: tuple[FormerWords, ...] = ()

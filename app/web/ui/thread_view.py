@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
+from app.sources.rules import NO_ACCESS
 from app.web.ui.amendment_view import amendment_view, changes, former_words, is_told
 from app.web.ui.queue_view import number_text
 from app.web.ui.reply_views import ReplyView
@@ -26,7 +27,7 @@ _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw":
 class May:
     """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote.
 
-    `amend`: what the platform would let be done to an answer, by the change's name.
+    `mend_at`: the page's card, if they look after the page. `amend`: what the platform lets be done to an answer, by the change's name.
     """
 
     operator_id: int
@@ -34,6 +35,7 @@ class May:
     release: bool
     approve: bool
     now: datetime
+    mend_at: str = ""
     amend: Callable[[ReplyRow], Mapping[str, Leave]] = lambda _reply: {}
 
 
@@ -168,9 +170,11 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         at=reply.published_at or reply.created_at,
         to_comment=str(reply.comment_id or ""),
         interim=reply.kind is AnswerKind.INTERIM,
+        unapproved=reply.unapproved,
         url=web_address(reply.link),
         problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
+        mend_at=may.mend_at if reply.state is ReplyState.FAILED and reply.error_code in NO_ACCESS else "",
         next_attempt_at=reply.due_at if waits_again else None,
         decisions=_decisions(reply, may),
         former=former_words(reply),

@@ -8,28 +8,67 @@ from connectors.sandbox.faults import REFUSALS, Fault
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.limits import Bucket, Window
 from connectors.sandbox.model import Token
+from connectors.sandbox.pusher import Hook, Pusher
 from connectors.sandbox.telegram.errors import TelegramError, bad, too_many
-from connectors.sandbox.telegram.methods import METHODS, Call, find_chat, get_webhook_info, unauthorized
+from connectors.sandbox.telegram.methods import METHODS, Call, find_chat, unauthorized
 from connectors.sandbox.telegram.params import Params
 from connectors.sandbox.telegram.updates import KINDS, Queue, Updates
 from connectors.sandbox.world import World
 
 _SENDING = frozenset({"sendmessage", "editmessagetext"})
 _MOST_UPDATES = 100
+_HOOKED = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 
 
 class TelegramApi:
     """Answers calls: the token first, then the limits of sending, then the method's own rules."""
 
-    def __init__(self, *, world: World, updates: Updates, hub: Hub, calls: Calls) -> None:
+    def __init__(self, *, world: World, updates: Updates, hub: Hub, calls: Calls, pusher: Pusher) -> None:
         """Begin with all windows empty."""
         self._world = world
         self._updates = updates
         self._hub = hub
         self._calls = calls
+        self._pusher = pusher
+        self._webhooks: dict[int, str] = {}
+        self._hooking = {
+            "getwebhookinfo": self._get_webhook_info,
+            "setwebhook": self._set_webhook,
+            "deletewebhook": self._delete_webhook,
+        }
         self._overall: dict[int, Window] = {}
         self._minutes: dict[tuple[int, int], Window] = {}
         self._chats: dict[tuple[int, int], Bucket] = {}
+
+    def _get_webhook_info(self, call: Call) -> dict[str, Any]:
+        url = self._webhooks.get(call.bot.user_id, "")
+        hooks = self._pusher.of("telegram", url)
+        waiting = sum(map(self._pusher.pending, hooks)) if url else len(self._updates.queue(call.bot.user_id).waiting)
+        told: dict[str, Any] = {"url": url, "has_custom_certificate": False, "pending_update_count": waiting}
+        statuses = [hook.refused[-1] for hook in hooks if hook.refused and self._pusher.pending(hook)]
+        if statuses:
+            words = f"Wrong response from the webhook: {statuses[0]}"
+            told |= {"last_error_date": int(self._world.clock.time()), "last_error_message": words}
+        return told
+
+    def _set_webhook(self, call: Call) -> bool:
+        """An empty address takes it away, as `deleteWebhook` does. Telegram itself wants https."""
+        self._delete_webhook(call)
+        url, bot = call.params.text("url") if call.params.has("url") else "", call.bot
+        if url:
+            self._webhooks[bot.user_id] = url
+            secret = call.params.text("secret_token") if call.params.has("secret_token") else ""
+            pages = [page for page in self._world.state.pages.values() if bot.serves(page)]
+            for page in pages:
+                self._pusher.place(Hook(platform="telegram", page=page.name, url=url, secret=secret))
+        return True
+
+    def _delete_webhook(self, call: Call) -> bool:
+        for hook in self._pusher.of("telegram", self._webhooks.pop(call.bot.user_id, "")):
+            self._pusher.remove(hook)
+        if call.params.flag("drop_pending_updates"):
+            self._drop_pending(call.bot)
+        return True
 
     def bot(self, token: str) -> Token | None:
         """The bot that has this token."""
@@ -56,12 +95,8 @@ class TelegramApi:
     async def _invoke(self, name: str, call: Call) -> Any:
         if name == "getupdates":
             return await self._get_updates(call)
-        if name == "getwebhookinfo":
-            return get_webhook_info(call, len(self._updates.queue(call.bot.user_id).waiting))
-        if name == "deletewebhook":
-            if call.params.flag("drop_pending_updates"):
-                self._drop_pending(call.bot)
-            return True
+        if name in self._hooking:
+            return self._hooking[name](call)
         method = METHODS.get(name)
         if method is None:
             raise TelegramError(404, "Not Found")
@@ -71,6 +106,8 @@ class TelegramApi:
 
     async def _get_updates(self, call: Call) -> list[dict[str, Any]]:
         params, bot = call.params, call.bot
+        if bot.user_id in self._webhooks:
+            raise TelegramError(409, _HOOKED)
         queue = self._updates.queue(bot.user_id)
         limit = min(max(params.number("limit", _MOST_UPDATES), 1), _MOST_UPDATES)
         timeout = min(max(params.number("timeout", 0), 0), self._world.limits.telegram_long_poll)

@@ -169,19 +169,6 @@ def get_file(call: Call) -> Json:
     return {"file_id": file_id, "file_unique_id": f"u{file_id}", "file_path": f"photos/{file_id}.png"}
 
 
-def get_webhook_info(call: Call, pending: int) -> Json:
-    """No webhook is ever set here."""
-    _ = call
-    return {"url": "", "has_custom_certificate": False, "pending_update_count": pending}
-
-
-def set_webhook(call: Call) -> bool:
-    """Refused except to switch off: the sandbox delivers by getUpdates only."""
-    if call.params.has("url"):
-        raise bad("bad webhook: the sandbox delivers updates by getUpdates only")
-    return True
-
-
 METHODS: dict[str, Callable[[Call], Any]] = {
     "getme": get_me,
     "getchat": get_chat,
@@ -192,7 +179,6 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "editmessagetext": edit_message_text,
     "deletemessage": delete_message,
     "getfile": get_file,
-    "setwebhook": set_webhook,
     "logout": lambda _call: True,
     "close": lambda _call: True,
 }

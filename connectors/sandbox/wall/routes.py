@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from connectors.sandbox.control import as_platform, find_comment
+from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub, News
 from connectors.sandbox.pictures import picture
 from connectors.sandbox.specs import Fields, new_comment
@@ -76,14 +77,28 @@ def language(request: Request) -> Lang:
     )
 
 
-def wall_routes(world: World, hub: Hub) -> APIRouter:
+def wall_routes(world: World, hub: Hub, faults: Faults) -> APIRouter:
     """All routes of the wall."""
     router = APIRouter(include_in_schema=False)
     screens = Screens()
     _reading(router, screens, world, hub)
     _writing(router, world)
     _files(router)
+    _check(router, screens, faults)
     return router
+
+
+def _check(router: APIRouter, screens: Screens, faults: Faults) -> None:
+    """Where a captcha leads: once a person has passed it, no call meets one any more."""
+
+    @router.get("/captcha")
+    async def check(request: Request) -> Response:
+        return screens.show(request, "captcha.html", passed=False)
+
+    @router.post("/captcha")
+    async def passed(request: Request) -> Response:
+        faults.passed()
+        return screens.show(request, "captcha.html", passed=True)
 
 
 def _reading(router: APIRouter, screens: Screens, world: World, hub: Hub) -> None:

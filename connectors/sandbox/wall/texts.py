@@ -63,6 +63,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "failed": ("Не получилось", "That did not work"),
     "picture": ("фотография", "photo"),
     "not_found": ("Здесь ничего нет", "There is nothing here"),
+    "captcha": ("Вы не робот?", "Are you a person?"),
+    "captcha_lead": (
+        "Так площадка просит владельца токена показать, что он человек.",
+        "This is how a platform asks the token's owner to show that they are a person.",
+    ),
+    "captcha_pass": ("Я человек", "I am a person"),
+    "captcha_passed": ("Проверка пройдена. Вернитесь в Отклик и попробуйте снова.", "Passed. Go back to Otklik and try again."),
     "language": ("English", "По-русски"),
     "verified": ("официальная страница", "official page"),
 }

@@ -10,7 +10,7 @@ from app.appeals import service as appeals
 from app.appeals.rules import DismissReason
 from app.kernel.errors import ForbiddenError, NotFoundError
 from app.people.queries import access_of_operator
-from app.people.rules import Permission, Role
+from app.people.rules import ROLE_PERMISSIONS, Permission, Role
 from tests import factories as make
 from tests.factories import MORNING
 
@@ -65,14 +65,16 @@ async def test_a_coordinator_of_one_town_who_answers_for_an_agency_elsewhere_tri
     assert access.reaches(Permission.APPEAL_WORK, agency_id=agency.id, territory_id=region.id)
 
 
-async def test_who_has_no_role_reaches_nothing(owner_db: Database, web_db: Database) -> None:
+async def test_who_has_no_role_reaches_nothing_and_an_administrator_no_appeal(owner_db: Database, web_db: Database) -> None:
     async with owner_db.write() as session:
         appeal = await make.make_appeal(session)
-        people = [await make.make_operator(session, role=role) for role in (None, Role.ADMINISTRATOR)]
-    for person in people:
+        people = {role: await make.make_operator(session, role=role) for role in (None, Role.ADMINISTRATOR)}
+    for role, person in people.items():
         access = await access_of(web_db, person.id)
-        for permission in set(Permission) - {Permission.CONFIGURE, Permission.PAGE_READ}:
-            assert not access.reaches(permission, agency_id=appeal.agency_id, territory_id=appeal.territory_id)
+        able = frozenset() if role is None else ROLE_PERMISSIONS[role]
+        for permission in Permission:
+            assert access.reaches(permission, agency_id=appeal.agency_id, territory_id=appeal.territory_id) is (permission in able)
+        assert (access.whole, access.agency_ids, access.territory_ids) == (False, (), ())
         with pytest.raises((ForbiddenError, NotFoundError)):
             async with web_db.write(operator_id=person.id) as session:
                 await appeals.take(session, access, number=appeal.number, now=MORNING)

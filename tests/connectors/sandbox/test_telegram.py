@@ -328,7 +328,12 @@ async def test_json_bodies_and_get_work_as_forms_do(http: Client) -> None:
         assert (answer["ok"], answer["error_code"]) == (False, 400)
     assert http.http.get(f"/bot{BOT}/explode").status_code == 404
     assert http.http.get(f"/bot{BOT}/getUpdates?offset=half").json()["error_code"] == 400
-    assert "webhook" in http.http.get(f"/bot{BOT}/setWebhook?url=https://example.org").json()["description"]
+    url = "https://example.org/hook"
+    assert http.get(f"/bot{BOT}/setWebhook?url={url}")["result"] is True
+    assert "webhook is active" in http.http.get(f"/bot{BOT}/getUpdates").json()["description"]
+    assert http.get(f"/bot{BOT}/getWebhookInfo")["result"]["url"] == url
+    assert http.get(f"/bot{BOT}/deleteWebhook")["result"] is True
+    assert http.get(f"/bot{BOT}/getUpdates")["ok"] is True
 
 
 async def test_a_photo_comes_with_its_file(bot: Bot, http: Client) -> None:

@@ -137,6 +137,8 @@ def test_captcha_and_flood_come_when_ordered_and_go(vk: Callable[..., VkApi], ht
         session.method("wall.createComment", values)
     assert caught.value.redirect_uri
     assert caught.value.sid
+    assert http.http.post(caught.value.redirect_uri).status_code == 200  # somebody has shown that they are a person
+    assert http.get("/faults")["faults"] == []
     http.post("/faults", {"platform": "vk", "method": "wall.createComment", "kind": "flood", "count": 2})
     assert code_of(session, "wall.createComment", values) == 9
     http.delete("/faults")

@@ -23,6 +23,7 @@ from connectors.contract import (
     Outgoing,
     PageRef,
     PostRef,
+    PushedInstead,
     Rejected,
     TryLater,
     UnknownPayload,
@@ -147,6 +148,25 @@ async def test_two_pollers_of_one_bot_conflict() -> None:
         assert isinstance(error, TryLater)
         assert error.code == "conflict"
         assert len((await second).posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://otklik.example/app/hooks/telegram/-1001500", "otklik.example/hooks/telegram/-1001500"),
+        (f"https://bots.example:8443/{TOKEN}?key={TOKEN}", "bots.example"),
+    ],
+)
+async def test_a_bot_that_is_pushed_for_says_whereto_and_no_secret(url: str, address: str) -> None:
+    async with town() as here:
+        feed = here.telegram.feeds([await here.page()])[0]
+        await here.world.post(f"/bot{TOKEN}/setWebhook", url=url)
+        error = await caught(here.telegram.poll(feed, None))
+        assert isinstance(error, PushedInstead)
+        assert (error.code, error.address, error.complaint) == ("webhook", address, "")
+        assert TOKEN not in str(error) + repr(error) + str(error.__cause__)
+        await here.world.post(f"/bot{TOKEN}/deleteWebhook")
+        await here.telegram.poll(feed, None)
 
 
 async def test_a_bot_that_cannot_hear_is_told_at_once() -> None:

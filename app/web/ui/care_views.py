@@ -1,0 +1,40 @@
+"""What the card of a page is given for whoever looks after it: plain frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TroubleView:
+    """What a platform refuses, in its own words (`detail`), with the address that it names when it is the platform's own."""
+
+    code: str
+    fix: str
+    """What to do about it on this platform."""
+    detail: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushView:
+    """Whether news come by themselves: `way` is "push" or "listen"; when something came last, and what waits in the inbox."""
+
+    way: str
+    since: datetime
+    last_at: datetime | None
+    waiting: int = 0
+    problem: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CareView:
+    """All of it. `unsent`: numbers of the appeals whose answers wait for the access to be mended."""
+
+    troubles: tuple[TroubleView, ...]
+    unsent: tuple[str, ...]
+    pushes: tuple[PushView, ...]
+    may_push: bool
+    """Whether this platform pushes at all, or lets its news be waited for."""
