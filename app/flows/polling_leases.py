@@ -25,7 +25,10 @@ class Lost(Exception):  # noqa: N818 - not an error: another worker goes on
 
 
 class Guard:
-    """Renews the leases while the block runs, and gives the feeds back however it ends."""
+    """Renews the leases while the block runs, and gives the feeds back however it ends.
+
+    Once they have gone to another worker the block is broken off: no page is polled twice at once.
+    """
 
     def __init__(self, poller: Poller, leased: Sequence[LeasedFeed]) -> None:
         self._poller = poller
@@ -33,12 +36,15 @@ class Guard:
         self._due_at: datetime | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
+        self._polling: asyncio.Task[object] | None = None
+        self._lost = False
 
     def done(self, *, due_at: datetime) -> None:
         """All went well: when to come again."""
         self._due_at = due_at
 
     async def __aenter__(self) -> Self:
+        self._polling = asyncio.current_task()
         self._renewing = asyncio.create_task(self._renew())
         return self
 
@@ -48,12 +54,21 @@ class Guard:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), every)
                 return
-            await self._poller.renew([one.id for one in self._leased])
+            try:
+                await self._poller.renew([one.id for one in self._leased])
+            except Lost:
+                self._lost = not self._over.is_set()
+                if self._lost and self._polling is not None:
+                    self._polling.cancel()
+                return
 
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if self._renewing is not None:
             self._over.set()  # not cancelled: a renewal that is broken off costs a connection
             await asyncio.gather(self._renewing, return_exceptions=True)
+        if self._lost and self._polling is not None and isinstance(error, asyncio.CancelledError):
+            self._polling.uncancel()
+            error = Lost()
         if isinstance(error, Lost):
             logger.info("lease_lost", feeds=len(self._leased))
             return True

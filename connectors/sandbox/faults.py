@@ -166,8 +166,23 @@ def _shuffled(answer: Any, shuffle: Callable[[list[Any]], list[Any]]) -> Any:
     return answer
 
 
-async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, bytes]]], *, wrong_shape: bytes, limits: Limits) -> Response:
-    """Carry a call out, unless its fault keeps it from that; what the caller hears of it, and when."""
+def _of_script(answer: Any, shuffle: Callable[[list[Any]], list[Any]]) -> Any:
+    """The answer of `execute`: what a script returns keeps its places, only the rows inside come twice or backwards."""
+    response = answer.get("response")
+    if not isinstance(response, list):
+        return _shuffled(answer, shuffle)
+    return answer | {"response": [_shuffled(one, shuffle) if isinstance(one, dict) else one for one in response]}
+
+
+async def spoiled(
+    fault: Fault | None,
+    act: Callable[[], Awaitable[tuple[int, bytes]]],
+    *,
+    wrong_shape: bytes,
+    limits: Limits,
+    scripted: bool = False,
+) -> Response:
+    """Carry a call out, unless its fault keeps it from that; what the caller hears of it, and when. `scripted`: by VK's `execute`."""
     if (spoilt := before_act(fault, limits.silence)) is not None:
         return spoilt
     status, body = await act()
@@ -175,5 +190,5 @@ async def spoiled(fault: Fault | None, act: Callable[[], Awaitable[tuple[int, by
     if fault is not None and fault.kind == "malformed":
         body = wrong_shape
     if fault is not None and fault.kind in _ROWS:
-        body = ascii_json(_shuffled(json.loads(body), _ROWS[fault.kind]))
+        body = ascii_json((_of_script if scripted else _shuffled)(json.loads(body), _ROWS[fault.kind]))
     return after_act(fault, body, limits.silence) or json_response(body, status)

@@ -6,14 +6,11 @@ from random import Random
 from typing import Any
 
 from connectors.sandbox.faults import KINDS, REFUSALS, Fault, FaultKind
-from connectors.sandbox.model import Platform
+from connectors.sandbox.model import PLATFORMS, Platform
 
 # Only VK and OK ever ask a program whether it is a person.
 KINDS_OF: dict[Platform, tuple[FaultKind, ...]] = {
-    "vk": KINDS,
-    "ok": KINDS,
-    "telegram": tuple(kind for kind in KINDS if kind != "captcha"),
-    "max": tuple(kind for kind in KINDS if kind != "captcha"),
+    platform: tuple(kind for kind in KINDS if kind != "captcha" or platform in {"vk", "ok"}) for platform in PLATFORMS
 }
 
 

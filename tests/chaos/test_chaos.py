@@ -7,17 +7,15 @@ import random
 import signal
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from app.flows.polling import LEASE, SHORTEST_LEASE
 from app.people.rules import Role
 from connectors.sandbox.replay import Options, Row, replay
-from tests.harness import FATES, Program, System, differences, read_ledger, running_system, seeded_database
+from tests.harness import FATES, Desk, Program, System, differences, read_ledger, running_system, seeded_database
 from tests.harness.words import comment, question
 
 if TYPE_CHECKING:
@@ -75,53 +73,6 @@ def stream(chance: random.Random) -> list[Row]:
     return rows
 
 
-@dataclass(kw_only=True)
-class Desk:
-    """Operators at their work through the API: what they were promised is remembered."""
-
-    system: System
-    token: str
-    chance: random.Random
-    promised: dict[str, int] = field(default_factory=dict)
-    """Number of the appeal → id of the reply that the API said it had taken."""
-    refusals: int = 0
-
-    async def work(self) -> None:
-        """Answer what waits, whatever dies meanwhile, until ANSWERS are promised."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(base_url=self.system.web_url, headers=headers, timeout=5, trust_env=False) as http:
-            while len(self.promised) < ANSWERS:
-                listed = await self._ask(http, "GET", "/api/v1/appeals?limit=100")
-                waiting = [one["number"] for one in listed.json()["items"]] if listed is not None else []
-                fresh = [number for number in waiting if number not in self.promised]
-                for number in self.chance.sample(fresh, min(6, len(fresh))):
-                    await self._answer(http, number)
-                await asyncio.sleep(0.2)
-
-    async def _answer(self, http: httpx.AsyncClient, number: str) -> None:
-        """The same act with the same key until it is taken: the first try may have been."""
-        words = {"text": f"Передали в работу, обращение {number}: {self.chance.getrandbits(40):x}"}
-        while True:
-            taken = await self._ask(http, "POST", f"/api/v1/appeals/{number}/replies", words, key=f"chaos {number}")
-            if taken is not None:
-                assert taken.status_code == httpx.codes.ACCEPTED, taken.text
-                self.promised[number] = taken.json()["id"]
-                return
-            await asyncio.sleep(0.2)
-
-    async def _ask(self, http: httpx.AsyncClient, method: str, path: str, body: object = None, *, key: str = "") -> httpx.Response | None:
-        """The answer; None when nobody answered or the database was away."""
-        try:
-            answer = await http.request(method, path, json=body, headers={"Idempotency-Key": key} if key else {})
-        except httpx.TransportError:
-            self.refusals += 1
-            return None
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            self.refusals += 1
-            return None
-        return answer
-
-
 async def blows(system: System, chance: random.Random) -> list[str]:
     """Kill, cut, spoil, start again, at random moments; what was done."""
     targets = ["web", "database", "platforms", "platforms", *(worker.name for worker in system.workers)]
@@ -175,7 +126,7 @@ async def test_nothing_is_lost_and_nothing_is_doubled(system: System, capsys: py
     with capsys.disabled():
         print(f"\nchaos: seed {seed} (the run's --randomly-seed makes it again)")  # noqa: T201
     chance = random.Random(seed)
-    desk = Desk(system=system, token=await system.token(Role.OPERATOR), chance=random.Random(seed + 1))
+    desk = Desk(system=system, token=await system.token(Role.OPERATOR), chance=random.Random(seed + 1), answers=ANSWERS)
     began = time.monotonic()
     async with asyncio.TaskGroup() as group:
         group.create_task(desk.work())

@@ -104,6 +104,25 @@ async def test_a_dead_workers_feed_is_taken_over_and_it_stores_nothing_more(town
             await sources.keep_lease(session, feed_ids=[dead.id], worker="dead", until=now)
 
 
+@pytest.mark.parametrize("style", ["streaming"])
+async def test_a_worker_whose_lease_went_to_another_reads_no_more(town: Town, rows: Rows) -> None:
+    """It learns of it when it renews, in the middle of a long poll, and leaves the feed to the other."""
+    await town.bring_in()
+    town.pass_time(31)
+    town.world.poll_wait = 60
+    late = Poller(town.worker, town.platform, town.connector, town.clock, worker="late", time_scale=10)
+    reading = asyncio.create_task(late.round())
+    polls = town.world.calls["poll"]
+    while town.world.calls["poll"] == polls:
+        await asyncio.sleep(0.01)
+    town.pass_time(31)
+    async with town.worker.write() as session:
+        now = town.clock.now()
+        assert await sources.lease_feeds(session, platform="fake", worker="other", now=now, lease=timedelta(seconds=90), most=9)
+    assert await asyncio.wait_for(reading, 15)
+    assert [row.leased_by for row in await rows("SELECT leased_by FROM feed WHERE due_at <> 'infinity'")] == ["other"]
+
+
 async def test_two_workers_poll_a_page_once(town: Town, rows: Rows, style: str) -> None:
     """At once; the comments are there once."""
     post = town.world.write_post(town.page, "Дороги")

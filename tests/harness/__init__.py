@@ -1,14 +1,18 @@
 """A running Otklik for tests: real processes, a database of their own, the sandbox as the platforms."""
 
+from tests.harness.desk import Desk
 from tests.harness.ledger import FATES, Ledger, differences, read_ledger
 from tests.harness.program import Program, free_port, lives
 from tests.harness.system import System, running_system, seeded_database
+from tests.harness.traffic import Traffic
 
 __all__ = [
     "FATES",
+    "Desk",
     "Ledger",
     "Program",
     "System",
+    "Traffic",
     "differences",
     "free_port",
     "lives",

@@ -19,6 +19,7 @@ from app.kernel import marks
 from app.people.api_tokens import create_service_token
 from app.people.rules import Grant, Role
 from app.settings import Settings
+from connectors.sandbox.model import PLATFORMS
 from tests.databases import copy_of
 from tests.harness.program import Program, free_port
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from app.kernel.db import Database
 
-READY_SECONDS = 30.0
+READY_SECONDS = 90.0
 _LOOK_SECONDS = 0.1
 _OK = 200
 
@@ -63,12 +64,14 @@ class System:
     def add_worker(self) -> Program:
         """One more worker; it is not started yet."""
         number = len(self.workers) + 1
-        worker = self._program(f"worker-{number}", "worker")
+        name = f"worker-{number}"  # under its own name the sandbox tells it from the others
+        own = {f"OTKLIK_{one.upper()}_API_URL": f"{self.sandbox_url}/as/{name}" for one in PLATFORMS}
+        worker = self._program(name, "worker", **own)
         self.workers.append(worker)
         return worker
 
-    def _program(self, name: str, *arguments: str) -> Program:
-        return Program(name=name, arguments=arguments, environment=self.web.environment, log=self.home / f"{name}.log")
+    def _program(self, name: str, *arguments: str, **own: str) -> Program:
+        return Program(name=name, arguments=arguments, environment={**self.web.environment, **own}, log=self.home / f"{name}.log")
 
     async def until_answers(self, url: str, program: Program) -> None:
         """Wait until an address answers 200. AssertionError when the program ends, or after READY_SECONDS."""
@@ -164,7 +167,7 @@ async def seeded_database(cluster: URL, template: str) -> AsyncIterator[URL]:
 
 
 @asynccontextmanager
-async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIterator[System]:
+async def running_system(url: URL, home: Path, *, time_scale: float, latency: float = 0.0) -> AsyncIterator[System]:
     """The sample region over this database, its sandbox running; workers and web are the test's to start."""
     sandbox_url, web_port = f"http://127.0.0.1:{(sandbox_port := free_port())}", free_port()
     settings = Settings(
@@ -197,6 +200,8 @@ async def running_system(url: URL, home: Path, *, time_scale: float) -> AsyncIte
         str(WORLD),
         "--time-scale",
         str(time_scale),
+        "--latency",
+        str(latency),
     )
     sandbox = Program(name="sandbox", arguments=("sandbox", *world), environment=environment, log=home / "sandbox.log")
     web = Program(name="web", arguments=("web",), environment=environment, log=home / "web.log")

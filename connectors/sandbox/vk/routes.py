@@ -29,7 +29,8 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
         async def act() -> tuple[int, bytes]:
             return 200, utf8_json(api.answer(method, values, base=base, fault=fault, visit=visit))
 
-        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), limits=limits)
+        scripted = method == "execute"
+        return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), limits=limits, scripted=scripted)
 
     @router.get("/longpoll/{group}", include_in_schema=False)
     async def long_poll(request: Request, group: int) -> Response:

@@ -60,6 +60,17 @@ def test_inside_execute_only_refusals_stand_and_other_methods_are_spared(http: C
     assert {one["kind"]: one["count"] for one in http.get("/calls")["faults"]} == {"captcha": 2}
 
 
+def test_what_a_script_returns_keeps_its_places_whatever_comes_backwards(http: Client) -> None:
+    """Only the rows inside each answer are turned round: a script's list is no list of rows."""
+    code = f'return [API.wall.getComments({{"owner_id": -{TOWN}, "post_id": 1}}), API.groups.getById({{"group_id": "{TOWN}"}})];'
+    asked = {"access_token": "user-token", "v": "5.199", "code": code}
+    plain = http.http.post("/method/execute", data=asked).json()["response"]
+    http.post("/faults", {"platform": "vk", "method": "execute", "kind": "reordered"})
+    turned = http.http.post("/method/execute", data=asked).json()["response"]
+    assert turned[1] == plain[1]
+    assert turned[0]["items"] == plain[0]["items"][::-1] != plain[0]["items"]
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
