@@ -131,7 +131,7 @@ def _cut(cuts: tuple[int, ...]) -> list[Bin]:
 
 def _of_sketch(found: int, cuts: tuple[int, ...]) -> list[Bin]:
     numbers = [0] * (len(cuts) + 1)
-    for middle, count in zip(sketch.MIDDLES, sketch.lanes_of(found), strict=False):
+    for middle, count in zip(sketch.MIDDLES, reversed(sketch.lanes_of(found)), strict=False):
         numbers[bisect_left(cuts, middle)] += count
     return [
         Bin(over_s=one.over_s, upto_s=one.upto_s, answered=number, in_time=None, late=None, unpromised=None)

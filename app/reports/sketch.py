@@ -57,25 +57,29 @@ def together(bins: Iterable[tuple[int, int]]) -> int:
 
 
 def lanes_of(found: int) -> array[int]:
-    """How many lie in each bin, from bin 0 on as far as there are any."""
-    lanes = array("I", found.to_bytes(_LANE // 8 * (1 + found.bit_length() // _LANE), "little"))
-    if sys.byteorder == "big":
+    """How many lie in each bin, from the greatest that holds any down to bin 0."""
+    lanes = array("I", found.to_bytes(_LANE // 8 * (1 + found.bit_length() // _LANE), "big"))
+    if sys.byteorder == "little":
         lanes.byteswap()
     return lanes
 
 
-def percentiles(found: int, shares: tuple[float, ...]) -> tuple[float | None, ...]:
-    """The times within which these shares lie, linear between neighbours as `percentile_cont` is; None of nothing."""
+def percentiles(found: int, number: int, shares: tuple[float, ...]) -> tuple[float | None, ...]:
+    """The times within which these shares of so many lie, linear between neighbours as `percentile_cont` is; None of nothing.
+
+    Counted from above, the least share last: what is below it need not be added up.
+    """
     if not found:
         return (None,) * len(shares)
-    empty = ((found & -found).bit_length() - 1) // _LANE  # most times of a cell lie in some two hundred bins
-    through = list(accumulate(lanes_of(found >> (_LANE * empty))))
-    total, middles = through[-1], MIDDLES[empty : empty + len(through)]
+    lanes = lanes_of(found)
+    over = list(accumulate(lanes[: len(lanes) * 2 // 5]))  # that far down the median lies, as times are distributed here
+    if not over or over[-1] <= number * (1 - min(shares)) + 1:
+        over = list(accumulate(lanes))
     told = []
     for share in shares:
-        rank = share * (total - 1)
+        rank = share * (number - 1)
         below = int(rank)
-        first = middles[bisect_right(through, below)]
-        second = middles[bisect_right(through, min(below + 1, total - 1))]
+        first = MIDDLES[len(lanes) - 1 - bisect_right(over, number - 1 - below)]
+        second = MIDDLES[len(lanes) - 1 - bisect_right(over, max(number - 2 - below, 0))]
         told.append(first + (second - first) * (rank - below))
     return tuple(told)

@@ -90,8 +90,8 @@ def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) 
         "average_s": of["s"] / of["n"] if of["n"] else None,
         "working_average_s": of["ws"] / of["wn"] if of["wn"] else None,
     }
-    values["median_s"], values["p90_s"], values["p99_s"] = percentiles(pile.calendar, SHARES)
-    values["working_median_s"], values["working_p90_s"], values["working_p99_s"] = percentiles(pile.working, SHARES)
+    values["median_s"], values["p90_s"], values["p99_s"] = percentiles(pile.calendar, of["n"], SHARES)
+    values["working_median_s"], values["working_p90_s"], values["working_p99_s"] = percentiles(pile.working, of["wn"], SHARES)
     if clock.value in PROMISES:
         values |= {
             "opened": of["population"],
