@@ -10,6 +10,7 @@ from app.appeals.filters import format_number
 from app.flows.couriers import MAX_URL, TELEGRAM_URL, HookCourier, MailCourier, MaxCourier, Parcel, TelegramCourier
 from app.flows.greeting import SEND_SECONDS, calls_to
 from app.kernel import metrics
+from app.kernel.errors import SetupError
 from app.kernel.log import logger
 from app.kernel.mail import Mailer
 from app.kernel.outgoing import Outgoing, parse_hosts
@@ -92,9 +93,13 @@ class Notifier:
         return bool(planned >= outside.AT_ONCE or gathered.letters or claimed)
 
     async def _send(self, letter: letters.Outgoing) -> None:
-        wording, secret = await self._written(letter)
-        parcel = Parcel(address=letter.address, wording=wording, guid=letter.guid.hex, at=self._clock.now(), secret=secret)
-        known = await self._couriered(letter, parcel)
+        try:
+            wording, secret = await self._written(letter)
+        except SetupError as error:  # the key was changed: nothing was sent, and the others are told
+            known = Known(outcome=Outcome.LATER, detail=error.detail)
+        else:
+            parcel = Parcel(address=letter.address, wording=wording, guid=letter.guid.hex, at=self._clock.now(), secret=secret)
+            known = await self._couriered(letter, parcel)
         metrics.NOTICE_LETTERS.labels(carrier=letter.carrier, outcome=known.outcome.value).inc()
         if known.outcome is not Outcome.DELIVERED:
             logger.warning(

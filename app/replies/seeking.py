@@ -50,13 +50,16 @@ _SOUGHT = text(
       p.external_id AS post_external_id, p.thread_ref, r.due_at AS since
     FROM reply r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = c.page_id
     WHERE r.state = 'failed' AND r.error_code = :sought AND g.platform = ANY (:platforms)
-    ORDER BY r.id LIMIT :most
+    ORDER BY row_number() OVER (PARTITION BY g.platform ORDER BY r.id), r.id LIMIT :most
     """
 )
 
 
 async def sought(session: ReadSession, *, platforms: Sequence[str], most: int) -> list[Sought]:
-    """Those to look for, the oldest first. Two workers may look for the same: reading a thread twice changes nothing."""
+    """Those to look for, the oldest of each platform first: one that is down must not hold up the others.
+
+    Two workers may look for the same: reading a thread twice changes nothing.
+    """
     rows = await session.execute(_SOUGHT, {"sought": SOUGHT, "platforms": list(platforms), "most": most})
     return [Sought(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 

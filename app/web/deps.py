@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
@@ -373,6 +373,8 @@ async def writing(request: Request, access: CurrentAccess) -> AsyncIterator[Writ
         yield session
 
 
+RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+"""The number of a row in a path: one that no row can have is refused before PostgreSQL is asked."""
 Parts = Annotated[WebParts, Depends(web_parts)]
 Now = Annotated[datetime, Depends(moment)]
 CurrentLooking = Annotated[Looking, Depends(looking)]

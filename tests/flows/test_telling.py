@@ -89,16 +89,9 @@ class Town:
                 found.append(appeal)
             return found
 
-    def notifier(self, name: str = "w", **more: Any) -> Notifier:
-        return Notifier(
-            self.worker,
-            OfficeKeeper(self.worker, self.clock),
-            self.clock,
-            VAULT,
-            parts=replace(self.parts, **more),
-            worker=name,
-            time_scale=1,
-        )
+    def notifier(self, name: str = "w", *, vault: Vault = VAULT, **more: Any) -> Notifier:
+        keeper, parts = OfficeKeeper(self.worker, self.clock), replace(self.parts, **more)
+        return Notifier(self.worker, keeper, self.clock, vault, parts=parts, worker=name, time_scale=1)
 
     async def at(self, moment: datetime, *, rounds: int = 1, **more: Any) -> None:
         """Time comes: deadlines are looked at, people are told."""
@@ -382,6 +375,10 @@ async def test_a_webhook_gets_its_secret_with_the_code_and_signs_with_it(town: T
         assert sent["webhook-signature"] == Webhook(codes[1]["secret"]).sign(sent["webhook-id"], NEAR, body)
         (told,) = json.loads(body)["data"]["notices"]
         assert (told["appeal"], told["kind"]) == (format_number(appeal.number), "sla_warning")
+        before = len(raw.requests)
+        await town.at(DUE, vault=Vault(secrets.token_urlsafe(32)), **hosts)  # the key was changed: what signs it cannot be read
+        assert len(raw.requests) == before
+        assert await town.rows("SELECT state FROM notice_letter WHERE carrier = 'webhook' ORDER BY id DESC LIMIT 1") == [("waiting",)]
 
 
 async def test_the_reader_s_language_and_time_zone_are_their_own(town: Town) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -17,15 +17,13 @@ from app.web.api.document import BEARER, problems
 from app.web.api.report_forms import Format, forms, told
 from app.web.api.report_models import ReportOut
 from app.web.api.reports import report_out
-from app.web.deps import Now, Reading, requires
+from app.web.deps import Now, Reading, RowId, requires
 
 router = APIRouter(
     prefix="/api/v1/reports/approved",
     tags=["reports"],
     dependencies=[Depends(BEARER), Depends(requires(Permission.REPORT_READ))],
 )
-
-ReportId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class ApprovedHeadOut(BaseModel):
@@ -69,7 +67,7 @@ async def list_approved(session: Reading) -> list[ApprovedHeadOut]:
 
 @router.get("/{report_id}", summary="One approved report", responses=forms(ApprovedOut))
 async def get_approved(
-    request: Request, session: Reading, report_id: ReportId, kind: Annotated[Format, Query(alias="format")] = Format.JSON
+    request: Request, session: Reading, report_id: RowId, kind: Annotated[Format, Query(alias="format")] = Format.JSON
 ) -> Response:
     """Its figures as they were approved, with the definition of that day."""
     one = await approved_one(session, report_id)
@@ -82,7 +80,7 @@ async def get_approved(
 
 
 @router.get("/{report_id}/changes", summary="What has changed since it was approved", responses=problems(404))
-async def get_changes(session: Reading, now: Now, report_id: ReportId) -> list[ChangeOut]:
+async def get_changes(session: Reading, now: Now, report_id: RowId) -> list[ChangeOut]:
     """The same question asked today, within the sight of whoever approved: figures that come out otherwise."""
     one = await approved_one(session, report_id)
     return [

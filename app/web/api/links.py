@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Response
 
 from app.appeals import by_link, desk, elsewhere
 from app.appeals.filters import format_number
@@ -17,7 +17,7 @@ from app.web.api.document import BEARER, problems
 from app.web.api.filters import agency_id, topic_id
 from app.web.api.link_models import AnsweredBody, CommentAppealBody, LinkBody, LinkTold
 from app.web.api.models import AppealCreated, ReplyAccepted
-from app.web.deps import CurrentLooking, CurrentOffice, Now, Parts, Writing, requires
+from app.web.deps import CurrentLooking, CurrentOffice, Now, Parts, RowId, Writing, requires
 
 if TYPE_CHECKING:
     from app.web.api.link_models import State
@@ -26,7 +26,6 @@ router = APIRouter(prefix="/api/v1", tags=["appeals"], dependencies=[Depends(BEA
 
 Creator = Annotated[Access, Depends(requires(Permission.APPEAL_CREATE))]
 Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
-RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.post("/links", summary="Follow a link to a post or comment", responses=problems(400, 409, 413))

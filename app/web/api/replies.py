@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 from sqlalchemy import text
 
 from app.appeals import amending, service
@@ -17,11 +17,10 @@ from app.replies.rules import ReplyState
 from app.web.api.appeals import Key, number_in_path
 from app.web.api.document import BEARER, problems
 from app.web.api.models import AmendmentAccepted, NewAmendmentBody, NewReplyBody, ReplyAccepted
-from app.web.deps import Now, Parts, Writing, requires
+from app.web.deps import Now, Parts, RowId, Writing, requires
 
 router = APIRouter(prefix="/api/v1", tags=["replies"], dependencies=[Depends(BEARER)])
 
-ReplyId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
 
 
@@ -64,7 +63,7 @@ async def answer_appeal(
     responses=problems(400, 403, 404, 409, 413),
 )
 async def amend_answer(
-    reply_id: ReplyId, body: NewAmendmentBody, access: Worker, session: Writing, parts: Parts, now: Now
+    reply_id: RowId, body: NewAmendmentBody, access: Worker, session: Writing, parts: Parts, now: Now
 ) -> AmendmentAccepted:
     """Asks for it; the worker does it on the platform - other words once a colleague has approved them, where that is asked for.
 

@@ -14,7 +14,7 @@ from app.people import passwords, second_factor, service
 from app.people.identities import issuers_of
 from app.people.second_factor import factor_state
 from app.people.sessions import close_other_sessions, close_session_by_id, list_sessions, rotate_session
-from app.web.deps import current_person, forget_session, needs_factor, session_token, set_session
+from app.web.deps import RowId, current_person, forget_session, needs_factor, session_token, set_session
 from app.web.ui.entry import address_of, check_same, status_of, wait_header
 from app.web.ui.fields import Form
 from app.web.ui.people_views import AccountPage, RecoveryCodes
@@ -58,7 +58,7 @@ async def end_others(visit: CurrentVisit) -> Response:
 
 
 @router.post("/account/sessions/{session_id}/end")
-async def end_session(visit: CurrentVisit, session_id: int) -> Response:
+async def end_session(visit: CurrentVisit, session_id: RowId) -> Response:
     """Sign one browser out; of oneself only."""
     async with visit.writing() as session:
         await close_session_by_id(session, operator_id=visit.access.operator_id, session_id=session_id, now=visit.now)

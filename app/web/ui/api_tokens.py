@@ -13,7 +13,7 @@ from app.kernel.db import ReadSession
 from app.kernel.errors import ForbiddenError, InvalidError
 from app.people import administration, api_tokens
 from app.people.rules import Permission
-from app.web.deps import current_person, requires
+from app.web.deps import RowId, current_person, requires
 from app.web.ui.fields import Fields, Form
 from app.web.ui.people_views import TokensPage
 from app.web.ui.places import grant_of, place_choices, role_choices
@@ -63,7 +63,7 @@ async def create(visit: CurrentVisit, form: Form) -> Response:
 
 
 @router.post(f"{PATH}/{{token_id}}/rotate")
-async def rotate(visit: CurrentVisit, token_id: int, form: Form) -> Response:
+async def rotate(visit: CurrentVisit, token_id: RowId, form: Form) -> Response:
     """Replace it: the old one works for another day, or ends at once."""
     grace = timedelta(0) if form.text("at_once") else timedelta(hours=_GRACE_HOURS)
     async with visit.writing() as session:
@@ -73,7 +73,7 @@ async def rotate(visit: CurrentVisit, token_id: int, form: Form) -> Response:
 
 
 @router.post(f"{PATH}/{{token_id}}/revoke")
-async def revoke(visit: CurrentVisit, token_id: int) -> Response:
+async def revoke(visit: CurrentVisit, token_id: RowId) -> Response:
     """End it."""
     async with visit.writing() as session:
         await _require(session, token_id)

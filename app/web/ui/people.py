@@ -16,7 +16,7 @@ from app.people.identities import unlink_identities
 from app.people.rules import Permission
 from app.people.service import normal_login
 from app.people.sessions import list_sessions
-from app.web.deps import current_person, requires
+from app.web.deps import RowId, current_person, requires
 from app.web.ui.fields import Fields, Form
 from app.web.ui.people_views import InviteForm, PeoplePage, PersonPage
 from app.web.ui.places import grant_of, place_choices, role_choices
@@ -84,13 +84,13 @@ async def invite(visit: CurrentVisit, form: Form) -> Response:
 
 
 @router.get(f"{PATH}/{{operator_id}}")
-async def person_screen(visit: CurrentVisit, operator_id: int, request: Request) -> Response:
+async def person_screen(visit: CurrentVisit, operator_id: RowId, request: Request) -> Response:
     """One person: roles, sessions, second factor."""
     return await _person_page(visit, operator_id, _Said(done=next((name for name in request.query_params if name in _DONE), "")))
 
 
 @router.post(f"{PATH}/{{operator_id}}/roles")
-async def give_role(visit: CurrentVisit, operator_id: int, form: Form) -> Response:
+async def give_role(visit: CurrentVisit, operator_id: RowId, form: Form) -> Response:
     """A role more, within one's own scope."""
     try:
         grant = grant_of(visit.office.desk.directory, form)
@@ -104,7 +104,7 @@ async def give_role(visit: CurrentVisit, operator_id: int, form: Form) -> Respon
 
 
 @router.post(f"{PATH}/{{operator_id}}/roles/{{role_id}}/end")
-async def end_role(visit: CurrentVisit, operator_id: int, role_id: int) -> Response:
+async def end_role(visit: CurrentVisit, operator_id: RowId, role_id: RowId) -> Response:
     """A role less."""
     async with visit.writing() as session:
         await administration.require_person(session, visit.access, operator_id=operator_id)
@@ -113,7 +113,7 @@ async def end_role(visit: CurrentVisit, operator_id: int, role_id: int) -> Respo
 
 
 @router.post(f"{PATH}/{{operator_id}}/link")
-async def new_link(visit: CurrentVisit, operator_id: int) -> Response:
+async def new_link(visit: CurrentVisit, operator_id: RowId) -> Response:
     """A link to choose a password by, shown this once; those given earlier stop working."""
     async with visit.writing() as session:
         await administration.require_person(session, visit.access, operator_id=operator_id)
@@ -122,7 +122,7 @@ async def new_link(visit: CurrentVisit, operator_id: int) -> Response:
 
 
 @router.post(f"{PATH}/{{operator_id}}/come-back")
-async def come_back(visit: CurrentVisit, operator_id: int) -> Response:
+async def come_back(visit: CurrentVisit, operator_id: RowId) -> Response:
     """Somebody who left is here again; a link is shown this once."""
     async with visit.writing() as session:
         await administration.require_person(session, visit.access, operator_id=operator_id)
@@ -131,7 +131,7 @@ async def come_back(visit: CurrentVisit, operator_id: int) -> Response:
 
 
 @router.post(f"{PATH}/{{operator_id}}/act")
-async def act(visit: CurrentVisit, operator_id: int, form: Form) -> Response:
+async def act(visit: CurrentVisit, operator_id: RowId, form: Form) -> Response:
     """Take the second factor away, end all sessions, forget a provider, or let somebody go."""
     async with visit.writing() as session:
         await administration.require_person(session, visit.access, operator_id=operator_id)

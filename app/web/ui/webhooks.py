@@ -16,7 +16,7 @@ from app.notices.targets import DeliveryLine, TargetLine
 from app.notices.webhooks import ACTS
 from app.people import administration
 from app.people.rules import Grant, Permission, Role
-from app.web.deps import current_person, requires
+from app.web.deps import RowId, current_person, requires
 from app.web.ui.fields import Form
 from app.web.ui.places import place_choices, place_of
 from app.web.ui.views import Choice
@@ -90,7 +90,7 @@ async def add(visit: CurrentVisit, form: Form) -> Response:
 
 
 @router.get(f"{PATH}/{{target_id}}")
-async def webhook_screen(visit: CurrentVisit, request: Request, target_id: int) -> Response:
+async def webhook_screen(visit: CurrentVisit, request: Request, target_id: RowId) -> Response:
     """One of them: the newest tellings with every attempt."""
     asked = request.query_params
     done = next((name for name in ("tested", "again") if name in asked), "")
@@ -103,7 +103,7 @@ async def webhook_screen(visit: CurrentVisit, request: Request, target_id: int) 
 
 
 @router.post(f"{PATH}/{{target_id}}/test")
-async def test(visit: CurrentVisit, target_id: int) -> Response:
+async def test(visit: CurrentVisit, target_id: RowId) -> Response:
     """Tell it a test."""
     async with visit.writing() as session:
         await targets.tell_test(session, target_id=target_id, now=visit.now, by=visit.access.operator_id)
@@ -111,7 +111,7 @@ async def test(visit: CurrentVisit, target_id: int) -> Response:
 
 
 @router.post(f"{PATH}/{{target_id}}/deliveries/{{delivery_id}}/again")
-async def again(visit: CurrentVisit, target_id: int, delivery_id: int) -> Response:
+async def again(visit: CurrentVisit, target_id: RowId, delivery_id: RowId) -> Response:
     """Try once more what was not delivered."""
     async with visit.writing() as session:
         await targets.target_line(session, target_id=target_id)
@@ -120,7 +120,7 @@ async def again(visit: CurrentVisit, target_id: int, delivery_id: int) -> Respon
 
 
 @router.post(f"{PATH}/{{target_id}}/revoke")
-async def revoke(visit: CurrentVisit, target_id: int) -> Response:
+async def revoke(visit: CurrentVisit, target_id: RowId) -> Response:
     """Tell it nothing more."""
     async with visit.writing() as session:
         if not await targets.remove_target(session, target_id=target_id, now=visit.now, by=visit.access.operator_id):

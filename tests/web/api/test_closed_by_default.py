@@ -48,6 +48,22 @@ def test_every_route_is_closed(web: FastAPI) -> None:
     assert "/api/v1/appeals" in seen
 
 
+def test_a_number_in_a_path_fits_a_row(web: FastAPI) -> None:
+    """One beyond bigint is refused by the route, and not by PostgreSQL as a fault of ours."""
+    numbers = [
+        (route.path, one)
+        for route in web.routes
+        if isinstance(route, APIRoute)
+        for one in route.dependant.path_params
+        if one.field_info.annotation is int
+    ]
+    assert len(numbers) > 10
+    for path, one in numbers:
+        most = next((bound.le for bound in one.field_info.metadata if hasattr(bound, "le")), None)
+        assert most is not None, f"{path}: take {one.name} as RowId"
+        assert most < 2**63
+
+
 async def test_a_public_form_is_guarded_against_forgery(client: httpx.AsyncClient, web: FastAPI) -> None:
     """Without the token of our own page, and from another site's page, it is refused before it does anything."""
     for route in web.routes:
