@@ -112,10 +112,7 @@ def _lives(pid: int) -> bool:
 
 
 async def open_ground(settings: Settings) -> Ground:
-    """Reach the PostgreSQL of the settings (starting the embedded one), check it, create roles and database.
-
-    Raises SetupError when the server is down, too old or refuses us.
-    """
+    """Reach the settings' PostgreSQL or start the embedded one, create roles and database. SetupError: down, too old, or it refuses us."""
     if settings.database_url is None:
         check_data_dir(settings.data_dir)
         forget_dead_users(settings.data_dir)
@@ -345,6 +342,8 @@ async def build_web(settings: Settings) -> WebParts:
         media_hosts=settings.media_hosts,
         media_folder=settings.data_dir / "media",
         media_cache_mb=settings.media_cache_mb,
+        answer_pictures=settings.answer_pictures,
+        answer_picture_bytes=settings.answer_picture_mb * 1024 * 1024,
         migration=newest_migration(),
         webhook_hosts=settings.webhook_hosts or "",
         webhook_vault=settings_vault(settings, purpose=WEBHOOKS),

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         description="Hosts from which pictures are fetched, by platform; this machine only as host:port",
     )
     media_cache_mb: int = Field(default=256, ge=1, description="Megabytes of pictures that a web process keeps in the data directory")
+    answer_pictures: int = Field(
+        default=10, ge=0, le=20, description="How many pictures go with an answer at most; a platform may take fewer; 0: none"
+    )
+    answer_picture_mb: int = Field(default=5, ge=1, le=20, description="Megabytes that each of them may have when it comes")
     webhook_hosts: str | None = Field(
         default=None, description="Hosts that may be told what happens to appeals; this machine only as host:port"
     )

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from connectors.refs import CannotTell, Timed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from connectors.pictures import Picture
     from connectors.refs import PostRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing(Timed):
-    """An answer of ours, in the page's name, as `Sent` told it."""
+    """An answer of ours, in the page's name, as `Sent` told it; `parts` beside it are what its pictures were told as."""
 
     post: PostRef
     external_id: str
     root_external_id: str
     published_at: datetime
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +54,7 @@ class PlaceReader(Protocol):
 
 @runtime_checkable
 class EditsAnswers(Protocol):
-    """A platform that lets the page change its own comments."""
+    """A platform that lets the page change its own comments. Their pictures stay."""
 
     async def edit_answer(self, standing: Standing, text: str) -> None:
         """Put this text in its place; the same text once more changes nothing.
@@ -61,11 +64,19 @@ class EditsAnswers(Protocol):
 
 
 @runtime_checkable
+class AttachesPictures(Protocol):
+    """A platform where a long text and pictures are no one message: the text goes first (`Sent.pictures_left`), they follow it."""
+
+    async def attach_pictures(self, standing: Standing, pictures: Sequence[Picture]) -> tuple[str, ...]:
+        """Put them there; the answer's `parts` from then on. Once: doing it twice would double them. Raises as `send` does."""
+
+
+@runtime_checkable
 class DeletesAnswers(Protocol):
     """A platform that lets the page delete its own comments."""
 
     async def delete_answer(self, standing: Standing) -> None:
-        """Take it away; one that is gone already is taken away. Raises as `edit_answer` does, but never `gone`."""
+        """Take it away, with its pictures; one that is gone already is taken away. Raises as `edit_answer` does, but never `gone`."""
 
 
 @runtime_checkable

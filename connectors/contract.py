@@ -33,6 +33,7 @@ from connectors.abilities import (
     Unreadable as Unreadable,
 )
 from connectors.amends import (
+    AttachesPictures as AttachesPictures,
     DeletesAnswers as DeletesAnswers,
     EditsAnswers as EditsAnswers,
     Look as Look,
@@ -51,6 +52,7 @@ from connectors.errors import (
     TryLater as TryLater,
     UnknownPayload as UnknownPayload,
 )
+from connectors.pictures import Picture as Picture, Pictures as Pictures
 from connectors.refs import (
     CannotTell as CannotTell,
     Feed as Feed,
@@ -232,15 +234,23 @@ class Outgoing(Timed):
     root_external_id: str
     text: str
     first_tried_at: datetime
+    pictures: tuple[Picture, ...] = ()
+    """No more and none larger than `Plugin.pictures` says; `find_sent` is asked without them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent(Timed):
-    """The platform took the answer and published it at `published_at`."""
+    """The platform took the answer and published it at `published_at`.
+
+    `parts`: its own names of what belongs to the answer besides, handed back in `Standing`. `pictures_left`: only the text stands, the
+    pictures are put there by `AttachesPictures`, in an act of its own.
+    """
 
     external_id: str
     published_at: datetime
     link: str
+    parts: tuple[str, ...] = ()
+    pictures_left: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -381,4 +391,6 @@ class Plugin:
     places: PlaceReader | None = None
     hosts: tuple[str, ...] = ()
     """The platform's own sites, with all below them: an address that it tells, of a captcha say, is opened by a person on these alone."""
+    pictures: Pictures | None = None
+    """None: its answers are text alone."""
     contract_version: int = CONTRACT_VERSION

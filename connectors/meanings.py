@@ -80,6 +80,14 @@ def unreadable(code: str, detail: str, *, raw: bytes, scene: Scene) -> Connector
     return UnknownPayload(code, detail, raw=raw, credential_key=scene.credential_key)
 
 
+def prepared_badly(odd: UnknownPayload, time_scale: float) -> ConnectorError:
+    """What nobody can read came while an act was prepared: nothing was done. A refusal for an unknown reason is one all the same."""
+    if odd.code == "unknown_error":
+        return Rejected(odd.code, odd.detail, credential_key=odd.credential_key)
+    after = timedelta(seconds=NETWORK_SECONDS / time_scale)
+    return TryLater(odd.code, odd.detail, after=after, credential_key=odd.credential_key)
+
+
 class Told(Protocol):
     """An answer, parsed, and its bytes."""
 

@@ -49,11 +49,15 @@ class Wire:
         scene: meanings.Scene,
         query: Mapping[str, str | int] | None = None,
         form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
         json: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Heard:
-        """One exchange, tried once, whole within the time-out. Raises the contract's errors; a status raises nothing."""
-        request = self._http.build_request(method, path, params=query, data=form, json=json, headers=headers)
+        """One exchange, tried once, whole within the time-out. Raises the contract's errors; a status raises nothing.
+
+        `files`: (name, bytes, media type) by field.
+        """
+        request = self._http.build_request(method, path, params=query, data=form, files=files, json=json, headers=headers)
         # Never chained: an error of httpx carries the request, and the request a token.
         try:
             async with asyncio.timeout(self._timeout):

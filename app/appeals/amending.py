@@ -15,7 +15,7 @@ from app.appeals.service import advance, checked_words, hold, note, record_act
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.people.rules import Permission
 from app.replies import amendments, service as replies
-from app.replies.amending import REASON_LIMIT, AmendmentState, Change, leave
+from app.replies.amending import ASKED, REASON_LIMIT, AmendmentState, Change, leave
 from connectors.contract import PageRef, PostRef
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ async def amend(
 
 def _checked(access: Access, held: Held, row: Any, change: Change, words: str, *, plugin: Plugin | None, now: datetime) -> str:  # noqa: ANN401 - a typed row
     """The words as they would be published; empty for a removal."""
+    if change not in ASKED:
+        raise InvalidError("amendment.change", "Say edit or delete.", field="change")
     if row.by_hand or row.state != "sent" or row.external_id is None:
         raise ConflictError("amendment.standing", "Only an answer that stands on the platform, sent from here, can be changed.")
     if row.agency_id is not None and row.agency_id != held.agency_id:

@@ -58,6 +58,8 @@ class AppealRow:
     """The number of the older appeal that answers for it."""
     merged_count: int = 0
     """How many were merged into it."""
+    token_kinds: Sequence[str] = ()
+    """Of which kinds there are tokens for its page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +193,8 @@ class ReplyRow:
     """It waits, and publishing is stopped for it."""
     unapproved: bool = False
     """Somebody gave it by hand where a colleague would have approved it first."""
+    pictures: Sequence[int] = ()
+    """The places of those that go with it and were not erased."""
     amendments: tuple[AmendmentRow, ...] = ()
 
 

@@ -57,7 +57,7 @@ SELECT CASE WHEN {visible} THEN NULL ELSE former.until END AS held_until,
   a.territory_id, z.code AS territory_code, z.name AS territory_name, a.operator_id, o.name AS operator_name,
   a.written_at, a.opened_at, a.due_at, a.touched_at, a.answered_at, a.closed_at, a.close_reason, left(w.text, {shown}) AS text, w.link,
   (SELECT o.number FROM appeal o WHERE o.id = a.merged_into) AS merged_into,
-  (SELECT count(*) FROM appeal m WHERE m.merged_into = a.id) AS merged_count
+  (SELECT count(*) FROM appeal m WHERE m.merged_into = a.id) AS merged_count, otklik_token_kinds(a.page_id) AS token_kinds
 FROM appeal a
 JOIN agency y ON y.id = a.agency_id
 JOIN territory z ON z.id = a.territory_id
@@ -119,7 +119,8 @@ _REPLIES = text(
     SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.agency_id, r.kind, r.by_hand, r.text,
       r.state, r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
       r.state = 'queued' AND otklik_publishing_stop(r.page_id, r.agency_id) IS NOT NULL AS stopped,
-      r.by_hand AND r.operator_id IS NOT NULL AND r.approved_by IS NULL AS unapproved
+      r.by_hand AND r.operator_id IS NOT NULL AND r.approved_by IS NULL AS unapproved,
+      ARRAY(SELECT i.place FROM reply_picture i WHERE i.reply_id = r.id AND i.content IS NOT NULL ORDER BY i.place) AS pictures
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
     WHERE r.appeal_id = :appeal AND r.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY r.id LIMIT 200
     """

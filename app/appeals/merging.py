@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from app.appeals.pictures import NO_PICTURES, Chosen, copied, put_to
 from app.appeals.rules import MERGED_REASON, WAITING, Act
 from app.appeals.service import advance, checked_words, hold, no_answer_under_way, record_act, stop_clocks
 from app.kernel.errors import ConflictError, InvalidError
@@ -108,9 +109,18 @@ _ALSO = text(
 
 
 async def answer_merged(
-    session: WriteSession, access: Access, *, number: int, words: str, kind: AnswerKind, text_limits: Mapping[str, int], now: datetime
+    session: WriteSession,
+    access: Access,
+    *,
+    number: int,
+    reply_id: int,
+    words: str,
+    kind: AnswerKind,
+    text_limits: Mapping[str, int],
+    pictures: Chosen = NO_PICTURES,
+    now: datetime,
 ) -> list[int]:
-    """The same answer under what the citizens of merged appeals wrote, each once; the replies' ids. The older one is answered already.
+    """The same answer under what the citizens of merged appeals wrote, each once; the replies' ids. The older one is answered (`reply_id`).
 
     None where answers are approved first: nobody has read this one yet.
     """
@@ -120,10 +130,11 @@ async def answer_merged(
         if await replies.needs_approval(session, agency_id=row.agency_id):
             return []
         clean = checked_words(words, text_limits.get(row.platform, 4_000), "text")
-        found.append(
-            await replies.queue(
-                session, appeal_id=row.id, comment_id=row.comment_id, comment_revision=row.revision, cycle=row.cycle,
-                operator_id=access.operator_id, agency_id=row.agency_id, words=clean, kind=kind, now=now,
-            )
+        also = await replies.queue(
+            session, appeal_id=row.id, comment_id=row.comment_id, comment_revision=row.revision, cycle=row.cycle,
+            operator_id=access.operator_id, agency_id=row.agency_id, words=clean, kind=kind, now=now,
         )  # fmt: skip
+        same = await copied(session, access, pictures, of_reply=reply_id, now=now)
+        await put_to(session, access, same, reply_id=also, platform=row.platform)
+        found.append(also)
     return found

@@ -83,6 +83,13 @@ async def record_edited(session: WriteSession, *, appeal_id: int, reply_id: int,
     await _say(session, appeal, Act.REPLY_EDITED, told.operator_id, now, {"reply": reply_id, **told.data})
 
 
+async def record_attached(session: WriteSession, *, appeal_id: int, reply_id: int, told: Told, now: datetime) -> None:
+    """Its pictures stand there too."""
+    appeal = await lock_appeal(session, appeal_id)
+    await session.execute(text("UPDATE appeal SET version = version + 1, touched_at = :now WHERE id = :id"), {"id": appeal_id, "now": now})
+    await _say(session, appeal, Act.PICTURES_SENT, told.operator_id, now, {"reply": reply_id, **told.data})
+
+
 async def record_removed(session: WriteSession, *, appeal_id: int, reply_id: int, told: Told, now: datetime) -> bool:
     """It stands no more. False when that was known."""
     appeal = await lock_appeal(session, appeal_id)

@@ -52,6 +52,7 @@ class Act(StrEnum):
     AMENDMENT_HELD = "amendment_held"
     AMENDMENT_WITHDRAWN = "amendment_withdrawn"
     REPLY_EDITED = "reply_edited"
+    PICTURES_SENT = "pictures_sent"
     """Other words stand in its place: no clock moves."""
     REPLY_REMOVED = "reply_removed"
     """It stands no more: taken away by us, or by somebody on the platform. With `uncounted` it has kept no promise."""
@@ -88,7 +89,7 @@ _ANSWERABLE = {Status.NEW: Status.IN_WORK, Status.IN_WORK: Status.IN_WORK, Statu
 # What is done to an answer that stands, and what becomes of it, happens in any state.
 _AMENDING = (
     Act.AMENDMENT_SUBMITTED, Act.AMENDMENT_APPROVED, Act.AMENDMENT_RETURNED, Act.AMENDMENT_QUEUED, Act.AMENDMENT_FAILED,
-    Act.AMENDMENT_UNCERTAIN, Act.AMENDMENT_HELD, Act.AMENDMENT_WITHDRAWN, Act.REPLY_EDITED, Act.REPLY_REMOVED,
+    Act.AMENDMENT_UNCERTAIN, Act.AMENDMENT_HELD, Act.AMENDMENT_WITHDRAWN, Act.REPLY_EDITED, Act.PICTURES_SENT, Act.REPLY_REMOVED,
 )  # fmt: skip
 
 # act → {status before: status after}; a pair that is missing cannot happen.

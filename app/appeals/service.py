@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from app.appeals import answers, history
 from app.appeals.access import require_reach, visible_to
 from app.appeals.intake import nearest_due
+from app.appeals.pictures import NO_PICTURES, Chosen, put_to
 from app.appeals.rules import Act, CloseReason, DismissReason, Status, after
 from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
@@ -312,6 +313,7 @@ async def answer(
     kind: AnswerKind = AnswerKind.FINAL,
     promises: Promises | None = None,
     seen_version: int | None = None,
+    pictures: Chosen = NO_PICTURES,
     now: datetime,
 ) -> int:
     """T3: queue an answer to the citizen's comment (their last one, unless another of the appeal is named); the reply's id.
@@ -326,20 +328,13 @@ async def answer(
     target = await _target(session, held, comment_id)
     awaits = await replies.needs_approval(session, agency_id=held.agency_id)
     reply_id = await replies.queue(
-        session,
-        appeal_id=held.id,
-        comment_id=target.id,
-        comment_revision=target.revision,
-        cycle=held.cycle,
-        operator_id=access.operator_id,
-        agency_id=held.agency_id,
-        words=clean,
-        kind=kind,
-        awaits=awaits,
-        now=now,
-    )
+        session, appeal_id=held.id, comment_id=target.id, comment_revision=target.revision, cycle=held.cycle,
+        operator_id=access.operator_id, agency_id=held.agency_id, words=clean, kind=kind, awaits=awaits, now=now,
+    )  # fmt: skip
+    await put_to(session, access, pictures, reply_id=reply_id, platform=held.platform)
     act = Act.REPLY_SUBMITTED if awaits else Act.REPLY_QUEUED
-    await _answered(session, held, access, act, now, {"reply": reply_id, "comment": target.id, "revision": target.revision})
+    told = {"reply": reply_id, "comment": target.id, "revision": target.revision}
+    await _answered(session, held, access, act, now, told | pictures.told)
     return reply_id
 
 

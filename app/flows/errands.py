@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from app.appeals.answers import lock_appeal
 from app.flows.platforms import calling
 from app.kernel.log import logger
+from app.media.pictures import MEDIA_TYPE
 from app.replies.outbox import NO_LIMITS, Claim
+from app.replies.pictures import of_reply
 from app.sources.service import page_options_changed
-from connectors.contract import AccessLost, ConnectorError, PageRef, PostRef, Rejected, TryLater
+from connectors.contract import AccessLost, ConnectorError, PageRef, Picture, PostRef, Rejected, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -163,6 +165,19 @@ class Errands(ABC, Generic[Taken, Outcome]):
             await lock_appeal(session, claimed.appeal_id)
             if await self._outbox.settle(session, claimed=claimed, state=trouble, code=code, detail=detail):
                 await self._record_trouble(session, claimed, trouble, code)
+
+
+async def pictures_of(database: Database, reply_id: int) -> tuple[Picture, ...]:
+    """The pictures of an answer, in the contract's words. Rejected `gone` when one was erased meanwhile."""
+    async with database.read() as session:
+        contents = await of_reply(session, reply_id=reply_id)
+    if any(content is None for content in contents):
+        raise Rejected("gone", "a picture of the answer was erased")
+    return tuple(
+        Picture(name=f"{number}.jpg", media_type=MEDIA_TYPE, content=content)
+        for number, content in enumerate(contents, start=1)
+        if content is not None
+    )
 
 
 def post_of(claimed: Claim) -> PostRef:

@@ -7,6 +7,7 @@ asked whether the answer stands there. Only a certain "no" lets it be sent again
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
@@ -14,10 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.answers import lock_appeal, record_answer
 from app.appeals.records import record_reply_trouble
 from app.appeals.rules import Act
-from app.flows.errands import Errands, Trouble, all_of, post_of
+from app.flows.errands import Errands, Trouble, all_of, pictures_of, post_of
 from app.flows.platforms import calling
 from app.kernel.log import logger
 from app.replies import service as replies
+from app.replies.amendments import attach
 from app.replies.rules import ReplyState
 from app.replies.service import Claimed
 from connectors.contract import Absent, CannotTell, ConnectorError, Found, Outgoing, Sent, TryLater, UnknownPayload
@@ -53,7 +55,8 @@ class Outbound(Errands[Claimed, Sent]):
         return "send"
 
     async def _act(self, claimed: Claimed) -> Sent:
-        return await self._connectors[claimed.platform].send(_outgoing(claimed))
+        pictures = await pictures_of(self._database, claimed.id) if claimed.pictures else ()
+        return await self._connectors[claimed.platform].send(replace(_outgoing(claimed), pictures=pictures))
 
     async def _find_out(self, claimed: Claimed, code: str, detail: str) -> None:
         if claimed.first_tried_at is None:  # its sender died before it tried
@@ -104,6 +107,10 @@ class Outbound(Errands[Claimed, Sent]):
                     session, appeal_id=claimed.appeal_id, act=Act.REPLY_SENT, reply_id=claimed.id, published_at=published_at,
                     operator_id=claimed.operator_id, sender=self._worker, now=now,
                 )  # fmt: skip
+                if sent.parts:
+                    await replies.keep_parts(session, reply_id=claimed.id, parts=sent.parts)
+                if sent.pictures_left and claimed.operator_id is not None:
+                    await attach(session, reply_id=claimed.id, operator_id=claimed.operator_id, now=now)
 
     async def _record_trouble(self, session: WriteSession, claimed: Claimed, trouble: Trouble, code: str) -> None:
         now = self._clock.now()

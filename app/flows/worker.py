@@ -29,6 +29,7 @@ from app.kernel.log import logger
 from app.kernel.outgoing import Outgoing, parse_hosts
 from app.media import shelf
 from app.privacy.keeping import Keeping
+from app.replies import pictures as reply_pictures
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 from app.sources import lookups
@@ -242,6 +243,7 @@ async def _tidy(parts: WorkerParts) -> bool:
         forgotten += await forget_days(session, now=parts.clock.now()) + await forget_intakes(session, now=parts.clock.now())
         dropped = await shelf.tidy(session, now=parts.clock.now(), most_bytes=parts.media_cache_mb * 1_000_000)
         over = await lookups.tidy(session, now=parts.clock.now())
+        over += await reply_pictures.tidy(session, now=parts.clock.now())
         return bool(await jobs.forget(session) + forgotten + dropped + over)
 
 

@@ -93,6 +93,9 @@ class WebParts:
     """From where pictures may be fetched, as the settings write it."""
     media_folder: Path = Path("var/media")
     media_cache_mb: int = 256
+    answer_pictures: int = 10
+    answer_picture_bytes: int = 5 * 1024 * 1024
+    """How many pictures go with an answer at most, and how large each may be when it comes."""
     migration: str
     """The newest migration of this program: /health/ready compares it with the database's."""
     webhook_hosts: str = ""

@@ -10,18 +10,28 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from app.kernel.outgoing import RefusedError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+STILL = ("JPEG", "PNG", "WEBP")
 """By content, whatever name or type it came with. No vector graphics: they are programs."""
 MOST_PIXELS = 24_000_000
 """More is refused before it is unpacked: a small file can hold a huge picture."""
 MEDIA_TYPE = "image/jpeg"
+PUBLISHED = 2560
+"""No side of a picture that goes out is longer: platforms show none larger."""
 
 
-def redrawn(content: bytes, *, longest: int) -> bytes:
+def to_publish(content: bytes) -> tuple[bytes, int, int]:
+    """The picture as it goes out with an answer, its width and height: as `redrawn`. No GIF: it would move no more."""
+    drawn = redrawn(content, longest=PUBLISHED, formats=STILL)
+    with Image.open(BytesIO(drawn)) as image:
+        return drawn, image.width, image.height
+
+
+def redrawn(content: bytes, *, longest: int, formats: tuple[str, ...] = FORMATS) -> bytes:
     """A JPEG of the first frame, no side longer than `longest`, without metadata. RefusedError `type`, `pixels` or `broken`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata, which is thrown away
         try:
-            with Image.open(BytesIO(content), formats=FORMATS) as image:  # reads the head only
+            with Image.open(BytesIO(content), formats=formats) as image:  # reads the head only
                 if image.width * image.height > MOST_PIXELS:
                     raise RefusedError("pixels", f"The picture has {image.width} × {image.height} pixels.", sent=True)
                 image.draft("RGB", (longest, longest))

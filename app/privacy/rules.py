@@ -34,6 +34,7 @@ REGISTER = {
     "appeal_note": Holding(whose=Whose.CITIZEN, columns=("text",), kind="text"),
     "appeal_origin": Holding(whose=Whose.CITIZEN, columns=("cells",), kind="text"),
     "reply": Holding(whose=Whose.CITIZEN, columns=("text", "link", "error_detail"), kind="text"),
+    "reply_picture": Holding(whose=Whose.CITIZEN, columns=("content", "digest"), kind="text"),
     "amendment": Holding(whose=Whose.CITIZEN, columns=("text", "text_before", "reason", "error_detail"), kind="text"),
     "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
     "pushed_event": Holding(whose=Whose.CITIZEN, columns=("body",), kind=""),  # emptied as soon as it is stored, within seconds

@@ -14,6 +14,8 @@ class Change(StrEnum):
 
     EDIT = "edit"
     DELETE = "delete"
+    ATTACH = "attach"
+    """Its pictures follow it, where a long text and pictures are no one message. The worker asks for it, once the text stands."""
 
 
 class AmendmentState(StrEnum):
@@ -41,9 +43,11 @@ DECISIONS = {
         {AmendmentState.AWAITING, AmendmentState.QUEUED, AmendmentState.FAILED, AmendmentState.HELD, AmendmentState.UNCERTAIN}
     ),
 }
-"""What a person may say of one, and in which states: do it again (it is harmless), or leave the answer as it stands."""
+"""What a person may say of one, and in which states: do it again (it is harmless, save for pictures), or leave the answer as it stands."""
 
-VERBS = {Change.EDIT: "edit_answer", Change.DELETE: "delete_answer"}
+ASKED = (Change.EDIT, Change.DELETE)
+"""What a person may ask for."""
+VERBS = {Change.EDIT: "edit_answer", Change.DELETE: "delete_answer", Change.ATTACH: "attach_pictures"}
 REASON_LIMIT = 500
 
 

@@ -33,13 +33,14 @@ class Claimed(Claim):
     change: Change
     external_id: str
     published_at: datetime
+    parts: list[str]
 
 
 OUTBOX = Outbox(
     "amendment",
     lambda **row: Claimed(**{**row, "change": Change(row["change"])}),
     joins="JOIN reply o ON o.id = r.reply_id JOIN comment c ON c.id = o.comment_id",
-    columns="r.reply_id, r.approved_by, r.change, o.external_id, o.published_at",
+    columns="r.reply_id, r.approved_by, r.change, o.external_id, o.published_at, o.parts",
     ends=("done_at",),
     turn="o.state = 'sent'",
 )
@@ -80,6 +81,19 @@ async def request(
         await enqueue(session, OUTBOUND_SEND, {"amendment": amendment_id})
     return amendment_id
 
+
+async def attach(session: WriteSession, *, reply_id: int, operator_id: int, now: datetime) -> None:
+    """Have the pictures of an answer follow it: it was let go with them, so nobody is asked again, and no limit counts them twice."""
+    await session.execute(_ATTACH, {"reply": reply_id, "operator": operator_id, "now": now})
+    await enqueue(session, OUTBOUND_SEND, {"reply": reply_id})
+
+
+_ATTACH = text(
+    """
+    INSERT INTO amendment (reply_id, operator_id, approved_by, limit_waived, change, text, reason, state, created_at, due_at)
+    VALUES (:reply, :operator, :operator, true, 'attach', '', '', 'queued', :now, :now)
+    """
+)
 
 _DECIDED = text(
     """

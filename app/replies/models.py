@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Uuid, text as sql
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text as sql,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.db import Base, moment, row_id, word
@@ -63,6 +76,32 @@ class Reply(Base):
     external_id: Mapped[str | None]
     link: Mapped[str | None]
     published_at: Mapped[datetime | None] = moment(nullable=True)
+    parts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=sql("'{}'"))
+    """The platform's own numbers of what belongs to it besides: the messages of an album."""
+
+
+class ReplyPicture(Base):
+    """A picture of an answer, drawn anew when it came; without an answer yet it is its operator's alone, for a day.
+
+    `content` and `digest` (SHA-256) are empty once it was erased.
+    """
+
+    __tablename__ = "reply_picture"
+    __table_args__ = (
+        UniqueConstraint("reply_id", "place"),
+        Index("ix_reply_picture_loose", "operator_id", "created_at", postgresql_where=sql("reply_id IS NULL")),
+    )
+
+    id: Mapped[int] = row_id()
+    operator_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("operator.id"))
+    reply_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("reply.id"))
+    place: Mapped[int] = mapped_column(SmallInteger, server_default=sql("0"))
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column(Integer)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = moment()
 
 
 _CHANGE_OPEN = ", ".join(repr(state.value) for state in AmendmentState if state in AMENDMENT_OPEN)
@@ -70,7 +109,7 @@ _CHANGE_TROUBLE = ", ".join(repr(state.value) for state in AmendmentState if sta
 
 
 class Amendment(Base):
-    """Something that is done to an answer of ours that stands: `text` is put in its place, or (`change` delete) it is taken away.
+    """Something that is done to an answer of ours that stands: `text` is put in its place, it is taken away, or its pictures follow.
 
     `text_before` is what stood there; `reason` is for colleagues. The database binds it to an answer that stands, and fills
     in whose appeal, page and agency that is.

@@ -15,8 +15,10 @@ from app.kernel.errors import ConflictError
 from app.kernel.jobs import OUTBOUND_SEND, enqueue
 from app.replies.outbox import Claim, Outbox, kept
 from app.replies.rules import SENT_AGAIN, TRANSITIONS, AnswerKind, ReplyState
+from app.sources.rules import storable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.kernel.db import ReadSession, WriteSession
@@ -28,13 +30,15 @@ class Claimed(Claim):
 
     guid: UUID
     reply_to_external_id: str
+    pictures: int
+    """How many go with it."""
 
 
 OUTBOX = Outbox(
     "reply",
     Claimed,
     joins="JOIN comment c ON c.id = r.comment_id",
-    columns="r.guid, c.external_id AS reply_to_external_id",
+    columns="r.guid, c.external_id AS reply_to_external_id, (SELECT count(*) FROM reply_picture i WHERE i.reply_id = r.id) AS pictures",
     ends=("external_id", "link", "published_at"),
     # The database refuses such a row when it is written; should one be there all the same, nobody ever speaks for it.
     own="c.appeal_id = r.appeal_id AND NOT c.by_page AND r.page_id = c.page_id",
@@ -119,6 +123,13 @@ async def know_sent(session: WriteSession, *, claimed: Claimed, external_id: str
         {"id": claimed.id, "external": kept(external_id), "link": kept(link), "published": published_at},
     )
     return row.scalar_one_or_none() is not None
+
+
+async def keep_parts(session: WriteSession, *, reply_id: int, parts: Sequence[str]) -> None:
+    """What the platform calls the messages that belong to an answer besides: with it they are changed and taken away."""
+    await session.execute(
+        text("UPDATE reply SET parts = :parts WHERE id = :id"), {"id": reply_id, "parts": [storable(part)[0] for part in parts]}
+    )
 
 
 async def resend(session: WriteSession, *, reply_id: int, operator_id: int | None, now: datetime) -> None:

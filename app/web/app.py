@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from fastapi import APIRouter, FastAPI
 
 from app.appeals.office import OfficeKeeper
+from app.appeals.pictures import PictureLimits
 from app.audit.reads import ReadTrail
 from app.kernel.parts import WebParts
 from app.media.rules import parse_media_hosts
@@ -19,7 +20,7 @@ from app.web.api import appeals, approved, health, hooks, links, pages, replies,
 from app.web.api.document import describe
 from app.web.deps import PushGate, TokenCache, Web
 from app.web.errors import add_error_handlers
-from app.web.middleware import Edge
+from app.web.middleware import BODY_LIMIT, Edge
 
 # Everything else demands a permission or, for a few, somebody who is signed in. /metrics has a guard of its own: a token of
 # the settings, or whoever asks from this machine.
@@ -73,6 +74,7 @@ def create_app(parts: WebParts) -> FastAPI:
         platform for platform, plugin in parts.plugins.items() if any(one.verb == "fetch_media" for one in plugin.capabilities)
     )
     hosts = replace(parse_media_hosts(parts.media_hosts), by_worker=by_worker)
+    pictures = PictureLimits(most=parts.answer_pictures, most_bytes=parts.answer_picture_bytes)
     web = Web(
         parts=parts,
         office=OfficeKeeper(parts.database, parts.clock),
@@ -80,6 +82,7 @@ def create_app(parts: WebParts) -> FastAPI:
         media=MediaProxy(hosts, parts.media_folder, cache_bytes=parts.media_cache_mb * 1_000_000),
         reads=ReadTrail(parts.database),
         pushes=PushGate(),
+        pictures=pictures,
     )
 
     @asynccontextmanager
@@ -103,7 +106,7 @@ def create_app(parts: WebParts) -> FastAPI:
     for router in _API:
         _include(app, router)
     _add_screens(app, parts)
-    app.add_middleware(Edge, secure=parts.secure_cookies)
+    app.add_middleware(Edge, secure=parts.secure_cookies, upload_limit=BODY_LIMIT + pictures.most * pictures.most_bytes)
     return app
 
 

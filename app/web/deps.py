@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
 from app.appeals.office import Office, OfficeKeeper
+from app.appeals.pictures import PictureLimits
 from app.audit.reads import ReadTrail
 from app.kernel.clock import Clock
 from app.kernel.db import Database, ReadSession, WriteSession
@@ -55,6 +56,7 @@ class Web:
     media: MediaProxy
     reads: ReadTrail
     pushes: PushGate
+    pictures: PictureLimits
 
 
 class PushGate:
@@ -120,6 +122,9 @@ def web_of(request: Request) -> Web:
     """The parts of this process."""
     web: Web = request.app.state.web
     return web
+
+
+CurrentWeb = Annotated[Web, Depends(web_of)]
 
 
 @asynccontextmanager

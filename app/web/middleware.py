@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT = 1024 * 1024
+_UPLOADS = re.compile(r"/appeals/[^/]+/answer|/api/v1/pictures")
+"""Where pictures come: to whoever may answer, and nothing of it is read before that is known."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _CLIENT_GONE = 499
@@ -49,11 +51,12 @@ _NO_STORE = (b"cache-control", b"no-store")
 class Edge:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool, body_limit: int = BODY_LIMIT) -> None:
-        """`secure`: people come by https, so browsers are told never to come otherwise."""
+    def __init__(self, app: ASGIApp, *, secure: bool, body_limit: int = BODY_LIMIT, upload_limit: int = BODY_LIMIT) -> None:
+        """`secure`: people come by https, so browsers are told never to come otherwise. `upload_limit`: where pictures come."""
         self.app = app
         self._headers = _HEADERS + (_SECURE_HEADERS if secure else ())
         self._body_limit = body_limit
+        self._upload_limit = upload_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -78,13 +81,14 @@ class Edge:
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """Refuse a body that is too large: at once if it says so itself, else as soon as it is."""
+        limit = self._upload_limit if _UPLOADS.fullmatch(scope["path"]) else self._body_limit
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         too_large = HTTPException(
             status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            detail=f"The body is larger than {self._body_limit} bytes.",
+            detail=f"The body is larger than {limit} bytes.",
             headers={"Connection": "close"},
         )
-        if declared.isdigit() and int(declared) > self._body_limit:
+        if declared.isdigit() and int(declared) > limit:
 
             async def refuse() -> Message:
                 raise too_large
@@ -96,7 +100,7 @@ class Edge:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._body_limit:
+            if taken > limit:
                 raise too_large
             return message
 

@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
-    from connectors.contract import Options, Plugin, Sent, SentLookup
+    from connectors.contract import Options, Picture, Plugin, Sent, SentLookup
 
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
-Verb = Literal["read", "send", "edit", "delete"]
-"""`read`: whatever tells comments (poll, or discover and read_thread); `edit`, `delete`: of an answer that stands."""
+Verb = Literal["read", "send", "edit", "delete", "pictures"]
+"""`read`: whatever tells comments (poll, or discover and read_thread); `edit`, `delete`: of an answer that stands.
+
+`pictures`: what publishes an answer that has some.
+"""
 Fault = Literal["before", "after", "malformed"]
 """The connection fails before the platform acts; after it acted; the answer has a wrong shape."""
 
@@ -254,7 +257,7 @@ class Target:
     comment: str
     tried_at: datetime
 
-    def outgoing(self, text: str, guid: str) -> Outgoing:
+    def outgoing(self, text: str, guid: str, pictures: tuple[Picture, ...] = ()) -> Outgoing:
         """An answer to it."""
         return Outgoing(
             guid=guid,
@@ -263,6 +266,7 @@ class Target:
             root_external_id=self.comment,
             text=text,
             first_tried_at=self.tried_at,
+            pictures=pictures,
         )
 
     async def send(self, text: str, *, guid: str) -> Sent:

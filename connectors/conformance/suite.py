@@ -6,10 +6,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from connectors.conformance.amending import AmendingConformance
+from connectors.conformance.pictures import PicturesConformance
 from connectors.conformance.stage import MANY_ROUNDS, Harness, Stage, Target, alike, caught, patiently, scene, target as target_of
 from connectors.contract import (
     CONTRACT_VERSION,
     AccessLost,
+    AttachesPictures,
     CannotTell,
     CommentSnapshot,
     Connector,
@@ -48,6 +50,7 @@ OPTIONAL_VERBS: dict[str, type] = {
     "tell_pages": TellsPages,
     "edit_answer": EditsAnswers,
     "delete_answer": DeletesAnswers,
+    "attach_pictures": AttachesPictures,
     "look_at_answer": LooksAtAnswers,
     "fetch_reference": FetchesReferences,
 }
@@ -67,7 +70,7 @@ TEXTS = (
 )
 
 
-class ConnectorConformance(AmendingConformance):
+class ConnectorConformance(AmendingConformance, PicturesConformance):
     """Inherit it and supply the fixture `stage`."""
 
     def aim_at_nothing(self, target: Target) -> None:
@@ -88,6 +91,10 @@ class ConnectorConformance(AmendingConformance):
         assert "poll" in able or {"discover", "probe", "read_thread"} <= able
         for capability in plugin.capabilities:
             assert set(capability.token_kinds) <= set(plugin.credential_kinds)
+        if plugin.pictures is not None:
+            assert plugin.pictures.most > 0
+            assert plugin.pictures.most_bytes > 0
+            assert set(plugin.pictures.token_kinds) <= set(plugin.credential_kinds)
         await connector.close()
 
     async def test_a_page_is_always_the_same(self, stage: Stage) -> None:

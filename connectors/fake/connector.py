@@ -19,6 +19,7 @@ from connectors.contract import (
     Outgoing,
     PageRef,
     PageSnapshot,
+    Pictures,
     Plugin,
     PostCount,
     PostRef,
@@ -39,11 +40,13 @@ from connectors.references import Fetched, address, fetched
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from connectors.contract import Picture
     from connectors.fake.world import Event, FakeWorld
 
 TEXT_LIMIT = 4096
 PROBE_LIMIT = 100
-AMENDING = ("edit_answer", "delete_answer", "look_at_answer")
+PICTURES = Pictures(most=10, most_bytes=10_000_000, token_kinds=("fake",))
+AMENDING = ("attach_pictures", "edit_answer", "delete_answer", "look_at_answer")
 PART = 100
 """Rows in one batch, unless `Options.limits["batch"]` says otherwise."""
 
@@ -90,6 +93,7 @@ class FakeConnector:
         self.world.before("send")
         await asyncio.sleep(0)
         check_text(outgoing.text, limit=TEXT_LIMIT)
+        PICTURES.check(outgoing.pictures)
         sent = self.world.publish(outgoing)
         self.world.after("send")
         return sent
@@ -120,6 +124,14 @@ class FakeConnector:
         check_text(text, limit=TEXT_LIMIT)
         self.world.edit_answer(standing, text)
         self.world.after("edit_answer")
+
+    async def attach_pictures(self, standing: Standing, pictures: Sequence[Picture]) -> tuple[str, ...]:
+        """Put them beside the text."""
+        self.world.before("attach_pictures")
+        PICTURES.check(pictures)
+        parts = self.world.attach(standing, tuple(pictures))
+        self.world.after("attach_pictures")
+        return parts
 
     async def delete_answer(self, standing: Standing) -> None:
         """Take it away."""
@@ -285,4 +297,5 @@ def fake_plugin(world: FakeWorld) -> Plugin:
         capabilities=tuple(capabilities),
         build=build,
         links=FakeLinks(world.platform),
+        pictures=PICTURES,
     )

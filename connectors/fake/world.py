@@ -21,6 +21,7 @@ from connectors.contract import (
     Outgoing,
     PageRef,
     PageSnapshot,
+    Picture,
     PostSnapshot,
     Rejected,
     Sent,
@@ -61,6 +62,7 @@ class FakeAnswer:
     external_id: str
     text: str
     published_at: datetime
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -69,7 +71,8 @@ class FakeWorld:
 
     `style` chooses the connector that the plugin builds. `honours_guid`: a second send with a known guid answers the
     first comment (VK does). `can_look_up`: `find_sent` can tell. `names_post`: comments name their post, else only the
-    thread. `poll_wait`: seconds that an empty poll waits for news.
+    thread. `poll_wait`: seconds that an empty poll waits for news. `caption`: so many characters stand with pictures in one
+    comment; the pictures of a longer answer are attached after it.
     """
 
     platform: str = "fake"
@@ -78,6 +81,7 @@ class FakeWorld:
     can_look_up: bool = True
     names_post: bool = True
     poll_wait: float = 0.02
+    caption: int = 4096
     now: Callable[[], datetime] = utc_now
     pages: dict[str, PageSnapshot] = field(default_factory=dict)
     posts: dict[str, PostSnapshot] = field(default_factory=dict)
@@ -224,9 +228,18 @@ class FakeWorld:
             external_id=key,
             text=outgoing.text,
             published_at=self.comments[key].written_at,
+            pictures=outgoing.pictures if len(outgoing.text) <= self.caption else (),
         )
         self.answers.append(answer)
-        return self._sent(answer)
+        return replace(self._sent(answer), pictures_left=answer.pictures != outgoing.pictures)
+
+    def attach(self, standing: Standing, pictures: tuple[Picture, ...]) -> tuple[str, ...]:
+        """Put pictures beside an answer, however often it is asked. Raises Rejected `gone` when it is not there."""
+        answer = self._standing(standing)
+        if answer is None:
+            raise Rejected("gone", "the answer is not there any more")
+        self.answers[self.answers.index(answer)] = replace(answer, pictures=(*answer.pictures, *pictures))
+        return tuple(self._next_id() for _ in pictures)
 
     def look_up(self, outgoing: Outgoing) -> SentLookup:
         """Find an answer as a reader of the thread would: by text, parent and time."""

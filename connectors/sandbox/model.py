@@ -37,6 +37,9 @@ class Comment:
     reply_to: int | None = None
     root_id: int | None = None
     photo: str | None = None
+    more: tuple[str, ...] = ()
+    """Further pictures of a VK comment; on Telegram each is a message of its own, of one album."""
+    album: str | None = None
     via_api: bool = False
     guid: str | None = None
     edited_at: int | None = None
@@ -46,6 +49,11 @@ class Comment:
     def is_answer(self) -> bool:
         """Whether this came through the platform's API in the page's name."""
         return self.via_api and self.voice != "citizen"
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """All its pictures."""
+        return () if self.photo is None else (self.photo, *self.more)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The world as the events tell it: events in, pages and comments out, nothing else."""
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 
 from connectors.sandbox.authors import Authors
@@ -24,6 +25,8 @@ class State:
         self.bots: dict[int, Token] = {}
         self.authors = Authors()
         self.record: list[tuple[Page, Comment]] = []
+        self.uploads: dict[str, bytes] = {}
+        """Pictures that came through an API, by the name under which they are shown."""
         self._apply: dict[str, Callable[[Event], None]] = {
             "page": self._page,
             "token": self._token,
@@ -37,6 +40,7 @@ class State:
             "delete": self._delete,
             "restore": self._restore,
             "stray": self._stray,
+            "upload": self._upload,
             # Telegram's queues listen for these two; the world itself does not change.
             "offset": _nothing,
             "allowed": _nothing,
@@ -150,6 +154,8 @@ class State:
             reply_to=event["reply_to"],
             root_id=event["root_id"],
             photo=event["photo"],
+            more=tuple(event.get("more", ())),
+            album=event.get("album"),
             via_api=event["via_api"],
             guid=event["guid"],
         )
@@ -159,6 +165,11 @@ class State:
     def _edit(self, event: Event) -> None:
         comment = self._target(event).comments[event["id"]]
         comment.text, comment.edited_at = event["text"], event["at"]
+        if (pictures := event.get("pictures")) is not None:
+            comment.photo, comment.more = (pictures[0], tuple(pictures[1:])) if pictures else (None, ())
+
+    def _upload(self, event: Event) -> None:
+        self.uploads[event["name"]] = b64decode(event["content"])
 
     def _delete(self, event: Event) -> None:
         page = self._target(event)

@@ -1,6 +1,7 @@
 """The world's commands: check, write down, let it happen, tell who listens."""
 
-from collections.abc import Callable, Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from zlib import crc32
@@ -9,6 +10,7 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.journal import Event, Journal
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.model import Comment, Page, Platform, Post, Stray, Token, Voice
+from connectors.sandbox.pictures import picture_type
 from connectors.sandbox.state import State, key
 
 Listener = Callable[[Event], None]
@@ -33,6 +35,8 @@ class NewComment:
     author_id: int | None = None
     reply_to: int | None = None
     photo: str | None = None
+    more: tuple[str, ...] = ()
+    album: str | None = None
     written_at: int | None = None
     via_api: bool = False
     guid: str | None = None
@@ -183,6 +187,8 @@ class World:
                 "author_id": author_id,
                 "text": new.text,
                 "photo": new.photo,
+                "more": list(new.more),
+                "album": new.album,
                 "written_at": self.now() if new.written_at is None else new.written_at,
                 "reply_to": new.reply_to,
                 "root_id": None if parent is None else parent.root_id or parent.id,
@@ -198,13 +204,23 @@ class World:
         self._on(page, "stray", message_id, bot_id=bot_id, text=text, reply_to=reply_to)
         return page.strays[message_id]
 
-    def edit_comment(self, page: Page, comment: Comment, text: str) -> None:
-        """Change a comment's text. Raises WorldError for a deleted comment or a text too long."""
+    def upload(self, content: bytes) -> str:
+        """Keep a picture that came through an API; its name. Raises WorldError(415) for what is none."""
+        if picture_type(content) is None:
+            message = "this is no picture"
+            raise WorldError(message, 415)
+        name = f"upload-{len(self.state.uploads) + 1}"
+        self.commit({"op": "upload", "name": name, "content": b64encode(content).decode("ascii")})
+        return name
+
+    def edit_comment(self, page: Page, comment: Comment, text: str, *, pictures: Sequence[str] | None = None) -> None:
+        """Change a comment's text, and its pictures unless they are None. Raises WorldError for a deleted comment or a text too long."""
         if comment.deleted_at is not None:
             message = f"comment {comment.id} is deleted"
             raise WorldError(message, 409)
-        self._check_text(page, text, comment.photo)
-        self._on(page, "edit", comment.id, post_id=comment.post_id, text=text)
+        stands = comment.pictures if pictures is None else tuple(pictures)
+        self._check_text(page, text, stands[0] if stands else None)
+        self._on(page, "edit", comment.id, post_id=comment.post_id, text=text, pictures=list(stands))
 
     def delete_comment(self, page: Page, comment: Comment) -> None:
         """Delete a comment; deleting twice is no change."""

@@ -1,7 +1,7 @@
 """Telegram: comments under channel posts, heard in the discussion group by a bot, answered there."""
 
 from connectors.contract import Connector, Options, Plugin
-from connectors.telegram.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
+from connectors.telegram.capabilities import BOTS, CAPABILITIES, PICTURES, TEXT_LIMIT
 from connectors.telegram.links import TelegramLinks
 from connectors.telegram.push import TelegramPush
 
@@ -25,4 +25,5 @@ plugin = Plugin(
     push=TelegramPush(),
     links=TelegramLinks(),
     hosts=("t.me", "telegram.org"),
+    pictures=PICTURES,
 )

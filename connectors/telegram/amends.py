@@ -1,4 +1,8 @@
-"""Answers of the bot that stand in a discussion group: changed and deleted. Telegram shows no single message: done again is harmless."""
+"""Answers of the bot that stand in a discussion group: changed, deleted, given their pictures. Telegram shows no single message.
+
+An answer whose words stand under its picture has its own number among its parts: these are then the messages of the album. Pictures
+that followed a long text are messages of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from connectors.bots import is_dialogs
-from connectors.contract import AccessLost, Rejected
-from connectors.payload import check_text
+from connectors.contract import AccessLost, OutcomeUnknown, Rejected
+from connectors.payload import OddError, check_text
 from connectors.telegram import mapping
-from connectors.telegram.capabilities import TEXT_LIMIT
+from connectors.telegram.capabilities import CAPTION_LIMIT, PICTURES, TEXT_LIMIT
 
 if TYPE_CHECKING:
-    from connectors.contract import Credential, PageRef, Standing
+    from collections.abc import Sequence
+
+    from connectors.contract import Credential, PageRef, Picture, Standing
     from connectors.telegram.client import TelegramClient
 
 
@@ -29,8 +35,11 @@ class Amends(ABC):
         """Put this text in its place."""
         check_text(text, limit=TEXT_LIMIT, measure=utf16_units)
         credential, group, message = self._where(standing)
+        caption = standing.external_id in standing.parts
+        if caption and utf16_units(text) > CAPTION_LIMIT:
+            raise Rejected("too_long", f"{utf16_units(text)} UTF-16 units under a picture, {CAPTION_LIMIT} are allowed")
         try:
-            await self._client.edit(credential, chat=group, message=message, text=text)
+            await self._client.edit(credential, chat=group, message=message, text=text, caption=caption)
         except Rejected as error:
             if error.code != "unchanged":  # it says that already
                 raise
@@ -38,11 +47,23 @@ class Amends(ABC):
     async def delete_answer(self, standing: Standing) -> None:
         """Take it away: for 48 hours after it was published."""
         credential, group, message = self._where(standing)
+        parts = (number for part in standing.parts if (number := mapping.maybe_number(part)) not in {None, message})
+        for number in (*parts, message):  # the words last: while they stand, the answer does
+            try:
+                await self._client.delete(credential, chat=group, message=number)
+            except Rejected as error:
+                if error.code != "gone":
+                    raise
+
+    async def attach_pictures(self, standing: Standing, pictures: Sequence[Picture]) -> tuple[str, ...]:
+        """Have them follow the text, in reply to it."""
+        PICTURES.check(pictures)
+        credential, group, message = self._where(standing)
+        answer = await self._client.send(credential, chat=group, reply_to=message, text="", pictures=pictures)
         try:
-            await self._client.delete(credential, chat=group, message=message)
-        except Rejected as error:
-            if error.code != "gone":
-                raise
+            return tuple(map(str, mapping.numbers(answer.value)))
+        except OddError as odd:
+            raise OutcomeUnknown("malformed", str(odd), credential_key=credential.key) from odd
 
     def _where(self, standing: Standing) -> tuple[Credential, str, int]:
         page = standing.post.page

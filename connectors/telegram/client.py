@@ -16,6 +16,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.methods import (
     DeleteMessage,
+    EditMessageCaption,
     EditMessageText,
     GetChat,
     GetChatMember,
@@ -24,10 +25,12 @@ from aiogram.methods import (
     GetMe,
     GetUpdates,
     GetWebhookInfo,
+    SendMediaGroup,
     SendMessage,
+    SendPhoto,
     TelegramMethod,
 )
-from aiogram.types import ReplyParameters
+from aiogram.types import BufferedInputFile, InputMediaPhoto, ReplyParameters
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
 
@@ -37,9 +40,11 @@ from connectors.payload import is_object, maybe_int, maybe_text, readable_json
 from connectors.telegram import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import ClientResponse
 
-    from connectors.contract import ConnectorError, Credential, Options
+    from connectors.contract import ConnectorError, Credential, Options, Picture
 
 LARGEST_ANSWER: Final = 64 * 1024 * 1024
 KINDS: Final = ("message", "edited_message", "my_chat_member")
@@ -51,6 +56,8 @@ DEFAULT_LIMITS: Final = {
     "poll_seconds": 20.0,  # how long an empty getUpdates waits; 0 asks and goes
 }
 MINUTE: Final = 60.0
+LONGER: Final = 3
+"""So many times as long as for words a call with pictures may take: they have to get there."""
 OK: Final = 200
 PLAIN_PATH: Final = re.compile(r"[\w-][\w./-]{0,500}", re.ASCII)
 
@@ -166,17 +173,28 @@ class TelegramClient:
         method = GetUpdates(offset=offset, limit=limit, timeout=wait, allowed_updates=list(KINDS))
         return await self._call(credential, method, patience=wait + self._options.timeout)
 
-    async def send(self, credential: Credential, *, chat: str, reply_to: int, text: str) -> Answer:
-        """Publish a message in reply to another, or not at all when that one is gone."""
+    async def send(self, credential: Credential, *, chat: str, reply_to: int, text: str, pictures: Sequence[Picture] = ()) -> Answer:
+        """Publish a message in reply to another, or not at all when that one is gone: with pictures one of them or an album."""
         reply = ReplyParameters(message_id=reply_to, allow_sending_without_reply=False)
         # No message_thread_id: a discussion group is no forum, the reply itself puts the message in its thread.
-        method = SendMessage(chat_id=chat, text=text, reply_parameters=reply)
+        method: TelegramMethod[Any] = SendMessage(chat_id=chat, text=text, reply_parameters=reply)
+        files = [BufferedInputFile(one.content, filename=one.name) for one in pictures]
+        caption = text or None
+        if len(files) == 1:
+            method = SendPhoto(chat_id=chat, photo=files[0], caption=caption, reply_parameters=reply)
+        elif files:
+            first, *others = files
+            album = [InputMediaPhoto(media=first, caption=caption), *(InputMediaPhoto(media=one) for one in others)]
+            method = SendMediaGroup(chat_id=chat, media=album, reply_parameters=reply)  # type: ignore[arg-type]  # a list of one of its kinds
+        patience = self._options.timeout * (LONGER if files else 1)
         async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
-            return await self._call(credential, method, patience=self._options.timeout, sending=True)
+            return await self._call(credential, method, patience=patience, sending=True)
 
-    async def edit(self, credential: Credential, *, chat: str, message: int, text: str) -> Answer:
-        """Put another text into a message of the bot's own."""
-        method = EditMessageText(chat_id=chat, message_id=message, text=text)
+    async def edit(self, credential: Credential, *, chat: str, message: int, text: str, caption: bool) -> Answer:
+        """Put another text into a message of the bot's own, or (`caption`) under its picture."""
+        method: TelegramMethod[Any] = EditMessageText(chat_id=chat, message_id=message, text=text)
+        if caption:
+            method = EditMessageCaption(chat_id=chat, message_id=message, caption=text)
         async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
             return await self._call(credential, method, patience=self._options.timeout, sending=True)
 

@@ -25,7 +25,7 @@ from connectors.pages import ABILITIES, AbilityCheck, refused, token_missing
 from connectors.payload import OddError, check_text, is_object, maybe_int, maybe_text
 from connectors.telegram import links, mapping, push
 from connectors.telegram.amends import Amends, utf16_units
-from connectors.telegram.capabilities import BOTS, TEXT_LIMIT
+from connectors.telegram.capabilities import BOTS, CAPTION_LIMIT, PICTURES, TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
 
 if TYPE_CHECKING:
@@ -243,8 +243,13 @@ class TelegramConnector(Amends):
         return push.batch(body, pages=own, bots=self._bots, observed_at=observed_at)
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice."""
+        """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice.
+
+        What is too long to stand under a picture goes alone; its pictures follow it.
+        """
         check_text(outgoing.text, limit=TEXT_LIMIT, measure=utf16_units)
+        PICTURES.check(outgoing.pictures)
+        together = utf16_units(outgoing.text) <= CAPTION_LIMIT
         page = outgoing.post.page
         credential = self._owner(page)
         group = outgoing.post.external_id if is_dialogs(page) else page.options.get(mapping.GROUP)
@@ -253,12 +258,20 @@ class TelegramConnector(Amends):
             raise AccessLost("token_kind", "no bot is configured")
         if group is None or reply_to is None:
             raise Rejected("bad_request", "the page has no discussion group, or the comment no number")
-        answer = await self._client.send(credential, chat=group, reply_to=reply_to, text=outgoing.text)
+        pictures = outgoing.pictures if together else ()
+        answer = await self._client.send(credential, chat=group, reply_to=reply_to, text=outgoing.text, pictures=pictures)
         try:
-            number, published_at = mapping.sent(answer.value)
+            parts = tuple(map(str, mapping.numbers(answer.value))) if pictures else ()
+            number, published_at = mapping.sent(answer.value[0] if isinstance(answer.value, list) and answer.value else answer.value)
         except OddError as odd:
             raise OutcomeUnknown("malformed", str(odd), credential_key=credential.key) from odd
-        return Sent(external_id=str(number), published_at=published_at, link=_link(outgoing, group, number))
+        return Sent(
+            external_id=str(number),
+            published_at=published_at,
+            link=_link(outgoing, group, number),
+            parts=parts,
+            pictures_left=bool(outgoing.pictures) and not together,
+        )
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Never known: the Bot API shows no history, and a bot does not hear its own messages."""

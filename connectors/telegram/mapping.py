@@ -355,6 +355,12 @@ def sent(result: object) -> tuple[int, datetime]:
     return _message_id(message), as_moment(message.get("date"), "message.date")
 
 
+def numbers(result: object) -> list[int]:
+    """The numbers of the messages that sendPhoto (one) or sendMediaGroup (several) published. Raises OddError."""
+    listed = result if isinstance(result, list) else [result]
+    return [_message_id(as_object(one, "message")) for one in listed]
+
+
 def page_snapshot(chat: object, group: object, *, credential_key: str) -> PageSnapshot:
     """A channel with its discussion group (None when the bot cannot see it)."""
     channel = as_object(chat, "chat")

@@ -1,7 +1,7 @@
 """VK: comments under posts of communities, read by polling, answered in the community's name."""
 
 from connectors.contract import Connector, Options, Plugin
-from connectors.vk.capabilities import CAPABILITIES, TEXT_LIMIT
+from connectors.vk.capabilities import CAPABILITIES, PICTURES, TEXT_LIMIT
 from connectors.vk.links import VkLinks
 from connectors.vk.places import kind_of_place
 from connectors.vk.push import VkPush
@@ -27,4 +27,5 @@ plugin = Plugin(
     links=VkLinks(),
     places=kind_of_place,
     hosts=("vk.com", "vk.ru"),
+    pictures=PICTURES,
 )

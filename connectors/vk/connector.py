@@ -28,6 +28,7 @@ from connectors.vk.client import VkClient
 from connectors.vk.links import Named, named
 from connectors.vk.listening import Listener
 from connectors.vk.places import place_of, voice_of, whole
+from connectors.vk.uploads import Uploader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -70,6 +71,7 @@ class VkConnector(Amends):
         self._options = options
         self._client = VkClient(options, base_url)
         self._listener = Listener(self._client, options, base_url, self._client.limit("listen_seconds"))
+        self._uploader = Uploader(self._client, options, base_url)
         self._galleries_at: dict[str, datetime] = {}
         # Two at least: every page after the first begins with a row that was seen already.
         self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
@@ -99,6 +101,7 @@ class VkConnector(Amends):
     async def close(self) -> None:
         """Release sockets and threads."""
         await self._listener.close()
+        await self._uploader.close()
         await self._client.close()
 
     # --- pages and posts ---------------------------------------------------------------------------------------------
@@ -255,13 +258,18 @@ class VkConnector(Amends):
     # --- answers -------------------------------------------------------------------------------------------------
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice."""
+        """Publish a comment in the community's name. Its `guid` keeps VK from publishing a repeated call twice.
+
+        Pictures are uploaded before, by other calls, which may be repeated.
+        """
         check_text(outgoing.text, limit=TEXT_LIMIT)
         place = place_of(outgoing.post)
         group = abs(place.voice) if place.kind == WALL else 1
         params: dict[str, str | int] = {**place.named, "from_group": group, "message": outgoing.text, "guid": outgoing.guid}
         if outgoing.reply_to_external_id != mentions.POST and place.kind != TOPIC:
             params["reply_to_comment"] = whole(outgoing.reply_to_external_id)
+        if outgoing.pictures:
+            params["attachments"] = await self._uploader.put(outgoing.pictures, community=abs(place.voice))
         answer = await self._client.call(
             Call(
                 method=place.written_by,

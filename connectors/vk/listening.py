@@ -6,20 +6,17 @@ same `ts`. A line that stays silent longer than it was asked to wait is left, an
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
-from connectors import meanings
 from connectors.contract import Heard, HeardEvent, PushRequest, TryLater, UnknownPayload
-from connectors.payload import Json, OddError, as_list, as_object, as_text, is_object, maybe_int, readable_json, to_bytes
+from connectors.payload import Json, OddError, as_list, as_object, as_text, maybe_int, to_bytes
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import LISTENERS
+from connectors.vk.hosts import Place, Servers, vks
 from connectors.vk.push import VkPush
-from connectors.wire import Wire
 
 if TYPE_CHECKING:
     from connectors.contract import Options
@@ -36,10 +33,9 @@ OURS: Final = ("vk.com", "vk.ru")
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way to a community's line: its origin, path, key, and until when (in this process' time) it is used."""
+    """The way to a community's line: its server, key, and until when (in this process' time) it is used."""
 
-    origin: str
-    path: str
+    place: Place
     key: str
     until: float
 
@@ -51,11 +47,11 @@ class Listener:
         """`wait`: seconds in VK's time that an empty line is held open."""
         self._client = client
         self._options = options
-        self._api = urlsplit(base_url)[:2]
+        self._base_url = base_url
         self._wait = max(1, round(wait / options.time_scale))
         self._patience = self._wait + max(MARGIN / options.time_scale, min(1.0, options.timeout))
         self._doors: dict[str, Door] = {}
-        self._wires: dict[str, Wire] = {}
+        self._servers = Servers(what="long poll", timeout=self._patience, time_scale=options.time_scale)
 
     async def listen(self, page: str, cursor: str | None) -> Heard:
         """The events after `cursor`; see the contract."""
@@ -108,37 +104,17 @@ class Listener:
         return door, newest
 
     def _door(self, server: str, key: str) -> Door:
-        """Only VK's own hosts, or the one where its API is asked: whatever stands in an answer, nothing else is called."""
-        parts = urlsplit(server if "://" in server else f"https://{server}")
-        host = parts.hostname or ""
-        vks = parts.scheme == "https" and parts.port in {None, 443} and any(host == own or host.endswith(f".{own}") for own in OURS)
-        if not vks and parts[:2] != self._api:
-            raise OddError("the server is none of VK's")
         until = time.monotonic() + DOOR_SECONDS / self._options.time_scale
-        return Door(f"{parts.scheme}://{parts.netloc}", parts.path or "/", key, until)
+        return Door(vks(server, OURS, base_url=self._base_url), key, until)
 
     async def _check(self, door: Door, cursor: str) -> Json:
         """One wait. A silence past its time is `network`: the line is left."""
-        scene = meanings.Scene(sending=False, credential_key="", time_scale=self._options.time_scale)
-        wire = self._wires.get(door.origin)
-        if wire is None:
-            wire = self._wires[door.origin] = Wire(door.origin, self._patience)
         query: dict[str, str | int] = {"act": "a_check", "key": door.key, "ts": cursor, "wait": self._wait}
-        heard = await wire.ask("GET", door.path, scene=scene, query=query)
-        if heard.status != 200:  # noqa: PLR2004 - HTTP's OK
-            raise meanings.from_status(heard.status, raw=heard.body, scene=scene)
-        try:
-            told: object = json.loads(readable_json(heard.body))
-        except (ValueError, RecursionError):
-            told = None
-        if not is_object(told):
-            raise meanings.unreadable("malformed", "long poll: not what is described", raw=heard.body, scene=scene)
-        return told
+        return await self._servers.ask("GET", door.place, query=query)
 
     async def close(self) -> None:
         """Release the sockets."""
-        for wire in self._wires.values():
-            await wire.close()
+        await self._servers.close()
 
 
 def _ts(told: Json) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
+from tests.app.media.test_pictures import picture
 from tests.browser.conftest import sign_in
 
 if TYPE_CHECKING:
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
 
 PATIENCE = 45_000  # milliseconds: the delay itself is printed, never asserted
+SIZES = {"яма": (60, 40), "дорога": (40, 60)}
+PASTE = """(content) => {
+  const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0)), transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
+  document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+}"""
 PAGES = {"vk": "svetloozersk_adm", "telegram": "svetloozersk_city"}
 
 
@@ -42,6 +50,25 @@ async def _average(browser: Browser, system: System) -> tuple[int, str]:
     answered = figures[figures.index("Ответ дан") + 1]
     average = figures[figures.index("Среднее") + 1]
     return int(answered), average
+
+
+async def _choose_pictures(operator: Page) -> None:
+    """What is no picture is refused in words; one is taken out again; the last is pasted, and the text keeps the keyboard."""
+    field, error = operator.locator("#answer-pictures"), operator.locator(".write-answer .form-error")
+    chosen = operator.locator("[data-chosen] li")
+    pictures = [FilePayload(name=f"{name}.png", mimeType="image/png", buffer=picture(size=size)) for name, size in SIZES.items()]
+    await field.set_input_files(FilePayload(name="a.gif", mimeType="image/gif", buffer=b"GIF89a"))
+    await expect(error).to_contain_text("«a.gif» не подходит")
+    await field.set_input_files(FilePayload(name="b.png", mimeType="image/png", buffer=bytes(5 * 1024 * 1024 + 1)))
+    await expect(error).to_contain_text("«b.png» больше 5 МБ")
+    await field.set_input_files(pictures)
+    await expect(error).to_have_text("")
+    await expect(chosen).to_have_count(2)
+    await operator.get_by_role("button", name="Убрать «яма.png»").click()
+    await expect(chosen).to_have_count(1)
+    await operator.locator("#answer-text").focus()
+    await operator.evaluate(PASTE, b64encode(pictures[0]["buffer"]).decode())
+    await expect(chosen).to_have_count(2)
 
 
 @pytest.mark.parametrize("platform", ["vk", "telegram"])
@@ -69,6 +96,7 @@ async def test_from_the_wall_to_the_queue_and_back(system: System, browser: Brow
     await expect(operator.get_by_role("article").or_(operator.locator("main")).first).to_contain_text(words)
     await operator.keyboard.press("r")
     await operator.keyboard.type("Здравствуйте, Марина! Засыпем до пятницы.")
+    await _choose_pictures(operator)
     began = time.perf_counter()
     await operator.keyboard.press("Control+Enter")
 
@@ -77,8 +105,16 @@ async def test_from_the_wall_to_the_queue_and_back(system: System, browser: Brow
     print(f"{platform}: sent to standing under the comment {time.perf_counter() - began:.1f} s")  # noqa: T201 - the figure is the point
     truth = await system.truth()
     answers = [one for one in truth["answers"] if one["platform"] == platform and one["reply_to"] == comment]
-    assert [one["text"] for one in answers] == ["Здравствуйте, Марина! Засыпем до пятницы."]
+    assert [(one["text"], len(one["pictures"])) for one in answers] == [("Здравствуйте, Марина! Засыпем до пятницы.", 2)]
+    await expect(thread.locator("img.picture")).to_have_count(2, timeout=PATIENCE)
     await expect(operator.locator("body")).to_contain_text("Опубликован", timeout=PATIENCE)
+    shown = operator.locator(".reply img[data-picture]")
+    await expect(shown).to_have_count(2)
+    await shown.first.scroll_into_view_if_needed()
+    await operator.wait_for_function(
+        "() => [...document.querySelectorAll('.reply img[data-picture]')].every((one) => one.naturalWidth > 0)"
+    )
+    await expect(operator.locator("#answer-pictures")).to_have_js_property("files.length", 0)
 
     after, average = await _average(browser, system)
     assert after == before + 1

@@ -150,6 +150,10 @@ class SandboxStage:
         """The texts of the answers that stand in the page's name."""
         return [answer["text"] for answer in (await self.world.get("/truth"))["answers"] if answer["deleted_at"] is None]
 
+    async def pictures(self) -> int:
+        """How many pictures stand with the answers."""
+        return sum(len(answer["pictures"]) for answer in (await self.world.get("/truth"))["answers"] if answer["deleted_at"] is None)
+
     async def fault(self, verb: Verb, fault: Fault) -> None:
         """Let the next call fail."""
         await self.world.post("/faults", platform=self.platform, method=self.methods[verb], kind=FAULTS[fault])

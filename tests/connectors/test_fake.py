@@ -68,11 +68,16 @@ class FakeStage:
         """The answers that stand there."""
         return [answer.text for answer in self.world.answers]
 
+    async def pictures(self) -> int:
+        """What stands with them."""
+        return sum(len(answer.pictures) for answer in self.world.answers)
+
     async def fault(self, verb: Verb, fault: Fault) -> None:
         """Plan a failure of the next call."""
         if verb != "read":
             error: ConnectorError = OutcomeUnknown("malformed" if fault == "malformed" else "network")
-            self.world.fail(verb if verb == "send" else f"{verb}_answer", error, moment="before" if fault == "before" else "after")
+            call = "send" if verb in {"send", "pictures"} else f"{verb}_answer"
+            self.world.fail(call, error, moment="before" if fault == "before" else "after")
         else:
             self.world.fail(self.reading, UnknownPayload("malformed", raw=b"[]"))
 
@@ -88,7 +93,8 @@ class FakeStage:
 
 def stage_of(style: Style, *, names_post: bool) -> FakeStage:
     """A stage of one style."""
-    world = FakeWorld(style=style, names_post=names_post, can_look_up=style == "probing", honours_guid=style == "probing", poll_wait=0)
+    can, caption = style == "probing", 4096 if style == "probing" else 100
+    world = FakeWorld(style=style, names_post=names_post, can_look_up=can, honours_guid=can, poll_wait=0, caption=caption)
     page = world.add_page("Село Садовое")
     return FakeStage(
         world=world,

@@ -6,7 +6,15 @@ Each returns the stored row, its id set; what is not given is made. Names and co
 from __future__ import annotations
 
 from tests.factories._base import MORNING
-from tests.factories.appeals import make_amendment, make_appeal, make_assignment, make_event, make_reply, make_taken_down_appeal
+from tests.factories.appeals import (
+    make_amendment,
+    make_appeal,
+    make_assignment,
+    make_event,
+    make_reply,
+    make_reply_picture,
+    make_taken_down_appeal,
+)
 from tests.factories.clock import NINE_HOURS, make_pause, make_policy, make_timer
 from tests.factories.directory import (
     NINE_TO_SIX,
@@ -39,6 +47,7 @@ __all__ = [
     "make_policy",
     "make_post",
     "make_reply",
+    "make_reply_picture",
     "make_rule",
     "make_sphere",
     "make_taken_down_appeal",

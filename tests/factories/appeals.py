@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from sqlalchemy import text as sql
 
 from app.appeals.models import Appeal, AppealAssignment, AppealEvent, AppealText
 from app.appeals.rules import Act, Status
-from app.replies.models import Reply
+from app.replies.models import Reply, ReplyPicture
 from app.replies.rules import ReplyState
 from app.sources.models import Comment, Post
 from app.sources.rules import Fate
@@ -206,6 +207,17 @@ async def make_reply(
             published_at=(published_at or created_at + timedelta(seconds=3)) if sent else published_at,
         ),
     )
+
+
+async def make_reply_picture(session: WriteSession, *, reply_id: int, operator: Operator, content: bytes, place: int = 0) -> ReplyPicture:
+    """A picture of an answer, with whatever bytes."""
+    return await stored(
+        session,
+        ReplyPicture(
+            reply_id=reply_id, operator_id=operator.id, place=place, content=content, digest=hashlib.sha256(content).digest(),
+            size=len(content), width=8, height=8, created_at=MORNING,
+        ),
+    )  # fmt: skip
 
 
 async def _opener(

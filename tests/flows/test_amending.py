@@ -241,7 +241,7 @@ async def test_killed_between_the_act_and_the_settling(town: Town, reply_id: int
     assert await worker(town, "w2").round() == 1
     assert standing(town) == ([] if words is None else [words])
     assert town.world.calls["delete_answer" if words is None else "edit_answer"] == 1
-    await worker(town, "dead")._done(claimed, None)  # it wakes and tells what it knows: nothing new
+    await worker(town, "dead")._done(claimed, ())  # it wakes and tells what it knows: nothing new
     acts = [row.act for row in await rows("SELECT act FROM appeal_event ORDER BY id")]
     assert acts.count("reply_removed" if words is None else "reply_edited") == 1
     await exact(town)

@@ -103,6 +103,8 @@ def _reads(town: Town) -> Iterable[Ask]:
     yield from _approved(town)
     path = {"of": "comment", "row": str(town.comments["read"].id), "place": "0", "size": "small"}
     yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
+    path = {"of": "reply", "row": str(town.replies[ReplyState.SENT]), "place": "0", "size": "large"}
+    yield Ask(method="GET", route="/media/{of}/{row}/{place}/{size}", path=path)
     yield Ask(method="GET", route="/administration/norms/{code}", path={"code": town.policy.code})
     yield Ask(method="GET", route="/administration/calendars/of", query={"territory": str(town.home.id)})
     yield Ask(method="GET", route="/live", query={"after": "0.0"})

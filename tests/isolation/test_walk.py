@@ -132,6 +132,7 @@ NAMES_SECRETS = {
     "link": "test_a_link_leads_to_no_foreign_comment",
     "operator": "test_a_report_of_a_foreign_operator_is_empty",
     "other": "test_a_merge_reaches_no_foreign_appeal",
+    "pictures": "test_an_answer_takes_no_foreign_picture",
     "page": "test_nobody_stops_what_is_not_theirs",
     "subject": "test_nobody_stops_what_is_not_theirs",
     "territory": "test_nothing_is_opened_or_found_in_a_foreign_agency",
@@ -210,6 +211,23 @@ async def test_an_answer_goes_to_no_foreign_comment(town: Town, asker: Callable[
         answer = await ask_as(ask)
         assert 400 <= answer.status < 500, answer
         assert SECRET not in answer.text
+    async with owner_db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
+
+
+async def test_an_answer_takes_no_foreign_picture(town: Town, asker: Callable[[str], Asker], owner_db: Database) -> None:
+    """Their own appeal, a picture that a colleague of another agency brought, or put to an answer: as if there were none."""
+    async with owner_db.write() as session:
+        own = await their_own(session, town, MOMENT)
+        loose = "INSERT INTO reply_picture (operator_id, size, width, height, created_at) VALUES (:who, 1, 1, 1, now()) RETURNING id"
+        brought = await session.scalar(text(loose), {"who": town.people["operator"]})
+        put = await session.scalar(text("SELECT min(id) FROM reply_picture WHERE reply_id IS NOT NULL"))
+    told = []
+    for picture in (brought, put, 9_007_199_254_740_993):
+        path, body = {"number": f"{own.number:09d}"}, {"text": "Да", "pictures": [picture]}
+        told.append(await asker("operator elsewhere")(Ask(method="POST", route="/api/v1/appeals/{number}/replies", path=path, json=body)))
+        assert (told[-1].status, '"code":"picture.' in told[-1].text) == (422, True), told[-1]
+    assert len({re.sub(r"[0-9a-f]{32}", "…", one.text) for one in told}) == 1
     async with owner_db.read() as session:
         assert await session.scalar(text("SELECT count(*) FROM reply WHERE appeal_id = :id"), {"id": own.id}) == 0
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.migrations
 GRANTS = {
     "agency": ("S", "S"),
     "alembic_version": ("S", "S"),
-    "amendment": ("SIu", "Su"),
+    "amendment": ("SIu", "Siu"),
     "api_token": ("Siu", ""),
     "appeal": ("SIU", "SIU"),
     "appeal_assignment": ("SIu", "SI"),
@@ -74,6 +74,7 @@ GRANTS = {
     "publishing_stop": ("SIu", "S"),
     "recovery_code": ("SIuD", ""),
     "reply": ("SIu", "SIu"),
+    "reply_picture": ("Siu", "S"),
     "report_cell": ("S", "SIUD"),
     "report_line": ("S", "SIUD"),
     "report_queue": ("S", "SID"),

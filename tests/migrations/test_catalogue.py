@@ -92,6 +92,8 @@ DOORS = {
     "otklik_publishing_stop(of_page bigint, of_agency bigint)": "why an answer that is in sight waits; tells the number of a stop",
     "otklik_bind_reply()": "a trigger: reads the comment and the appeal that the new answer names; tells the page, or refuses",
     "otklik_bind_amendment()": "a trigger: reads the answer that the new amendment names; tells whose it is and its words, or refuses",
+    "otklik_drop_loose_pictures(before timestamp with time zone)": "the worker's: drops what nobody put to an answer; tells how many",
+    "otklik_token_kinds(of_page bigint)": "kinds of tokens that are there for a page, never the tokens: the card offers what can be done",
     "otklik_put_words(of_amendment bigint)": "the worker's: gives an answer the words of an amendment that was done; tells yes or nothing",
     "otklik_enter(of_operator bigint)": "reads the roles of one operator and keeps their reach in the transaction; tells nothing",
     "otklik_keep_approval()": "a trigger: reads the asker's roles and the agency's own rule; refuses, or tells nothing",

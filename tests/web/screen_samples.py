@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from app.sources.rules import News
-from app.web.ui import amendment_words, labels
+from app.web.ui import amendment_words, calendar_words, labels
 from app.web.ui.clock_views import DeadlineLine, DeadlineView, ExtensionView, PauseView, ShareView
 from app.web.ui.permissions import HeldRole, permissions_page
 from app.web.ui.publishing import PublishingPage
@@ -241,7 +241,9 @@ def deadlines() -> tuple[DeadlineView, ...]:
         policy="Норматив области, версия 2",
         stopped_at=ago(1),
         outcome="met",
-        pauses=tuple(PauseView(since=ago(4), until=ago(3), reason=reason, actor=HOSTILE, seconds=3600) for reason in labels.PAUSE_REASON),
+        pauses=tuple(
+            PauseView(since=ago(4), until=ago(3), reason=reason, actor=HOSTILE, seconds=3600) for reason in calendar_words.PAUSE_REASON
+        ),
         extensions=(ExtensionView(due_before=ago(1), due_after=due(9).due_at, reason=HOSTILE, actor=HOSTILE, at=ago(4)),),
         shares=(ShareView(agency="", seconds=60), ShareView(agency=HOSTILE, seconds=7_200, working_seconds=3_600)),
     )

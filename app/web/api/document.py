@@ -79,13 +79,13 @@ class ProblemModel(BaseModel):
 
 
 _SAID = {
-    400: "The body is not JSON",
+    400: "The body is not JSON; where a picture is brought, it broke off",
     401: "No token, or one that is unknown, expired or revoked",
     403: "The token's roles do not allow this",
     404: "There is none that this token may see",
     406: "This installation does not give it in that form",
     409: "The state has moved on, or the Idempotency-Key was used for another request",
-    413: "The body is larger than 1 MiB",
+    413: "The body is larger than 1 MiB; of a picture, larger than all of an answer's together",
     422: "Something in the request is wrong; `errors` say what",
     503: "The database cannot be reached, or there is too much at once: try again after `Retry-After` seconds",
 }

@@ -105,6 +105,9 @@ class AppealCreated(BaseModel):
     repeated: bool = Field(description="This very request had been done before")
 
 
+PictureId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
 class NewReplyBody(BaseModel):
     """An answer to the citizen's last comment, unless another one of the appeal is named."""
 
@@ -118,9 +121,19 @@ class NewReplyBody(BaseModel):
     kind: AnswerKind = Field(
         AnswerKind.FINAL, description="An interim answer leaves the appeal in work and starts the clock of the final one"
     )
+    pictures: list[PictureId] = Field([], max_length=20, description="What `POST /api/v1/pictures` gave, in the order of showing")
     version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="The appeal's version that the answer was written to: refused (409) when it has moved on"
     )
+
+
+class PictureTaken(BaseModel):
+    """A picture that waits for its answer, as it will be published: a JPEG without anything but its pixels."""
+
+    id: int
+    width: int
+    height: int
+    size: int = Field(description="In bytes")
 
 
 class ReplyAccepted(BaseModel):
@@ -142,7 +155,7 @@ class NewAmendmentBody(BaseModel):
         },
     )
 
-    change: Change
+    change: Literal[Change.EDIT, Change.DELETE]
     text: str = Field("", max_length=TEXT_LIMIT, description="The new words of an edit; of a removal nothing")
     reason: str = Field(min_length=1, max_length=REASON_LIMIT, description="Why; colleagues read it")
     version: int | None = Field(
@@ -255,6 +268,7 @@ class ReplyOut(Told):
     error_code: str | None
     link: str | None
     published_at: datetime | None
+    pictures: list[int] = Field(description="The places of the pictures that go with it and were not erased")
     amendments: list[AmendmentOut]
 
 

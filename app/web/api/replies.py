@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy import text
 
-from app.appeals import amending, service
+from app.appeals import amending, pictures, service
 from app.appeals.filters import format_number
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
 from app.kernel.db import ReadSession
@@ -16,8 +16,8 @@ from app.replies.amending import AmendmentState
 from app.replies.rules import ReplyState
 from app.web.api.appeals import Key, number_in_path
 from app.web.api.document import BEARER, problems
-from app.web.api.models import AmendmentAccepted, NewAmendmentBody, NewReplyBody, ReplyAccepted
-from app.web.deps import Now, Parts, RowId, Writing, requires
+from app.web.api.models import AmendmentAccepted, NewAmendmentBody, NewReplyBody, PictureTaken, ReplyAccepted
+from app.web.deps import CurrentWeb, Now, Parts, RowId, Writing, opened, requires
 
 router = APIRouter(prefix="/api/v1", tags=["replies"], dependencies=[Depends(BEARER)])
 
@@ -26,7 +26,7 @@ Worker = Annotated[Access, Depends(requires(Permission.APPEAL_WORK))]
 
 @router.post("/appeals/{number}/replies", summary="Answer the citizen", status_code=202, responses=problems(400, 404, 409, 413))
 async def answer_appeal(
-    number: str, body: NewReplyBody, access: Worker, session: Writing, parts: Parts, now: Now, key: Key = None
+    number: str, body: NewReplyBody, access: Worker, session: Writing, web: CurrentWeb, now: Now, key: Key = None
 ) -> ReplyAccepted:
     """Queues the answer; the worker publishes it under the citizen's comment - once a colleague has approved it, where that is asked for.
 
@@ -36,7 +36,7 @@ async def answer_appeal(
     clean_key = None if key is None else checked_key(key)
     known = None
     if clean_key is not None:
-        digest = request_hash("reply", asked, body.text, body.comment_id, body.version, body.kind.value)
+        digest = request_hash("reply", asked, body.text, body.comment_id, body.version, body.kind.value, *body.pictures)
         known = await claim_reply(session, access, key=clean_key, digest=digest)
     if known is not None:
         return ReplyAccepted(id=known, number=format_number(asked), state=await _state(session, known), repeated=True)
@@ -45,15 +45,36 @@ async def answer_appeal(
         access,
         number=asked,
         words=body.text,
-        text_limits={platform: plugin.text_limit for platform, plugin in parts.plugins.items()},
+        text_limits={platform: plugin.text_limit for platform, plugin in web.parts.plugins.items()},
         comment_id=body.comment_id,
         kind=body.kind,
         seen_version=body.version,
+        pictures=pictures.Chosen(ids=body.pictures, taken=web.pictures.taken(web.parts.plugins)),
         now=now,
     )
     if clean_key is not None:
         await settle_reply(session, access, key=clean_key, reply_id=reply_id)
     return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=False)
+
+
+@router.post(
+    "/pictures",
+    summary="Bring a picture for an answer",
+    status_code=201,
+    responses=problems(400, 413),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def bring_picture(request: Request, access: Worker, web: CurrentWeb, now: Now) -> PictureTaken:
+    """The body is the picture itself: JPEG, PNG or WebP, whatever its media type says. It is decoded and drawn anew.
+
+    Name its `id` in `pictures` of an answer within a day; else it is dropped. The same bytes once more give the same id.
+    """
+    (made,) = await pictures.drawn([await request.body()], web.pictures)
+    async with opened(web.parts.database.write(operator_id=access.operator_id)) as session:
+        picture_id = await pictures.bring(session, access, made, now=now)
+    return PictureTaken(id=picture_id, width=made.width, height=made.height, size=len(made.content))
 
 
 @router.post(

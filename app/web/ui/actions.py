@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals import approval, clock, elsewhere, merging, outcomes, service
+from app.appeals import approval, clock, elsewhere, merging, outcomes, pictures, service
 from app.appeals.correction import correct_topic
 from app.appeals.filters import parse_number
 from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
@@ -33,6 +33,7 @@ from app.web.ui.views import Draft
 from app.web.ui.visit import CurrentVisit, Visit, current_query, see_other, visit_of
 
 if TYPE_CHECKING:
+    from app.replies.pictures import NewPicture
     from app.sla.service import PlannedTimer
 
 Work = Callable[[WriteSession], Awaitable[int]]
@@ -155,32 +156,30 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
     asked, words = number_in_path(number), form.text("text")
     limits = {platform: plugin.text_limit for platform, plugin in visit.parts.plugins.items()}
     kind = AnswerKind.INTERIM if form.text("interim") == "1" else AnswerKind.FINAL
+    brought: list[NewPicture] = []
+
+    async def prepare() -> None:
+        brought.extend(await pictures.drawn(await form.files("pictures"), visit.pictures))
 
     async def work(session: WriteSession) -> int:
         key, comment_id, version = form.text("key"), form.number("comment"), form.version()
         if key:
-            digest = request_hash("answer", asked, words, comment_id, kind.value)
+            digest = request_hash("answer", asked, words, comment_id, kind.value, [one.digest for one in brought])
             if await claim_reply(session, visit.access, key=checked_key(key), digest=digest) is not None:
                 return asked  # the same click once more
+        taken = visit.pictures.taken(visit.parts.plugins)
+        chosen = await pictures.keep(session, visit.access, brought, taken, now=visit.now)
+        common: Any = {"number": asked, "words": words, "kind": kind, "text_limits": limits, "pictures": chosen, "now": visit.now}
         reply_id = await service.answer(
-            session,
-            visit.access,
-            number=asked,
-            words=words,
-            text_limits=limits,
-            comment_id=comment_id,
-            kind=kind,
-            promises=visit.office.promises,
-            seen_version=version,
-            now=visit.now,
+            session, visit.access, comment_id=comment_id, promises=visit.office.promises, seen_version=version, **common
         )
         if form.text("also") == "1":
-            await merging.answer_merged(session, visit.access, number=asked, words=words, kind=kind, text_limits=limits, now=visit.now)
+            await merging.answer_merged(session, visit.access, reply_id=reply_id, **common)
         if key:
             await settle_reply(session, visit.access, key=checked_key(key), reply_id=reply_id)
         return asked
 
-    return await done(visit, work, refused=_draft_kept(visit, asked, "answer", words))
+    return await done(visit, work, first=prepare, refused=_draft_kept(visit, asked, "answer", words))
 
 
 @router.post("/appeals/{number}/posted", dependencies=_demands(Permission.APPEAL_WORK))
@@ -316,10 +315,15 @@ async def approve(visit: CurrentVisit, reply_id: str, form: Form) -> Response:
 # --- how a form is answered ------------------------------------------------------------------------------------
 
 
-async def done(visit: Visit, work: Work, *, refused: Refused | None = None) -> Response:
-    """Do it in one transaction; the card as it is then. A refusal reaches a script as a problem, a person as `refused`."""
+async def done(visit: Visit, work: Work, *, first: Callable[[], Awaitable[None]] | None = None, refused: Refused | None = None) -> Response:
+    """Do it in one transaction; the card as it is then. A refusal reaches a script as a problem, a person as `refused`.
+
+    `first`: what takes its time, before the transaction; it may refuse too.
+    """
     filters = filters_of(current_query(visit.request))
     try:
+        if first is not None:
+            await first()
         async with visit.writing() as session:
             number = await work(session)
             found = await card(session, visit.access, number) if visit.wants_part else None

@@ -7,6 +7,7 @@ from app.web.ui.marks import N_
 CHANGE = {
     "edit": N_("Change of the answer"),
     "delete": N_("Deletion of the answer"),
+    "attach": N_("Pictures of the answer"),
 }
 
 AMENDMENT_STATE = {

@@ -1,8 +1,14 @@
-"""Words of working hours: what a day is, why it counted nothing, why an entry of a file was not taken (`app.sla.ical.Why`)."""
+"""Words of clocks and working hours: why a clock stands, what a day is, why an entry of a file was not taken (`app.sla.ical.Why`)."""
 
 from __future__ import annotations
 
 from app.web.ui.marks import N_
+
+PAUSE_REASON = {
+    "waiting_for_author": N_("Waiting for the citizen to write more"),
+    "platform_down": N_("The platform does not work"),
+    "other": N_("Another reason"),
+}
 
 DAY_KIND = {
     "workday": N_("working day"),

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from app.appeals.card_rows import Card, EarlierRow, EventRow, ReplyRow, TimerRow, VerdictRow
 from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
-from app.replies.amending import Change, Leave, leave
+from app.replies.amending import ASKED, Change, Leave, leave
 from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
 from app.web.ui.clock_parts import clock_parts
@@ -29,6 +28,7 @@ from app.web.ui.views import (
     EarlierAppeal,
     HistoryLine,
     NoteView,
+    PictureField,
     QueueFilters,
     ThreadComment,
     VerdictView,
@@ -78,7 +78,6 @@ async def card_view(
         deadlines=tuple(_deadline(visit, found, timer, calendars.get(timer.calendar_version_id or 0)) for timer in timers),
         verdict=_verdict(visit, found),
         history=tuple(_history(visit, event) for event in found.events),
-        answer_key=uuid4().hex,
         assignee=appeal.operator_name or "",
         mine=appeal.operator_id == visit.access.operator_id,
         notes=tuple(NoteView(author=note.operator_name, at=note.recorded_at, text=note.text) for note in found.notes),
@@ -94,7 +93,17 @@ async def card_view(
         approved_first=visit.office.desk.directory.approves_first(appeal.agency_id),
         merged_into="" if appeal.merged_into is None else number_text(appeal.merged_into),
         merged=merged_view(found),
+        pictures=_pictures(visit, found),
     )
+
+
+def _pictures(visit: Visit, found: Card) -> PictureField | None:
+    """Only where the platform takes them, and a token is there that may bring them."""
+    appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
+    most = visit.pictures.taken(visit.parts.plugins).get(appeal.platform, 0)
+    if not most or plugin is None or plugin.pictures is None or not set(plugin.pictures.token_kinds) & set(appeal.token_kinds):
+        return None
+    return PictureField(most=most, megabytes=max(visit.pictures.most_bytes // (1024 * 1024), 1))
 
 
 def _earlier(one: EarlierRow) -> EarlierAppeal:
@@ -132,7 +141,7 @@ def _amendable(visit: Visit, found: Card, reply: ReplyRow) -> Mapping[str, Leave
         return {}
     post = None if found.post is None else found.post.ref
     anew = any(one.act is Act.REOPENED and one.cycle > reply.cycle and "comment" not in one.data for one in found.events)
-    may = {change: leave(change, plugin, post, published_at=reply.published_at) for change in Change}
+    may = {change: leave(change, plugin, post, published_at=reply.published_at) for change in ASKED}
     return {change.value: one for change, one in may.items() if one is not None and not (anew and change is Change.DELETE)}
 
 

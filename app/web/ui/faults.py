@@ -64,6 +64,10 @@ AMENDMENT_ADVICE = {
     "uncertain": N_("It may or may not have been done. Look at the answer on the platform; to try again does no harm."),
     "held": N_("It was not done. A coordinator looks at it and decides."),
     "queued": N_("The last attempt did not work. It is tried again by itself."),
+    "attach_failed": N_("The platform did not take the pictures. The words of the answer stand there."),
+    "attach_uncertain": N_("The words stand there; the pictures may too. Look on the platform first: a second try would show them twice."),
+    "attach_held": N_("It was not done. A coordinator looks at it and decides."),
+    "attach_queued": N_("The last attempt did not work. It is tried again by itself."),
 }
 
 # Shorter, for the queue; only states that ask for a person.
@@ -227,6 +231,15 @@ FAULT = {
     "publishing.released": N_("Somebody has let it go on already."),
     "publishing.scope": N_("You may stop publishing only for pages and agencies within your reach."),
     "publishing.stopped": N_("Publishing is stopped there already."),
+    "picture.broken": N_("Picture %(number)s is damaged: it cannot be read."),
+    "picture.large": N_("Picture %(number)s is larger than %(most)s MB. Make it smaller."),
+    "picture.loose": N_("Too many pictures wait for an answer. Put them to one, or wait a day."),
+    "picture.many": N_("At most %(most)s pictures go with an answer there. Take some out."),
+    "picture.pixels": N_("Picture %(number)s has too many pixels. Make it smaller."),
+    "picture.platform": N_("No pictures can be published there. Take them out, or answer without them."),
+    "picture.shape": N_("Picture %(number)s is too long and narrow for the platforms."),
+    "picture.type": N_("Picture %(number)s is none that we publish: choose a JPEG, PNG or WebP."),
+    "picture.unknown": N_("One of the pictures is not there any more. Choose them again."),
     "publishing.subject": N_("Choose what to stop."),
     "private.unknown": N_("There is no such bot. Load the page again."),
     "publishing.unknown": N_("There is no such stop, or it does not concern you."),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 
 from app.kernel.errors import InvalidError
 
@@ -17,9 +18,14 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The text fields of a form."""
+    """The text fields of a form, and its files."""
 
     values: Mapping[str, str]
+    uploads: Sequence[tuple[str, UploadFile]] = ()
+
+    async def files(self, name: str) -> list[bytes]:
+        """What was chosen in a field of files; a field that was left empty is none."""
+        return [content for field, file in self.uploads if field == name and (content := await file.read())]
 
     def text(self, name: str) -> str:
         """A field as it was written, "" when it is not there."""
@@ -38,10 +44,11 @@ class Fields:
 
 
 async def form_fields(request: Request) -> AsyncIterator[Fields]:
-    """The form of this request; files are left out, and closed when the request has been answered."""
+    """The form of this request; its files are closed when the request has been answered."""
     form = await request.form()
     try:
-        yield Fields({name: value for name, value in form.items() if isinstance(value, str)})
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        yield Fields(texts, [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)])
     finally:
         await form.close()
 

@@ -166,6 +166,7 @@ EVENT = {
     "amendment_held": N_("Change of the answer held back: too many at once"),
     "amendment_withdrawn": N_("The answer was left as it was"),
     "reply_edited": N_("Answer changed"),
+    "pictures_sent": N_("Pictures of the answer published"),
     "reply_removed": N_("Answer deleted from the platform"),
     "unanswered": N_("No answer stands any more: the appeal waits again"),
     "dismissed": N_("Dismissed: %(reason)s"),
@@ -185,12 +186,6 @@ EVENT = {
     "parted": N_("Appeal %(number)s is a matter of its own again"),
     "rated": N_("The citizen rated the answer: %(mark)s of 5"),
     "followed": N_("Handed on to %(agency)s with the appeal that it was merged into"),
-}
-
-PAUSE_REASON = {
-    "waiting_for_author": N_("Waiting for the citizen to write more"),
-    "platform_down": N_("The platform does not work"),
-    "other": N_("Another reason"),
 }
 
 PRIORITY = {
@@ -322,7 +317,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "any": ANY,
     "dismiss_reason": DISMISS_REASON,
     "close_reason": CLOSE_REASON,
-    "pause_reason": PAUSE_REASON,
+    "pause_reason": calendar_words.PAUSE_REASON,
     "unit": UNIT,
     "left_out": calendar_words.LEFT_OUT,
     "priority": PRIORITY,

@@ -1,4 +1,4 @@
-"""Pictures of comments and posts, for whoever may see these: by the comment's number, never by an address."""
+"""Pictures of comments, posts and answers, for whoever may see these: by the comment's number, never by an address."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.media.queries import attachment
 from app.media.rules import Size
 from app.media.shelf import Place, ask, stands
 from app.people.rules import Permission
+from app.replies.pictures import one_of
 from app.web.deps import CurrentAccess, Parts, opened, requires, web_of
 from app.web.errors import UnavailableError
 from app.web.ui.fields import row_number
@@ -35,9 +36,12 @@ _HEADERS = {
 async def picture(request: Request, access: CurrentAccess, parts: Parts, of: str, row: str, place: str, size: str) -> Response:
     """The picture, made anew. 404 for what is out of sight, no picture, or cannot be had: which of these is told to nobody."""
     row_id = row_number(row)
-    good = of in {"comment", "post"} and place.isascii() and place.isdigit() and len(place) <= 2 and int(place) < _PLACES  # noqa: PLR2004
+    good = of in {"comment", "post", "reply"} and place.isascii() and place.isdigit() and len(place) <= 2 and int(place) < _PLACES  # noqa: PLR2004
     if row_id is None or not good or size not in set(Size):
         raise _gone()
+    if of == "reply":
+        content = await _of_our_own(parts, access.operator_id, row_id, int(place), Size(size))
+        return Response(content, media_type=MEDIA_TYPE, headers=_HEADERS)
     async with opened(parts.database.read(operator_id=access.operator_id)) as session:
         found = await attachment(session, of=of, row_id=row_id, place=int(place))
     if found is None:
@@ -51,6 +55,15 @@ async def picture(request: Request, access: CurrentAccess, parts: Parts, of: str
     except RefusedError as error:
         raise _gone() from error
     return Response(content, media_type=MEDIA_TYPE, headers=_HEADERS)
+
+
+async def _of_our_own(parts: WebParts, operator_id: int, reply_id: int, place: int, size: Size) -> bytes:
+    """A picture of an answer of ours: it was made anew when it came, and nobody else has it."""
+    async with opened(parts.database.read(operator_id=operator_id)) as session:
+        content = await one_of(session, reply_id=reply_id, place=place)
+    if content is None:
+        raise _gone()
+    return content if size is Size.LARGE else await asyncio.to_thread(redrawn, content, longest=size.pixels)
 
 
 async def _from_the_worker(parts: WebParts, operator_id: int, place: Place, size: Size) -> bytes:

@@ -36,6 +36,11 @@ class AmendmentView:
     next_attempt_at: datetime | None = None
     decisions: tuple[str, ...] = ()
 
+    @property
+    def advice(self) -> str:
+        """What its state advises: pictures that may stand there already must not be put there twice."""
+        return f"{self.change}_{self.state}" if self.change == "attach" else self.state
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplyView:
@@ -59,6 +64,8 @@ class ReplyView:
     """Where whoever looks after the page mends what the platform refuses."""
     next_attempt_at: datetime | None = None
     decisions: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    """Where each is shown, without its size."""
     former: tuple[FormerWords, ...] = ()
     amendments: tuple[AmendmentView, ...] = ()
     changes: Mapping[str, datetime | None] = field(default_factory=dict)

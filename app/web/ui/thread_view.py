@@ -177,6 +177,7 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         mend_at=may.mend_at if reply.state is ReplyState.FAILED and reply.error_code in NO_ACCESS else "",
         next_attempt_at=reply.due_at if waits_again else None,
         decisions=_decisions(reply, may),
+        pictures=tuple(f"/media/reply/{reply.id}/{place}" for place in reply.pictures),
         former=former_words(reply),
         amendments=tuple(amendment_view(one, may) for one in reply.amendments if is_told(one)),
         **changes(reply, may),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlencode
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from app.sources.rules import News
@@ -320,6 +321,14 @@ class MergedAppeal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureField:
+    """How many pictures may be chosen for an answer, and how many megabytes each may have."""
+
+    most: int
+    megabytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AppealCard:
     """One appeal, whole. `actions` are those that its state and the viewer's role allow, by their address's last word.
 
@@ -343,7 +352,7 @@ class AppealCard:
     deadlines: tuple[DeadlineView, ...]
     verdict: VerdictView | None
     history: tuple[HistoryLine, ...]
-    answer_key: str
+    answer_key: str = field(default_factory=lambda: uuid4().hex)
     assignee: str = ""
     mine: bool = False
     url: str = ""
@@ -361,6 +370,8 @@ class AppealCard:
     """What is written now goes to whoever approves it, not to the platform."""
     merged_into: str = ""
     merged: tuple[MergedAppeal, ...] = ()
+    pictures: PictureField | None = None
+    """None: no pictures go with an answer there."""
 
     @property
     def paused(self) -> bool:

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.appeals.feed import live_cursor_now
 from app.appeals.office import Office
+from app.appeals.pictures import PictureLimits
 from app.appeals.waiting import triage_waiting
 from app.kernel.db import ReadSession, WriteSession
 from app.kernel.parts import WebParts
@@ -68,6 +69,11 @@ class Visit:
     def media(self) -> MediaHosts:
         """From where pictures may be shown."""
         return web_of(self.request).media.hosts
+
+    @property
+    def pictures(self) -> PictureLimits:
+        """How many pictures go with an answer here, and how large."""
+        return web_of(self.request).pictures
 
     @property
     def language(self) -> str:

@@ -15,7 +15,7 @@ from connectors.sandbox.telegram.params import Params
 from connectors.sandbox.telegram.updates import KINDS, Queue, Updates
 from connectors.sandbox.world import World
 
-_SENDING = frozenset({"sendmessage", "editmessagetext"})
+_SENDING = frozenset({"sendmessage", "sendphoto", "sendmediagroup", "editmessagetext", "editmessagecaption"})
 _MOST_UPDATES = 100
 _HOOKED = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 

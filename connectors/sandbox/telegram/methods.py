@@ -1,7 +1,7 @@
 """The Bot API's methods, except getUpdates."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.sandbox.model import Comment, Page, Post, Token
@@ -12,6 +12,7 @@ from connectors.sandbox.world import NewComment, World, WorldError
 
 Json = dict[str, Any]
 _MODERATION = 48 * 3600
+_ALBUM = (2, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,39 +106,74 @@ def get_chat_member_count(call: Call) -> int:
 
 def send_message(call: Call) -> Json:
     """Send a text: into a thread when it replies to one, into a channel as a post."""
+    return _published(call, _text(call))
+
+
+def _published(call: Call, text: str, photo: str | None = None, album: str | None = None) -> Json:
     chat = member_chat(call)
-    text = _text(call)
-    if chat.dialog is not None:
-        return _send_private(call, chat.page, chat.dialog, text)
-    if not chat.is_group:
-        return objects.channel_message(chat.page, call.world.add_post(chat.page, text))
-    if call.params.has("message_thread_id"):
+    if chat.dialog is None and not chat.is_group:
+        return objects.channel_message(chat.page, call.world.add_post(chat.page, text, photo=photo))
+    if chat.is_group and call.params.has("message_thread_id"):
         raise bad("message thread not found")  # a discussion group is no forum: tdlib/telegram-bot-api#447
-    target = _reply_target(call)
-    page = chat.page
+    target, page = _reply_target(call), chat.page
+    new = NewComment(
+        text=text, photo=photo, album=album, voice="bot", author_id=call.bot.user_id, reply_to=target, via_api=True
+    )  # fmt: skip
+    if chat.dialog is not None:
+        return objects.private_message(call.world.state, page, call.world.add_comment(page, chat.dialog, new))
     if target is None or target in page.strays:
         stray = call.world.add_stray(page, text, bot_id=call.bot.user_id, reply_to=target)
         return objects.stray_message(call.world.state, page, stray)
     post_id, reply_to = _thread(page, target)
-    new = NewComment(text=text, voice="bot", author_id=call.bot.user_id, reply_to=reply_to, via_api=True)
     try:
-        comment = call.world.add_comment(page, call.world.post(page, post_id), new)
+        comment = call.world.add_comment(page, call.world.post(page, post_id), replace(new, reply_to=reply_to))
     except WorldError as error:
         raise bad(str(error)) from error
     return objects.group_message(call.world.state, page, comment)
 
 
-def _send_private(call: Call, page: Page, dialog: Post, text: str) -> Json:
-    target = _reply_target(call)
-    new = NewComment(text=text, voice="bot", author_id=call.bot.user_id, reply_to=target, via_api=True)
-    return objects.private_message(call.world.state, page, call.world.add_comment(page, dialog, new))
+def send_photo(call: Call) -> Json:
+    """Send one picture, with a caption or without."""
+    member_chat(call)
+    return _published(call, _caption(call, call.params), _picture(call, call.params, "photo"))
+
+
+def send_media_group(call: Call) -> list[Json]:
+    """Send an album of pictures: each is a message of its own."""
+    member_chat(call)
+    media = call.params.tree("media")
+    if not isinstance(media, list) or not all(isinstance(one, dict) and one.get("type") == "photo" for one in media):
+        raise bad("can't parse media: expected an Array of InputMediaPhoto")
+    if not _ALBUM[0] <= len(media) <= _ALBUM[1]:
+        raise bad("media must include 2-10 items")
+    items = [Params(one) for one in media]
+    captions = [_caption(call, one) for one in items]
+    _reply_target(call)
+    names = [_picture(call, one, "media") for one in items]
+    album = f"{call.bot.user_id}{call.world.sequence}"
+    return [_published(call, caption, name, album) for caption, name in zip(captions, names, strict=True)]
 
 
 def edit_message_text(call: Call) -> Json:
-    """Change a message of the bot's own."""
+    """Change a text message of the bot's own."""
     chat = member_chat(call)
     text = _text(call)
     comment = _own_message(call, chat, "edit")
+    if comment.photo is not None:
+        raise bad("there is no text in the message to edit")
+    return _edited(call, chat, comment, text)
+
+
+def edit_message_caption(call: Call) -> Json:
+    """Change the caption of a picture of the bot's own."""
+    chat = member_chat(call)
+    comment = _own_message(call, chat, "edit")
+    if comment.photo is None:
+        raise bad("there is no caption in the message to edit")
+    return _edited(call, chat, comment, _caption(call, call.params))
+
+
+def _edited(call: Call, chat: Chat, comment: Comment, text: str) -> Json:
     if comment.text == text:
         raise bad(
             "message is not modified: specified new message content and reply markup are exactly the same as a "
@@ -176,7 +212,10 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "getchatadministrators": get_chat_administrators,
     "getchatmembercount": get_chat_member_count,
     "sendmessage": send_message,
+    "sendphoto": send_photo,
+    "sendmediagroup": send_media_group,
     "editmessagetext": edit_message_text,
+    "editmessagecaption": edit_message_caption,
     "deletemessage": delete_message,
     "getfile": get_file,
     "logout": lambda _call: True,
@@ -240,6 +279,24 @@ def _text(call: Call) -> str:
     if len(text) > call.world.limits.telegram_text:
         raise bad("message is too long")
     return text
+
+
+def _caption(call: Call, params: Params) -> str:
+    if params.has("parse_mode"):
+        raise bad("can't parse entities: the sandbox takes plain text only")
+    text = params.text("caption")
+    if len(text) > call.world.limits.telegram_caption:
+        raise bad("message caption is too long")
+    return text
+
+
+def _picture(call: Call, params: Params, name: str) -> str:
+    """A picture that came with the call: under the name itself, or under the one that `attach://` says."""
+    content = params.file(name) or call.params.file(params.text(name).removeprefix("attach://"))
+    try:
+        return call.world.upload(content or b"")
+    except WorldError as error:
+        raise bad("IMAGE_PROCESS_FAILED") from error
 
 
 def _reply_target(call: Call) -> int | None:

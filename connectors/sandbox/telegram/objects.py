@@ -125,7 +125,7 @@ def group_message(state: State, page: Page, comment: Comment, *, nested: bool = 
             item["reply_to_message"] = forwarded(page, post)
         elif target.deleted_at is None:
             item["reply_to_message"] = group_message(state, page, target, nested=False)
-    return item | _content(comment.text, comment.photo)
+    return item | _album(comment) | _content(comment.text, comment.photo)
 
 
 def private_message(state: State, page: Page, comment: Comment, *, nested: bool = True) -> Json:
@@ -136,7 +136,7 @@ def private_message(state: State, page: Page, comment: Comment, *, nested: bool 
         item["edit_date"] = comment.edited_at
     if nested and comment.reply_to is not None:
         item["reply_to_message"] = private_message(state, page, page.comments[comment.reply_to], nested=False)
-    return item | _content(comment.text, comment.photo)
+    return item | _album(comment) | _content(comment.text, comment.photo)
 
 
 def stray_message(state: State, page: Page, stray: Stray) -> Json:
@@ -162,6 +162,10 @@ def _sender(state: State, page: Page, comment: Comment) -> Json:
         return {"from": bot_user(bot) if bot else revoked}
     author = state.authors.get("telegram", comment.author_id) or Author(comment.author_id, None)
     return {"from": person(author)}
+
+
+def _album(comment: Comment) -> Json:
+    return {} if comment.album is None else {"media_group_id": comment.album}
 
 
 def _content(text: str, photo: str | None) -> Json:

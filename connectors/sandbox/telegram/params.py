@@ -22,7 +22,12 @@ class Params:
     def text(self, name: str) -> str:
         """A text, empty when absent."""
         value = self._values.get(name)
-        return "" if value is None else str(value)
+        return "" if value is None or isinstance(value, bytes) else str(value)
+
+    def file(self, name: str) -> bytes | None:
+        """A file that came under this name; None when there is none."""
+        value = self._values.get(name)
+        return value if isinstance(value, bytes) else None
 
     def number(self, name: str, default: int) -> int:
         """A whole number."""

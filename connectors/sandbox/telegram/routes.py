@@ -52,6 +52,6 @@ async def _values(request: Request) -> dict[str, Any]:
     if request.method == "POST":
         if request.headers.get("content-type", "").startswith("application/json"):
             return values | parse_json(await request.body())
-        form = await request.form()
-        values |= {key: value for key, value in form.items() if isinstance(value, str)}
+        async with request.form() as form:
+            values |= {key: value if isinstance(value, str) else await value.read() for key, value in form.items()}
     return values

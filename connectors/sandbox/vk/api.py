@@ -9,7 +9,7 @@ from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.limits import Window
 from connectors.sandbox.model import Token
 from connectors.sandbox.readings import Visit
-from connectors.sandbox.vk import galleries, newsfeed, reading, rights, writing
+from connectors.sandbox.vk import galleries, newsfeed, reading, rights, uploads, writing
 from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.events import VkEvents
@@ -44,6 +44,8 @@ METHODS: dict[str, Method] = {
     "photos.getById": Method(galleries.photos_get_by_id, _READERS),
     "photos.getAllComments": Method(galleries.photos_all_comments, _USER),
     "photos.getComments": Method(galleries.photos_get_comments, _USER),
+    "photos.getWallUploadServer": Method(uploads.wall_upload_server, _USER),
+    "photos.saveWallPhoto": Method(uploads.save_wall_photo, _USER),
     "photos.createComment": Method(writing.beside("photo"), _USER),
     "video.get": Method(galleries.video_get, _USER),
     "video.getComments": Method(galleries.video_get_comments, _USER),
@@ -78,6 +80,11 @@ class VkApi:
         self.events = events
         self._rates: dict[str, Window] = {}
         self._quotas: dict[tuple[str, str], Window] = {}
+
+    def brought(self, group: int, content: bytes) -> dict[str, Any]:
+        """What the upload server says of a file."""
+        self._calls.add("vk", "upload", None, "ok")
+        return uploads.brought(self._world, group, content)
 
     def token_label(self, params: dict[str, str]) -> str | None:
         """The label of the caller's token, None for a stranger's."""

@@ -22,6 +22,7 @@ TEXTS: dict[int, str] = {
     30: "This profile is private",
     100: "One of the parameters specified was missing or invalid",
     104: "Not found",
+    121: "Invalid hash",
     211: "Access to wall's comment denied",
     212: "Access to post comments denied",
     213: "Access to status replies denied",

@@ -56,7 +56,7 @@ def comment_object(page: Page, comment: Comment, base: str, *, likes: bool, prev
         "parents_stack": [] if comment.root_id is None else [comment.root_id],
     }
     if comment.photo is not None:
-        item["attachments"] = photo_attachments(page, comment.photo, comment.written_at, base)
+        item["attachments"] = [one for photo in comment.pictures for one in photo_attachments(page, photo, comment.written_at, base)]
     if comment.reply_to is not None:
         item["reply_to_comment"] = comment.reply_to
         parent = page.comments[comment.reply_to]
@@ -99,7 +99,7 @@ def photo_attachments(page: Page, photo: str | None, date: int, base: str) -> li
         {
             "type": "photo",
             "photo": {
-                "id": crc32(photo.encode("utf-8", "surrogatepass")) % 2**31,
+                "id": photo_number(photo),
                 "album_id": _ALBUM,
                 "owner_id": -page.id,
                 "date": date,
@@ -110,6 +110,11 @@ def photo_attachments(page: Page, photo: str | None, date: int, base: str) -> li
             },
         }
     ]
+
+
+def photo_number(photo: str) -> int:
+    """The number of a picture."""
+    return crc32(photo.encode("utf-8", "surrogatepass")) % 2**31
 
 
 def group_object(page: Page, base: str, fields: frozenset[str]) -> Json:

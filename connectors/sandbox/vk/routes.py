@@ -32,6 +32,16 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
         scripted = method == "execute"
         return await spoiled(fault, act, wrong_shape=utf8_json(_WRONG_SHAPE), limits=limits, scripted=scripted)
 
+    @router.post("/upload/vk/{group}", include_in_schema=False)
+    async def upload(request: Request, group: int) -> Response:
+        fault = faults.take("vk", "upload", None)
+        content = await _file(request)
+
+        async def act() -> tuple[int, bytes]:
+            return 200, utf8_json(api.brought(group, content))
+
+        return await spoiled(fault, act, wrong_shape=b'{"server": [], "photo": {}}', limits=limits)
+
     @router.get("/longpoll/{group}", include_in_schema=False)
     async def long_poll(request: Request, group: int) -> Response:
         fault = faults.take("vk", "longpoll", None)
@@ -43,6 +53,13 @@ def vk_routes(api: VkApi, faults: Faults, limits: Limits) -> APIRouter:
         return await spoiled(fault, act, wrong_shape=b'{"ts": [], "updates": {}}', limits=limits)
 
     return router
+
+
+async def _file(request: Request) -> bytes:
+    """The picture of an upload; nothing where none came."""
+    async with request.form() as form:
+        file = form.get("photo")
+        return b"" if file is None or isinstance(file, str) else await file.read()
 
 
 async def _values(request: Request) -> dict[str, str]:

@@ -8,6 +8,7 @@ from connectors.sandbox.vk.context import Call
 from connectors.sandbox.vk.errors import VkError
 from connectors.sandbox.vk.galleries import found_for_writing
 from connectors.sandbox.vk.objects import Json
+from connectors.sandbox.vk.uploads import attached
 from connectors.sandbox.world import NewComment, WorldError
 
 _LINK = re.compile(r"https?://|www\.|\b[\w-]+\.(?:ru|com|org|net|рф)\b", re.IGNORECASE)
@@ -34,8 +35,8 @@ def _written(call: Call, page: Page, post: Post) -> Comment:
         guid = f"{-page.id if as_page else -guest.id if guest else call.token.user_id}:{guid}"
         if (known := page.guids.get(guid)) is not None:
             return page.comments[known]
-    text, photo = call.params.text("message"), _attachment(call)
-    _check(call, page, post, text, photo)
+    text, photos = call.params.text("message"), attached(call)
+    _check(call, page, post, text, photos)
     reply_to = call.params.optional("reply_to_comment")
     if reply_to is not None:
         parent = page.comments.get(reply_to)
@@ -43,7 +44,8 @@ def _written(call: Call, page: Page, post: Post) -> Comment:
             raise VkError(100, "reply_to_comment is incorrect")
     new = NewComment(
         text=text,
-        photo=photo,
+        photo=photos[0] if photos else None,
+        more=tuple(photos[1:]),
         voice="page" if as_page else "citizen",
         author=None if as_page else guest.title if guest else call.token.label,
         author_id=0 if as_page else -guest.id if guest else call.token.user_id,
@@ -59,11 +61,11 @@ def edit_comment(call: Call) -> int:
     page, comment = _own(call)
     if comment.deleted_at is not None:
         raise VkError(211)
-    text = call.params.text("message")
-    if not text and comment.photo is None:
+    text, photos = call.params.text("message"), attached(call)
+    if not text and not photos:
         raise VkError(100, "message is empty")
     try:
-        call.world.edit_comment(page, comment, text)
+        call.world.edit_comment(page, comment, text, pictures=photos)  # what is not named again is gone
     except WorldError as error:
         raise VkError(100, "message is too long") from error
     return 1
@@ -120,8 +122,8 @@ def _speaks_as_page(call: Call, page: Page) -> bool:
     return True
 
 
-def _check(call: Call, page: Page, post: Post, text: str, photo: str | None) -> None:
-    if not text and photo is None:
+def _check(call: Call, page: Page, post: Post, text: str, photos: list[str]) -> None:
+    if not text and not photos:
         raise VkError(100, "message is empty")
     if len(text) > call.world.limits.vk_text:
         raise VkError(100, "message is too long")
@@ -129,11 +131,6 @@ def _check(call: Call, page: Page, post: Post, text: str, photo: str | None) -> 
         raise VkError(213)
     if page.links_forbidden and _LINK.search(text):
         raise VkError(222)
-
-
-def _attachment(call: Call) -> str | None:
-    words = call.params.words("attachments")
-    return words[0] if words else None
 
 
 def _own(call: Call, *, moderates: bool = False) -> tuple[Page, Comment]:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from connectors.sandbox.control import as_platform, find_comment
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub, News
-from connectors.sandbox.pictures import picture
+from connectors.sandbox.pictures import picture, picture_type
 from connectors.sandbox.specs import Fields, new_comment
 from connectors.sandbox.wall.texts import Lang, choose, words
 from connectors.sandbox.wall.views import comment_view, page_view, post_view, shown_posts
@@ -83,7 +83,7 @@ def wall_routes(world: World, hub: Hub, faults: Faults) -> APIRouter:
     screens = Screens()
     _reading(router, screens, world, hub)
     _writing(router, world)
-    _files(router)
+    _files(router, world)
     _check(router, screens, faults)
     return router
 
@@ -177,7 +177,7 @@ def _writing(router: APIRouter, world: World) -> None:
         return _done(request, f"/wall/{platform}/{name}", {"id": str(comment_id), "post_id": str(post_id)})
 
 
-def _files(router: APIRouter) -> None:
+def _files(router: APIRouter, world: World) -> None:
     folder = files("connectors.sandbox.wall") / "static"
     contents = {name: (folder / name).read_bytes() for name in _STATIC}
 
@@ -190,6 +190,9 @@ def _files(router: APIRouter) -> None:
     @router.get("/pictures/{name:path}")
     async def get_picture(name: str) -> Response:
         headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+        kept = world.state.uploads.get(name.removesuffix(".png"))
+        if kept is not None:
+            return Response(kept, media_type=picture_type(kept), headers=headers)
         return Response(picture(name.removesuffix(".png")), media_type="image/png", headers=headers)
 
 

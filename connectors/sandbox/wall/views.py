@@ -25,7 +25,7 @@ class CommentView:
     author: str | None
     kind: str
     text: str
-    picture: str | None
+    pictures: list[str]
     link: str | None
     written_at: str
     edited: bool
@@ -110,7 +110,7 @@ def comment_view(world: World, page: Page, comment: Comment) -> CommentView:
     """A comment without its replies."""
     author = page.title if comment.voice == "bot" else world.author_name(page, comment)
     parent = None if comment.reply_to is None else page.comments[comment.reply_to]
-    picture, link = _picture(comment.photo)
+    told = [_picture(photo) for photo in comment.pictures]
     deleted = comment.deleted_at is not None
     return CommentView(
         id=comment.id,
@@ -121,8 +121,8 @@ def comment_view(world: World, page: Page, comment: Comment) -> CommentView:
         author=author,
         kind="answer" if comment.is_answer else comment.voice,
         text="" if deleted else comment.text,
-        picture=None if deleted else picture,
-        link=None if deleted else link,
+        pictures=[] if deleted else [address for address, _ in told if address is not None],
+        link=None if deleted else next((link for _, link in told if link is not None), None),
         written_at=iso(comment.written_at) or "",
         edited=comment.edited_at is not None,
         deleted=deleted,

@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from app.kernel.outgoing import RefusedError
-from app.media.pictures import redrawn
+from app.media.pictures import PUBLISHED, redrawn, to_publish
 
 
 def picture(kind: str = "PNG", *, size: tuple[int, int] = (40, 30), mode: str = "RGB", **more: object) -> bytes:
@@ -104,3 +104,7 @@ def test_a_damaged_picture_is_drawn_or_refused_and_breaks_nothing(content: bytes
     damaged = content[:at] + data.draw(st.binary(max_size=8)) + content[at + data.draw(st.integers(0, 8)) :]
     with suppress(RefusedError):
         assert redrawn(damaged, longest=64)[:2] == b"\xff\xd8"
+    with suppress(RefusedError):
+        drawn, width, height = to_publish(damaged)
+        assert (opened(drawn).size, opened(drawn).info.get("exif")) == ((width, height), None)
+        assert max(width, height) <= PUBLISHED

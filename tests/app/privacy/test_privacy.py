@@ -36,6 +36,7 @@ PERSONAL = (
     "SELECT string_agg(concat_ws('|', c.text, c.link, c.attachments), '|') FROM comment c WHERE NOT c.by_page",
     "SELECT string_agg(concat_ws('|', r.text, r.attachments, convert_from(r.raw, 'UTF8')), '|') FROM comment_revision r",
     "SELECT string_agg(concat_ws('|', r.text, r.link), '|') FROM reply r",
+    "SELECT string_agg(convert_from(i.content, 'UTF8'), '|') FROM reply_picture i",
     "SELECT string_agg(n.text, '|') FROM appeal_note n",
 )
 
@@ -68,7 +69,8 @@ async def tell(owner_db: Database, now: datetime, *, status: Status = Status.CLO
             timer.stopped_at, timer.outcome = written + timedelta(hours=2), "met"
             timer.elapsed_seconds = timer.working_seconds = 7200
         await session.flush()
-        await factories.make_reply(session, appeal=appeal, comment=comment, state=ReplyState.SENT, text=f"{NAME}, починим.")
+        reply = await factories.make_reply(session, appeal=appeal, comment=comment, state=ReplyState.SENT, text=f"{NAME}, починим.")
+        await factories.make_reply_picture(session, reply_id=reply.id, operator=person, content=NAME.encode())
         await session.execute(
             text("INSERT INTO appeal_note (appeal_id, operator_id, text) VALUES (:a, :o, :words)"),
             {"a": appeal.id, "o": person.id, "words": f"Звонила: {NAME}"},

@@ -82,7 +82,13 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="telegram",
             page="sadovoye",
-            methods={"read": "getUpdates", "send": "sendMessage", "edit": "editMessageText", "delete": "deleteMessage"},
+            methods={
+                "read": "getUpdates",
+                "send": "sendMessage",
+                "pictures": "sendMediaGroup",
+                "edit": "editMessageText",
+                "delete": "deleteMessage",
+            },
             cases=cases(),
         )
 

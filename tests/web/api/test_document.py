@@ -16,6 +16,7 @@ from app.replies.rules import ReplyState
 from app.reports.approved import approve
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked
+from tests.app.media.test_pictures import picture
 from tests.factories import make_operator, make_reply
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ async def test_answers_fit_the_document(
         ("post", "/api/v1/appeals/{number}/answered"): await client.post(
             f"/api/v1/appeals/{taken_down}/answered", json={"text": "x"}, headers=bearer("ours")
         ),
+        ("post", "/api/v1/pictures"): await client.post("/api/v1/pictures", content=picture("PNG"), headers=bearer("ours")),
         ("post", "/api/v1/replies/{reply_id}/amendments"): amended,
         ("get", "/api/v1/pages"): await client.get("/api/v1/pages", headers=bearer("ours")),
         ("get", "/api/v1/reports/response-times"): await client.get(
