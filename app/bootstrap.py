@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from app.exchange.credentials import credentials_mark, open_credentials
 from app.kernel.agreed import AgreedClock
 from app.kernel.clock import SystemClock
-from app.kernel.db import Database, DatabaseRole, make_engine
+from app.kernel.db import STANDS_STILL_MS, Database, DatabaseRole, make_engine
 from app.kernel.embedded import DATABASE, database_url, prepare, start_embedded
 from app.kernel.errors import SetupError
 from app.kernel.live import Live
@@ -288,7 +288,7 @@ async def build_connectors(
 
 
 async def _process_database(
-    settings: Settings, own: SecretStr | None, role: DatabaseRole, *, pool_size: int
+    settings: Settings, own: SecretStr | None, role: DatabaseRole, *, pool_size: int, still: int | None = None
 ) -> tuple[Database, URL, str | None]:
     """A process with a login of its own never sees the owner's; else it takes its role on with the owner's login.
 
@@ -298,7 +298,7 @@ async def _process_database(
         url, acting = database_url(own.get_secret_value()), None
     else:
         url, acting = (await open_ground(settings)).url, role
-    database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " ")))
+    database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " "), stands_still_ms=still))
     try:
         await check_migrated(database)
     except SetupError:
@@ -357,7 +357,7 @@ async def build_web(settings: Settings) -> WebParts:
 async def build_worker(settings: Settings) -> WorkerParts:
     """The parts of the worker. Raises SetupError when the database is away, not migrated, or a connector does not load."""
     database, url, role = await _process_database(
-        settings, settings.worker_database_url, DatabaseRole.WORKER, pool_size=settings.worker_pool
+        settings, settings.worker_database_url, DatabaseRole.WORKER, pool_size=settings.worker_pool, still=STANDS_STILL_MS
     )
     clock = AgreedClock()
     await clock.agree(database)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from app.sources import rates
-from app.sources.budget import PARTS
+from app.sources.budget import PARTS, UNEVEN
 from bench.polling_world import DAY, Column, World
 
 if TYPE_CHECKING:
@@ -21,13 +21,15 @@ BLOCK = 60.0
 SOON = 30.0
 """A call that is not full takes along what is due so soon (app/flows/polling_plan.py)."""
 WALLS_EVERY = 3_600.0
+_FAR = 1e8
+"""Seconds: later than everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Looks a second, and listings in any span of a day."""
+    """Looks a second, and listings in any span of a day. Without a number of looks a known post is looked at all the time."""
 
-    looks: float
+    looks: float | None
     listings: int
 
 
@@ -36,8 +38,9 @@ class Outcome:
     """When each comment was noticed (NaN: not by the end), and what was spent."""
 
     noticed: Column
+    found: Column
+    """When each post was found."""
     looks: int
-    listings: int
     most_listings: int
     """In any span of a day."""
 
@@ -49,6 +52,7 @@ class Machine:
     world: World
     known: Column = field(init=False)
     seen: Column = field(init=False)
+    _order: Column | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         count, pages = len(self.world.published), len(self.world.a_second)
@@ -58,6 +62,7 @@ class Machine:
         self.heat, self.heat_at = np.zeros(count), np.zeros(count)
         self.weights = np.zeros(count)
         self.noticed = np.full(len(self.world.comment_at), np.nan)
+        self.found_at = np.full(count, np.inf)
         self.due = np.full(count, np.inf)
         self.listed_at = np.zeros(pages)
         self.next_post = self.world.post_first[:-1].copy()
@@ -80,7 +85,21 @@ class Machine:
         self.listed_at[pages] = now
         found = np.concatenate([np.arange(one, other) for one, other in zip(start, upto, strict=True)]) if len(pages) else start
         self.known[found] = True
+        self.found_at[found] = now
         return found
+
+    def look_at_all(self, now: float) -> None:
+        """What has been written by now under all posts that are known."""
+        world = self.world
+        if self._order is None:
+            self._order = world.comment_post * _FAR + world.comment_at
+        known = np.flatnonzero(self.known)
+        self.seen[known] = world.seen[known] + np.searchsorted(self._order, known * _FAR + now) - world.first[known]
+
+    def noticed_when_found(self) -> Column:
+        """When comments are noticed, if a known post is looked at all the time."""
+        found = np.where(self.known & np.isinf(self.found_at), -np.inf, self.found_at)[self.world.comment_post]
+        return np.where(np.isinf(found) & (found > 0), np.nan, np.maximum(found, self.world.comment_at))
 
 
 def _advance(moments: Column, start: Column, stop: Column, now: float) -> Column:
@@ -99,11 +118,11 @@ class _Listings:
 
     def __init__(self, budget: Budget, tick: float, *, even: bool) -> None:
         self._budget = budget
-        self._part = math.ceil(budget.listings / PARTS) if even else budget.listings
+        self._part = math.ceil(budget.listings * UNEVEN / PARTS) if even else budget.listings
         self._day: deque[int] = deque([int(budget.listings * tick / DAY)] * int(DAY / tick))
         self._lately: deque[int] = deque([0] * int(DAY / PARTS / tick))
         self._in_day, self._in_part = sum(self._day), 0
-        self.all = self.most = 0
+        self.most = 0
 
     def choose(self, due: Column, now: float) -> Column:
         """Of the walls that are due those that may be listed now, the longest waiting first."""
@@ -116,7 +135,7 @@ class _Listings:
         self._day.append(len(ready))
         self._lately.append(len(ready))
         self._in_day, self._in_part = self._in_day + len(ready), self._in_part + len(ready)
-        self.all, self.most = self.all + len(ready), max(self.most, self._in_day)
+        self.most = max(self.most, self._in_day)
         if self._in_day > self._budget.listings:
             raise ExceededError("listings")
         return ready
@@ -157,6 +176,8 @@ class _Run:
         self.looks = 0
 
     def _scale(self) -> float:
+        if self.budget.looks is None:
+            return 1.0
         weights = self.machine.weights
         return rates.scale(float(weights.sum()), int((weights > 0).sum()), self.budget.looks)
 
@@ -165,15 +186,19 @@ class _Run:
         now = number * self.tick
         if not self.pushed:
             self._list(number, now)
+        if self.budget.looks is None:
+            return
         if self.mind.knows_flares:
             self._tell_flares(now)
         if number % max(1, int(BLOCK / self.tick)) == 0:
             self.hot = np.flatnonzero(self.machine.due < now + BLOCK + SOON)
             self.theta = self._scale()
-        self._look(now)
+        self._look(now, self.budget.looks)
 
     def _list(self, number: int, now: float) -> None:
         if number % int(WALLS_EVERY / self.tick) == 0:
+            if self.budget.looks is None:
+                self.machine.look_at_all(now)
             self.mind.plan_walls(self.machine, now)
         ready = self.listings.choose(self.list_due, now)
         found = self.machine.list_walls(ready, now)
@@ -191,14 +216,14 @@ class _Run:
         machine.due[lit] = np.minimum(machine.due[lit], now + rates.interval(cast("float", machine.weights[lit]), self.theta))
         self.hot = np.concatenate([self.hot, lit[~np.isin(lit, self.hot)]])
 
-    def _look(self, now: float) -> None:
-        machine, most = self.machine, int(self.budget.looks * self.tick)
+    def _look(self, now: float, a_second: float) -> None:
+        machine, most = self.machine, int(a_second * self.tick)
         near = self.hot[machine.due[self.hot] <= now + SOON]
         if len(near) > most:
             near = near[np.argpartition(machine.due[near], most)[:most]]
         near = near[self.world.published[near] <= now]
         self.looks += len(near)
-        if self.looks > self.budget.looks * (now + self.tick):
+        if self.looks > a_second * (now + self.tick):
             raise ExceededError("looks")
         fresh = machine.look(near, now)
         machine.weights[near] = rates.weight(cast("float", self.mind.rate(machine, near, fresh, now)))
@@ -210,7 +235,8 @@ def run(world: World, budget: Budget, mind: Mind, *, days: float, tick: float, p
     going = _Run(world, budget, mind, tick=tick, pushed=pushed)
     for number in range(int(days * DAY / tick)):
         going.step(number)
-    return Outcome(noticed=going.machine.noticed, looks=going.looks, listings=going.listings.all, most_listings=going.listings.most)
+    noticed = going.machine.noticed if budget.looks is not None else going.machine.noticed_when_found()
+    return Outcome(noticed=noticed, found=going.machine.found_at, looks=going.looks, most_listings=going.listings.most)
 
 
 def round_robin(world: World, budget: Budget, *, days: float, pushed: bool) -> Outcome:
@@ -219,16 +245,14 @@ def round_robin(world: World, budget: Budget, *, days: float, pushed: bool) -> O
     around = pages / budget.listings * DAY
     turn = np.random.default_rng(2).permutation(pages)[world.page] / pages * around
     found = world.published if pushed else turn + np.ceil((world.published - turn) / around) * around
-    posts = int((found < days * DAY / 2).sum())
-    cycle = posts / budget.looks
-    post = world.comment_post
-    mine = np.random.default_rng(3).permutation(len(world.published))[post] / len(world.published) * cycle
-    since = np.maximum(world.comment_at, found[post])
-    noticed = mine + np.ceil((since - mine) / cycle) * cycle
-    noticed = np.where(found[post] > world.comment_at, found[post], noticed)  # a post that is found is looked at
-    end = days * DAY
+    post, end = world.comment_post, days * DAY
+    since = noticed = np.maximum(world.comment_at, found[post])
+    if budget.looks is not None:
+        cycle = int((found < end / 2).sum()) / budget.looks
+        mine = np.random.default_rng(3).permutation(len(world.published))[post] / len(world.published) * cycle
+        noticed = mine + np.ceil((since - mine) / cycle) * cycle
+        noticed = np.where(found[post] > world.comment_at, found[post], noticed)  # a post that is found is looked at
     return Outcome(
-        noticed=np.where(noticed < end, noticed, np.nan), looks=int(budget.looks * end),
-        listings=0 if pushed else int(budget.listings * days),
+        noticed=np.where(noticed < end, noticed, np.nan), found=found, looks=int((budget.looks or 0.0) * end),
         most_listings=0 if pushed else budget.listings,
     )  # fmt: skip

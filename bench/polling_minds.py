@@ -9,13 +9,11 @@ import numpy as np
 from app.sources import hours, rates, walls
 from bench.polling_world import (
     BURST_SECONDS,
-    DAY,
     FLARE_AFTER,
     FLARE_SIZE,
     FLARING,
     HOUR,
     LUCK,
-    PAST_DAYS,
     Column,
     World,
     publishing,
@@ -95,12 +93,13 @@ class Learned:
         exposed = np.bincount(
             page, cast("Column", rates.exposure(cast("float", now - world.published[known]), self.half_life)), minlength=pages
         )
-        told = np.bincount(page, machine.seen[known], minlength=pages)
+        exposed += world.told_posts  # long over: all of their comments have come
+        told = np.bincount(page, machine.seen[known], minlength=pages) + world.told_comments
         usual = rates.usual_mean(float(told.sum()), float(exposed.sum()))
         self.means = cast("Column", rates.page_mean(cast("float", told), cast("float", exposed), usual))
-        posts = np.bincount(page, minlength=pages)
+        posts = np.bincount(page, minlength=pages) + world.told_posts
         # Published since the last listing is not known: the page has been watched until then.
-        seconds = PAST_DAYS * DAY + np.minimum(machine.listed_at, now)
+        seconds = world.told_seconds + np.minimum(machine.listed_at, now)
         self._weights = cast("Column", walls.publishing(cast("float", posts), cast("float", seconds))) * self.means
         self._price = self._gains.price(walls.buckets(self._weights.tolist()), self._listings)
         self._longest = walls.sweep(pages, self._listings)

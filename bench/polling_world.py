@@ -18,6 +18,9 @@ Column = np.ndarray[Any, Any]
 HOUR = 3_600.0
 DAY = 86_400.0
 PAST_DAYS = 30
+FIRST_LISTING = 50
+FIRST_DAYS = 180
+"""When a page was connected a month ago its first listing told its newest posts, so many; older ones than this count for nothing."""
 USUAL_HALF_LIFE = 5_400.0
 BURST_SECONDS = 1_200.0
 FLARING = 0.02
@@ -27,6 +30,7 @@ FLARE_SIZE = 3 * (1 / 0.3 + 0.5)
 LUCK = 0.4
 """Shape of the Gamma law over posts of one page."""
 HIGHEST = 1.8
+PARTS = 48
 
 
 def writing(now: Column | float) -> Column:
@@ -57,6 +61,11 @@ class World:
     burst_size: Column
     seen: Column
     """Comments of each post before the start."""
+    told_posts: Column
+    """Posts of each page that are older than the thirty days before the start, which its first listing told; long over."""
+    told_comments: Column
+    told_seconds: Column
+    """Before the start, to which each page's posts reach back."""
     comment_post: Column
     comment_at: Column
     first: Column
@@ -73,6 +82,21 @@ class World:
         flare = np.where(flared > 0, self.burst_size[posts] * np.exp(-np.maximum(flared, 0.0) / BURST_SECONDS) / BURST_SECONDS, 0.0)
         there = now >= self.published[posts]
         return cast("Column", writing(now) * np.where(there, self.total[posts] * half / (half + age) ** 2 + flare, 0.0))
+
+
+def expected_wait(world: World, found: Column, days: float) -> float:
+    """Seconds for which a comment is to be expected to wait until its post is found, of posts published between the first and last quarter.
+
+    What happens to be written under a few posts outweighs much of what was decided; by what was to be expected it does not.
+    """
+    within = np.flatnonzero((world.published >= days / 4 * DAY) & (world.published < days * 3 / 4 * DAY))
+    began, half, weight = world.published[within], world.half_of_page[world.page[within]], world.usual[world.page[within]]
+    until = np.maximum(np.minimum(found[within], days * DAY) - began, 0.0)
+    share, waited = until / (half + until), np.zeros(len(within))
+    for part in (np.arange(PARTS) + 0.5) / PARTS:  # of all comments that come until then
+        age = half * part * share / (1 - part * share)
+        waited += (until - age) * writing(began + age) * share / PARTS
+    return float((weight * waited).sum() / weight.sum())
 
 
 def _moments(count: int, end: float, random: np.random.Generator) -> Column:
@@ -92,6 +116,20 @@ def _comments(
     flaring = np.repeat(np.arange(len(published)), random.poisson(burst[1] * HIGHEST))
     flared = burst[0][flaring] + random.exponential(BURST_SECONDS, len(flaring))
     return np.concatenate([post, flaring]), np.concatenate([at, flared])
+
+
+def _first_listing(a_day: Column, usual: Column, month: Column, random: np.random.Generator) -> tuple[Column, Column, Column]:
+    """What it told of posts older than a month: their number and comments, and how far back they reach (seconds).
+
+    `usual`: comments of a post without flares; `month`: posts of the thirty days, which a busy page fills the listing with.
+    """
+    older, room = random.poisson(a_day * (FIRST_DAYS - PAST_DAYS)), np.maximum(FIRST_LISTING - month, 0)
+    posts = np.minimum(older, room)
+    reaching = PAST_DAYS + random.gamma(np.maximum(posts, 1)) / a_day * (posts > 0)
+    comments = usual * random.gamma(np.maximum(LUCK * posts, 1e-9)) / LUCK * (posts > 0)
+    flaring = np.repeat(np.arange(len(a_day)), random.binomial(posts, FLARING))
+    comments += np.bincount(flaring, 3 * (random.pareto(1.3, len(flaring)) + 0.5), minlength=len(a_day))
+    return posts, random.poisson(comments), np.where(older > room, np.minimum(reaching, FIRST_DAYS), FIRST_DAYS) * DAY
 
 
 def make(pages: int, days: float, random: np.random.Generator) -> World:
@@ -119,10 +157,12 @@ def make(pages: int, days: float, random: np.random.Generator) -> World:
     upcoming_post, upcoming_at = post[~past], at[~past]
     order = np.lexsort((upcoming_at, upcoming_post))
     upcoming_post, upcoming_at = upcoming_post[order], upcoming_at[order]
+    told = _first_listing(a_day, usual, np.bincount(page[published < 0], minlength=pages), random)
     return World(
         a_second=a_day / DAY, usual=usual + FLARING * FLARE_SIZE, half_of_page=half,
         published=published, page=page, post_first=np.searchsorted(page, np.arange(pages + 1)),
         total=total, burst_at=burst_at, burst_size=burst_size, seen=np.bincount(post[past], minlength=count),
+        told_posts=told[0], told_comments=told[1], told_seconds=told[2],
         comment_post=upcoming_post, comment_at=upcoming_at, first=np.searchsorted(upcoming_post, np.arange(count + 1)),
         past_hours=(at[past][some] // HOUR).astype(int) % hours.WEEK, past_ages=at[recent] - published[post[recent]],
     )  # fmt: skip

@@ -29,7 +29,6 @@ from app.appeals.filters import (
     number_in_search,
     parse_number,
 )
-from app.appeals.pages import PageRow, PagesPage, pages
 from app.appeals.plan import plan_once
 from app.appeals.rules import WAITING, Status
 from app.appeals.waiting import TriagePage, TriageRow, triage_queue
@@ -47,8 +46,6 @@ __all__ = [
     "Cursor",
     "FacetCounts",
     "LiveCursor",
-    "PageRow",
-    "PagesPage",
     "QueueFilters",
     "QueuePage",
     "QueueRow",
@@ -59,7 +56,6 @@ __all__ = [
     "facets",
     "format_number",
     "live_cursor_now",
-    "pages",
     "parse_number",
     "queue",
     "triage_queue",

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from app.appeals.page_file import csv_lines
-from app.appeals.page_health import every_page
+from app.appeals.pages import every_page
 from app.audit import service as audit
 from app.cli import show
 from app.cli.owner import owner, run
-from app.cli.page_filters import EVERYTHING, InAgency, InSphere, InTerritory, Platform, State, filters_of
+from app.cli.page_filters import InAgency, InSphere, InTerritory, Platform, State, filters_of
 from app.cli.reports import From, To, period_of
 from app.exchange.incident.exporting import agencies_of, export_rows
 from app.exchange.incident.workbook import Written, write_rows
 from app.kernel.errors import SetupError
+from app.people.rules import EVERYTHING
 
 exports = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Write files that other systems read.")
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.appeals.page_health import PageFilters
+from app.appeals.pages import PageFilters
 from app.directory.queries import agencies_with_children, ids_of_codes, territories_with_children
 from app.kernel.errors import NotFoundError
-from app.people.rules import Access, Grant, Role
 from app.sources.rules import PageState
 
 if TYPE_CHECKING:
@@ -20,18 +19,6 @@ InAgency = Annotated[str, typer.Option(help="Only of this agency and those below
 InTerritory = Annotated[str, typer.Option(help="Only of this territory and those below it, by code.")]
 InSphere = Annotated[str, typer.Option(help="Only of this sphere, by code.")]
 State = Annotated[PageState | None, typer.Option(help="Only those that are so.")]
-
-EVERYTHING = Access(
-    operator_id=0,
-    name="",
-    login="",
-    is_service=False,
-    grants=(Grant(role=Role.ADMINISTRATOR),),
-    agency_ids=(),
-    territory_ids=(),
-    whole=True,
-)
-"""A command acts for whoever runs the machine."""
 
 
 async def filters_of(  # noqa: PLR0913 - one parameter per option

@@ -4,54 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from app.appeals.page_health import HealthRow, every_page
 from app.cli import show
 from app.cli.imports import watch
 from app.cli.owner import owner, run
-from app.cli.page_filters import EVERYTHING, InAgency, InSphere, InTerritory, Platform, State, filters_of
-from app.exchange.pages import OPTIONAL, REQUIRED
+from app.cli.page_filters import InAgency, InSphere, InTerritory, Platform, State, filters_of
+from app.exchange.pages import OPTIONAL, REQUIRED, list_pages
 from app.exchange.table import ImportFaultsError
 from app.kernel.errors import InvalidError
 
 pages = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The pages that are watched.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PageLine:
-    """A page in the list; places are told by their codes."""
-
-    id: int
-    platform: str
-    external_id: str
-    title: str
-    link: str
-    agency: str
-    territory: str
-    sphere: str | None
-    members: int | None
-    official: bool | None
-    comments_open: bool | None
-    state: str
-    watched_since: datetime
-    polled_at: datetime | None
-    lag_seconds: float | None
-    error: str | None
-
-
-def _line(row: HealthRow) -> PageLine:
-    return PageLine(
-        id=row.id, platform=row.platform, external_id=row.external_id, title=row.title, link=row.link, agency=row.agency_code,
-        territory=row.territory_code, sphere=row.sphere_code, members=row.members, official=row.official,
-        comments_open=row.comments_open, state=row.state.value, watched_since=row.watched_since, polled_at=row.polled_at,
-        lag_seconds=row.lag_s, error=row.error_code,
-    )  # fmt: skip
 
 
 @pages.command("list")
@@ -69,8 +35,7 @@ def list_all(  # noqa: PLR0913 - one parameter per option
     async def work() -> None:
         async with owner() as administrator, administrator.database.read() as session:
             filters = await filters_of(session, platform=platform, agency=agency, territory=territory, sphere=sphere, state=state)
-            found = every_page(session, EVERYTHING, filters, now=administrator.clock.now())
-            lines = [_line(row) async for part in found for row in part]
+            lines = await list_pages(session, now=administrator.clock.now(), filters=filters)
         columns = ("platform", "title", "link", "agency", "territory", "members", "state", "polled_at", "error")
         show.listing(lines, columns, json_wanted=json, nothing="No page fits. Add one: otklik pages add, or otklik import pages FILE.csv")
 

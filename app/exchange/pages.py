@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import text
 
+from app.appeals.pages import PageFilters, PageRow, every_page
 from app.directory.queries import ids_of_codes
 from app.exchange.page_names import PageNames
 from app.exchange.result import Imported, compare, note_import
 from app.exchange.table import Faults, Line, read_table
 from app.kernel.untold import UNTOLD
+from app.people.rules import EVERYTHING
 from app.sources.service import connect_page, ensure_feeds
 from connectors.contract import Connector, ConnectorError, PageRef, PageSnapshot, Plugin, Rejected, Streams, TryLater
 from connectors.pages import PageFacts, TellsPages
@@ -55,7 +57,7 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageLine:
-    """A watched page in a list."""
+    """A page in a list; places are told by their codes."""
 
     id: int
     platform: str
@@ -66,16 +68,28 @@ class PageLine:
     territory: str
     sphere: str | None
     members: int | None
+    official: bool | None
+    comments_open: bool | None
     active: bool
+    state: str
     watched_since: datetime
     polled_at: datetime | None
+    lag_seconds: float | None
     error: str | None
 
 
-async def list_pages(session: ReadSession) -> list[PageLine]:
-    """All pages by platform and title, with the state of their feeds."""
-    rows = await session.execute(_LIST)
-    return [PageLine(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+async def list_pages(session: ReadSession, *, now: datetime, filters: PageFilters | None = None) -> list[PageLine]:
+    """All pages that fit, by title, with how watching them goes."""
+    return [_page_line(row) async for part in every_page(session, EVERYTHING, filters or PageFilters(), now=now) for row in part]
+
+
+def _page_line(row: PageRow) -> PageLine:
+    return PageLine(
+        id=row.id, platform=row.platform, external_id=row.external_id, title=row.title, link=row.link, agency=row.agency_code,
+        territory=row.territory_code, sphere=row.sphere_code, members=row.members, official=row.official,
+        comments_open=row.comments_open, active=row.active, state=row.state.value, watched_since=row.watched_since,
+        polled_at=row.polled_at, lag_seconds=row.lag_s, error=row.error_code,
+    )  # fmt: skip
 
 
 async def import_pages(
@@ -98,8 +112,8 @@ async def import_pages(
     lines = read_table(data, required=REQUIRED, optional=OPTIONAL)
     faults = Faults()
     async with database.read() as reading:
-        there = {(page.platform, page.external_id): page for page in await list_pages(reading)}
-        rows = await _resolve(reading, lines, platforms, faults)
+        there = {(page.platform, page.external_id): page for page in await list_pages(reading, now=now)}
+        rows = await _resolve(reading, lines, list(there.values()), platforms, faults)
     faults.stop()
     found = await _snapshots(rows, platforms, faults, refresh=refresh)
     left_out = tuple(faults.found) if leave_out else ()
@@ -138,11 +152,11 @@ def _said(row: _Row, snapshot: PageSnapshot) -> tuple[object, ...]:
     return (snapshot.title, snapshot.link, row.line["agency"], row.line["territory"], row.line["sphere"] or None, True)
 
 
-async def _resolve(session: ReadSession, lines: list[Line], platforms: Platforms, faults: Faults) -> list[_Row]:
+async def _resolve(session: ReadSession, lines: list[Line], there: list[PageLine], platforms: Platforms, faults: Faults) -> list[_Row]:
     known = {
         table: await ids_of_codes(session, table, sorted({line[table] for line in lines})) for table in ("agency", "territory", "sphere")
     }
-    names, pages = await PageNames.load(session), {page.id: page for page in await list_pages(session)}
+    names, pages = await PageNames.load(session), {page.id: page for page in there}
     by_id = {(page.platform, page.external_id): page.id for page in pages.values()}  # a name of one may be the number of another
     rows = []
     for line in lines:
@@ -296,11 +310,3 @@ async def _feeds(session: WriteSession, platforms: Platforms, now: datetime) -> 
         else:
             feeds = [(ref.external_id, page_id) for page_id, ref in pages]
         await ensure_feeds(session, platform=platform, feeds=feeds, now=now)
-
-
-_LIST = text(
-    "SELECT p.id, p.platform, p.external_id, p.title, p.link, a.code AS agency, t.code AS territory, s.code AS sphere, p.members, "
-    "p.active, p.watched_since, f.polled_at, f.error_code AS error FROM page p "
-    "JOIN agency a ON a.id = p.agency_id JOIN territory t ON t.id = p.territory_id LEFT JOIN sphere s ON s.id = p.sphere_id "
-    "LEFT JOIN feed f ON f.page_id = p.id ORDER BY p.platform, replace(lower(p.title), 'ё', 'е'), p.id"
-)

@@ -122,7 +122,7 @@ class Poller:
         return bool(leased)
 
     async def _follow(self, connector: Streams, feed: Feed, leased: LeasedFeed) -> None:
-        pages = self._pages_of([leased])
+        pages = self._pages_of([leased.id])
         async with self._guarded([leased]) as guard, or_pushed(guard, self._database, self._clock, platform=self._platform, pages=pages):
             with calling(self._platform, "poll"):
                 batch = await connector.poll(feed, leased.cursor)
@@ -327,8 +327,8 @@ class Poller:
                 await sources.ensure_carried(session, platform=self._platform, pages=new)
             self._pages_ensured.update(new)
 
-    def _pages_of(self, leased: Sequence[LeasedFeed]) -> list[str]:
-        return [page for one in leased for page in self._carried.get(one.id, ())]
+    def _pages_of(self, feed_ids: Sequence[int]) -> list[str]:
+        return [page for one in feed_ids for page in self._carried.get(one, ())]
 
     async def _keep(self, session: WriteSession, feed_ids: Sequence[int]) -> None:
         try:
@@ -364,11 +364,11 @@ class Poller:
     async def release(self, leased: Sequence[LeasedFeed], *, due_at: datetime) -> None:
         """A good end."""
         async with self._database.write() as session:
-            await sources.release_feeds(
+            held = await sources.release_feeds(
                 session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at,
                 troubled=sorted(self._troubled),
             )  # fmt: skip
-            await sources.carried_read(session, platform=self._platform, pages=self._pages_of(leased), now=self._clock.now())
+            await sources.carried_read(session, platform=self._platform, pages=self._pages_of(held), now=self._clock.now())
 
     async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError) -> None:
         """A bad end: written down for the people who mend it, and when to try again."""
@@ -376,13 +376,13 @@ class Poller:
         pause = self._plan.pause_after(error.after if isinstance(error, TryLater) else None, failures)
         logger.warning("poll_failed", platform=self._platform, code=error.code, detail=error.detail, feeds=len(leased))
         async with self._database.write() as session:
-            if isinstance(error, UnknownPayload):
-                await inbound.take_in(session, platform=self._platform, batch=aside(error, None), now=self._clock.now())
-            await sources.fail_feeds(
+            held = await sources.fail_feeds(
                 session, feed_ids=[one.id for one in leased], worker=self._worker, due_at=self._clock.now() + pause, code=error.code,
                 detail=error.detail,
             )  # fmt: skip
-            pages = self._pages_of(leased)
+            if held and isinstance(error, UnknownPayload):
+                await inbound.take_in(session, platform=self._platform, batch=aside(error, None), now=self._clock.now())
+            pages = self._pages_of(held)
             await sources.carried_failed(session, platform=self._platform, pages=pages, code=error.code, detail=error.detail)
 
     async def _fail_alone(self, leased: list[LeasedFeed], some: Sequence[LeasedFeed], error: ConnectorError) -> None:

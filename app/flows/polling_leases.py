@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy.exc import DBAPIError
+
 from app.kernel.log import logger
 from connectors.contract import ConnectorError
 
@@ -54,9 +56,14 @@ class Guard:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), every)
                 return
+            held = [one.id for one in self._leased]
             try:
-                await self._poller.renew([one.id for one in self._leased])
+                await self._poller.renew(held)
+            except (OSError, DBAPIError) as failed:  # the next one may do better, and storing proves the lease all the same
+                logger.warning("lease_not_renewed", feeds=len(held), error=str(failed).partition("\n")[0][:300])
             except Lost:
+                if held != [one.id for one in self._leased]:  # some were given back meanwhile
+                    continue
                 self._lost = not self._over.is_set()
                 if self._lost and self._polling is not None:
                     self._polling.cancel()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from app.sources.service import WatchedPost
     from connectors.contract import Connector, PostCount
 
-LEARN_EVERY = timedelta(minutes=10)
+LEARN_EVERY = timedelta(minutes=30)
+"""Of the platform's time; half a year of a country's posts is looked through."""
 COUNT_EVERY = timedelta(minutes=1)
 LOOKS_SHARE = 0.8
 """Of a platform's calls looks at counters get at most this; the rest is for reading, listing and answering."""
@@ -56,7 +57,7 @@ class Rhythm:
 
     async def learn(self, session: ReadSession, *, platform: str, now: datetime) -> None:
         """Bring up to date what the next looks and listings need."""
-        if self._learnt_at is None or now - self._learnt_at >= LEARN_EVERY:
+        if self._learnt_at is None or now - self._learnt_at >= self._plan.scaled(LEARN_EVERY.total_seconds()):
             self._habits = await habits.learn(session, platform=platform, timezone=self._timezone)
             self._pages = await habits.pages(
                 session, platform=platform, half_life=self._habits.half_life, timezone=self._timezone, now=now

@@ -29,6 +29,11 @@ ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
 
 
+STANDS_STILL_MS = 10_000
+"""A worker that stops in the midst of a transaction would lock feeds and budgets for as long as it stands still: others wait no longer
+than this, which is less than a lease of feeds has left at most (app/flows/polling.py)."""
+
+
 class DatabaseRole(StrEnum):
     """The roles of the database: created once per cluster, before any migration."""
 
@@ -76,11 +81,18 @@ def word() -> MappedColumn[str]:
     return mapped_column(String, nullable=False)
 
 
-def make_engine(url: URL, *, role: DatabaseRole | None = None, pool_size: int = 8, application: str) -> AsyncEngine:
-    """An engine whose connections act as `role` from their first statement (`pool_size` 0: no pool)."""
+def make_engine(
+    url: URL, *, role: DatabaseRole | None = None, pool_size: int = 8, application: str, stands_still_ms: int | None = None
+) -> AsyncEngine:
+    """An engine whose connections act as `role` from their first statement (`pool_size` 0: no pool).
+
+    `stands_still_ms`: a transaction in which nothing was asked for so long is ended by the database, with all that it locks.
+    """
     settings = {"application_name": application, "timezone": "UTC", "jit": "off"}
     if role is not None:
         settings["role"] = role.value
+    if stands_still_ms is not None:
+        settings["idle_in_transaction_session_timeout"] = str(stands_still_ms)
     pool: dict[str, Any] = {"poolclass": NullPool} if pool_size == 0 else {"pool_size": pool_size, "max_overflow": pool_size}
     engine = create_async_engine(url, connect_args={"server_settings": settings}, hide_parameters=True, **pool)
     event.listen(engine.sync_engine, "checkout", _refuse_closed)

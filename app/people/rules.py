@@ -219,3 +219,16 @@ class Access:
             return False
         able = (self.scopes.get(role) for role, allowed in ROLE_PERMISSIONS.items() if permission in allowed)
         return any(scope is not None and scope.holds(agency_id=agency_id, territory_id=territory_id) for scope in able)
+
+
+EVERYTHING = Access(
+    operator_id=0,
+    name="",
+    login="",
+    is_service=False,
+    grants=(Grant(role=Role.ADMINISTRATOR),),
+    agency_ids=(),
+    territory_ids=(),
+    whole=True,
+)
+"""A command acts for whoever runs the machine."""

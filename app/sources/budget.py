@@ -31,8 +31,9 @@ BLOCK_SECONDS = 600.0
 """A block that is not used up by then is given up: its calls count from the moment when they were taken. At 5,000 calls a day five last
 for 86 seconds on one worker: a block must outlive that, or calls are lost while walls wait."""
 PARTS = 8
-"""A day's calls are spent evenly, so many parts of it alike: what was spent at once would be missing every day at the same hours, for
-calls come back as they went."""
+UNEVEN = 1.5
+"""A day's calls are spent in so many parts of it, none of which gets more than this times its even share: what was spent at once would be
+missing every day at the same hours, for calls come back as they went. By night less is needed than by day, so not all are alike."""
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ async def _take(session: WriteSession, key: str, method: str, *, limit: int, sec
             given | {"part": seconds / PARTS},
         )
     ).one()
-    left = limit - int(row.in_day), max(BLOCK, math.ceil(limit / PARTS)) - int(row.in_part)
+    left = limit - int(row.in_day), max(BLOCK, math.ceil(limit * UNEVEN / PARTS)) - int(row.in_part)
     calls = min(BLOCK, *left)
     if calls <= 0:
         return 0, timedelta(

@@ -25,8 +25,9 @@ LIVELIEST = 50
 """So many posts may be livelier than can be looked at: a thread takes a budget to itself only where there are few others."""
 AGE_WEIGHT = 200
 """With fewer comments than this their median age says little."""
-WATCHED_SECONDS = 30 * 86_400.0
-"""What a page did before then says little of what it does now."""
+WATCHED_SECONDS = 180 * 86_400.0
+"""What a page did before then says little of what it does now. The first listing already tells of half a year, where that is no more than
+`walls.MANY` posts: what a page gets differs so much from post to post that a month of a quiet one says next to nothing."""
 EVEN = (1.0,) * hours.WEEK
 
 
@@ -127,7 +128,7 @@ async def _hours(session: ReadSession, table: str, column: str, only: str, *, pl
 
 
 async def pages(session: ReadSession, *, platform: str, half_life: float, timezone: str, now: datetime) -> dict[int, PageHabit]:
-    """Every page that is watched, by its posts of the last thirty days.
+    """Every page that is watched, by its posts of the last half year.
 
     Of a page whose first listing did not reach back so far, its posts tell since when it was watched.
     """

@@ -125,6 +125,8 @@ class FeedState(Base):
         UniqueConstraint("platform", "key"),
         Index("ix_feed_due_at", "platform", "due_at"),
         Index("ix_feed_page_id", "page_id"),
+        Index("ix_feed_polled_at", sql("coalesce(polled_at, '1970-01-01 00:00:00+00'::timestamp with time zone)"), "page_id"),
+        Index("ix_feed_lag", sql("coalesce(CAST(lag_s AS double precision), CAST(-1 AS double precision))"), "page_id"),
     )
 
     id: Mapped[int] = row_id()

@@ -236,10 +236,7 @@ async def lease_feeds(session: WriteSession, *, platform: str, worker: str, now:
         ),
         {"platform": platform, "now": now, "worker": worker, "until": now + lease, "most": most},
     )
-    return [
-        LeasedFeed(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-        for row in rows
-    ]
+    return [LeasedFeed(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
 
 async def keep_lease(session: WriteSession, *, feed_ids: Sequence[int], worker: str, until: datetime) -> None:
@@ -281,12 +278,12 @@ async def release_feeds(
     now: datetime,
     due_at: datetime,
     troubled: Sequence[int] = (),
-) -> None:
-    """Give feeds back after a good poll; of the `troubled` ones the noted error stays.
+) -> list[int]:
+    """Give feeds back after a good poll; of the `troubled` ones the noted error stays. Those that were still ours.
 
     A page comes again when the first of its posts is due or its wall is to be listed, but not before `due_at`.
     """
-    await session.execute(
+    held = await session.scalars(
         text(
             """
             UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, failures = 0,
@@ -294,25 +291,27 @@ async def release_feeds(
                 (SELECT min(probe_at) FROM post WHERE post.page_id = feed.page_id AND gone_at IS NULL)) END),
               error_code = CASE WHEN id = ANY (:troubled) THEN error_code END,
               error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END
-            WHERE id = ANY (:ids) AND leased_by = :worker
+            WHERE id = ANY (:ids) AND leased_by = :worker RETURNING id
             """
         ),
         {"ids": list(feed_ids), "worker": worker, "now": now, "due": due_at, "troubled": list(troubled)},
     )
+    return list(held)
 
 
-async def fail_feeds(session: WriteSession, *, feed_ids: Sequence[int], worker: str, due_at: datetime, code: str, detail: str) -> None:
-    """Give feeds back after a failure: what and until when, for the people who mend it."""
-    await session.execute(
+async def fail_feeds(session: WriteSession, *, feed_ids: Sequence[int], worker: str, due_at: datetime, code: str, detail: str) -> list[int]:
+    """Give feeds back after a failure: what and until when, for the people who mend it. Those that were still ours."""
+    held = await session.scalars(
         text(
             """
             UPDATE feed SET leased_by = NULL, leased_until = NULL, due_at = :due, failures = failures + 1, error_code = :code,
               error_detail = :detail
-            WHERE id = ANY (:ids) AND leased_by = :worker
+            WHERE id = ANY (:ids) AND leased_by = :worker RETURNING id
             """
         ),
         {"ids": list(feed_ids), "worker": worker, "due": due_at, "code": code, "detail": storable(detail)[0][:500]},
     )
+    return list(held)
 
 
 async def due_posts(

@@ -159,7 +159,7 @@ async def test_a_page_says_how_its_reading_goes(town: Town) -> None:
 
     async def line() -> PageLine:
         async with town.owner.read() as session:
-            (page,) = await list_pages(session)
+            (page,) = await list_pages(session, now=town.clock.now())
         return page
 
     await town.bring_in()

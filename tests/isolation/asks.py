@@ -114,6 +114,7 @@ def _reads(town: Town) -> Iterable[Ask]:
 def _pages(town: Town, ours: str, home: str) -> Iterable[Ask]:
     for query in ({}, {"agency": ours, "territory": home}, {"state": "fine", "q": "а"}, {"order": "read"}, {"order": "lag", "sphere": "1"}):
         yield Ask(method="GET", route="/pages", query=query)
+    yield Ask(method="GET", route="/pages/states", query={"agency": ours}, part=True)
     yield Ask(method="GET", route="/pages/file", query={"agency": ours})
     yield Ask(method="POST", route="/pages/connect", form={"platform": "vk", "link": "https://vk.com/ours"})
     yield Ask(method="POST", route="/pages/connect/agency", form={"agency": ours}, shared=frozenset({Role.ADMINISTRATOR}))

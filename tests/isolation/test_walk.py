@@ -153,7 +153,7 @@ NAMES_NOTHING_SECRET = frozenset({
     "url",
     # whether an agency's answers are approved first
     "needed",
-    # of lists of pages, all within reach: tests/app/sources/test_page_health.py
+    # of lists of pages, all within reach: tests/app/appeals/test_pages.py
     "fresh", "order", "sphere", "state",
 })  # fmt: skip
 

@@ -33,7 +33,7 @@ def pages(*, empty: bool = False, query: PageQuery | None = None) -> PagesPage:
     return PagesPage(
         rows=() if empty else tuple(line(state, place) for place, state in enumerate(PageState)),
         query=query or PageQuery(),
-        states=tuple(StateCount(state=state.value, count=place) for place, state in enumerate(PageState)),
+        states=tuple(StateCount(state=state.value, count=place or None) for place, state in enumerate(PageState)),
         platforms=choices, agencies=choices, territories=choices, spheres=choices, orders=choices, next_cursor="1.<b>",
     )  # fmt: skip
 

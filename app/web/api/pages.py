@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from app.appeals.pages import PageRow, pages
+from app.appeals.pages import PageFilters, PageOrder, PageRow, pages
 from app.people.rules import Access, Permission
 from app.web.api.document import BEARER, problems
 from app.web.api.models import Named, PageList, PageOut
-from app.web.deps import Reading, requires
+from app.web.deps import Now, Reading, requires
 
 router = APIRouter(prefix="/api/v1", tags=["pages"], dependencies=[Depends(BEARER)])
 
@@ -22,11 +22,12 @@ MOST_PAGES = 100
 async def list_pages(
     access: Reader,
     session: Reading,
+    now: Now,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_PAGES)] = MOST_PAGES,
 ) -> PageList:
     """The pages of the token's agencies and territories, in the order in which they were connected."""
-    found = await pages(session, access, after=cursor, limit=limit)
+    found = await pages(session, access, PageFilters(), now=now, order=PageOrder.OLD, after=cursor, limit=limit)
     return PageList(items=[_page(row) for row in found.rows], next=found.next)
 
 

@@ -167,6 +167,7 @@ PAGE_ORDER = {
     "read": N_("unread for longest first"),
     "lag": N_("slowest noticed first"),
     "new": N_("newest first"),
+    "old": N_("connected first of all"),
 }
 
 # Our own errors, by their codes.

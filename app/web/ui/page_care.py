@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.appeals.page_health import HealthRow, one_page
+from app.appeals.pages import PageRow, one_page
 from app.appeals.unsent import send_unsent, unsent
 from app.kernel.errors import NotFoundError
 from app.people.rules import Permission
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Depends(requires(Permission.PAGE_CONNECT))])
 
 
-async def care_view(visit: Visit, session: ReadSession, row: HealthRow) -> CareView | None:
+async def care_view(visit: Visit, session: ReadSession, row: PageRow) -> CareView | None:
     """None for whoever does not look after it."""
     if not visit.access.reaches(Permission.PAGE_CONNECT, agency_id=row.agency_id, territory_id=row.territory_id):
         return None

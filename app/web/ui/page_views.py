@@ -62,17 +62,17 @@ class PageQuery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StateCount:
-    """How many pages are in a state."""
+    """How many pages are in a state; None: not counted yet."""
 
     state: str
-    count: int
+    count: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PagesPage:
     """Official pages, what they can be narrowed to, and how many are in which state."""
 
-    rows: tuple[PageLine, ...]
+    rows: tuple[PageLine, ...] = ()
     query: PageQuery = PageQuery()
     states: tuple[StateCount, ...] = ()
     platforms: tuple[Choice, ...] = ()
@@ -84,9 +84,14 @@ class PagesPage:
     next_cursor: str | None = None
 
     @property
+    def counted(self) -> bool:
+        """Whether the states have been counted."""
+        return all(one.count is not None for one in self.states)
+
+    @property
     def total(self) -> int:
         """All states together."""
-        return sum(one.count for one in self.states)
+        return sum(one.count or 0 for one in self.states)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.appeals.page_file import FILE_NAME, csv_lines
-from app.appeals.page_health import HealthRow, PageFilters, PageOrder, count_states, every_page, one_page, page_health
+from app.appeals.pages import PageFilters, PageOrder, PageRow, count_states, every_page, one_page, pages
 from app.directory.queries import sphere_choices
 from app.kernel.errors import NotFoundError
 from app.people.rules import Permission
@@ -40,19 +40,18 @@ _LONGEST = 200
 
 @router.get("/pages")
 async def pages_screen(visit: CurrentVisit, request: Request) -> Response:
-    """The pages within reach, with how watching them goes; above them how many are in which state."""
+    """The pages within reach, with how watching them goes; how many are in which state comes after them."""
     query = page_query(request.query_params)
     filters = page_filters(visit, query)
     after = request.query_params.get("cursor") or None
     async with visit.reading() as session:
         frame = await visit.frame(session)
         stops = await standing_stops(session)
-        found = await page_health(session, visit.access, filters, now=visit.now, order=PageOrder(query.order), after=after)
-        counts = await count_states(session, visit.access, filters, now=visit.now)
+        found = await pages(session, visit.access, filters, now=visit.now, order=PageOrder(query.order), after=after)
         view = PagesPage(
             rows=tuple(_line(visit, row, stops) for row in found.rows),
             query=query,
-            states=tuple(StateCount(state=state.value, count=count) for state, count in counts.items()),
+            states=tuple(StateCount(state=state.value) for state in PageState),
             platforms=_platforms(visit, query.platform),
             agencies=_nodes(visit.office.desk.directory.agencies, query.agency),
             territories=_nodes(visit.office.desk.directory.territories, query.territory),
@@ -62,6 +61,16 @@ async def pages_screen(visit: CurrentVisit, request: Request) -> Response:
             may_connect=visit.access.may(Permission.PAGE_CONNECT),
         )
     return visit.page("pages.html", {"page": view}, frame)
+
+
+@router.get("/pages/states")
+async def pages_states(visit: CurrentVisit, request: Request) -> Response:
+    """How many pages are in which state, of those that the other filters leave."""
+    query = page_query(request.query_params)
+    async with visit.reading() as session:
+        counts = await count_states(session, visit.access, page_filters(visit, query), now=visit.now)
+    states = tuple(StateCount(state=state.value, count=count) for state, count in counts.items())
+    return visit.part("page_states.html", {"page": PagesPage(query=query, states=states)})
 
 
 @router.get("/pages/file")
@@ -133,7 +142,7 @@ def page_filters(visit: Visit, query: PageQuery) -> PageFilters:
 # --- what is shown ----------------------------------------------------------------------------------------------
 
 
-def _line(visit: Visit, row: HealthRow, stops: Sequence[StopRow]) -> PageLine:
+def _line(visit: Visit, row: PageRow, stops: Sequence[StopRow]) -> PageLine:
     lineage = visit.office.desk.directory.agency_lineage(row.agency_id)
     overdue = None if row.due_at is None else visit.now - row.due_at
     return PageLine(

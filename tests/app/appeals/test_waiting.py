@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.appeals.filters import Cursor
-from app.appeals.queries import pages, triage_queue
+from app.appeals.pages import PageFilters, PageOrder, pages
+from app.appeals.queries import triage_queue
 from app.appeals.waiting import triage_waiting
 from app.kernel.errors import ForbiddenError, InvalidError
 from app.people.rules import Role
@@ -77,7 +78,7 @@ async def test_only_coordinators_decide(owner_db: Database, web_db: Database, ro
             await triage_waiting(session, access)
 
 
-async def test_pages_of_ones_own_scopes(owner_db: Database, web_db: Database) -> None:
+async def test_pages_of_ones_own_scopes(owner_db: Database, web_db: Database, clock: FixedClock) -> None:
     async with owner_db.write() as session:
         region = await factories.make_territory(session)
         town = await factories.make_territory(session, parent=region)
@@ -95,7 +96,7 @@ async def test_pages_of_ones_own_scopes(owner_db: Database, web_db: Database) ->
     seen = {}
     for name, person in people.items():
         async with reading_as(web_db, person) as (session, access):
-            seen[name] = {row.id for row in (await pages(session, access)).rows}
+            seen[name] = {row.id for row in (await pages(session, access, PageFilters(), now=clock.now())).rows}
     clinic_page, school_page = made["clinic"].id, made["school"].id
     assert seen == {
         "ministry": {clinic_page},
@@ -105,11 +106,11 @@ async def test_pages_of_ones_own_scopes(owner_db: Database, web_db: Database) ->
         "nobody": set(),
     }
     async with reading_as(web_db, people["administrator"]) as (session, access):
-        first = await pages(session, access, limit=1)
+        first = await pages(session, access, PageFilters(), now=clock.now(), order=PageOrder.OLD, limit=1)
         assert first.next is not None
-        second = await pages(session, access, after=first.next, limit=1)
+        second = await pages(session, access, PageFilters(), now=clock.now(), order=PageOrder.OLD, after=first.next, limit=1)
         assert [row.id for row in (*first.rows, *second.rows)] == sorted([clinic_page, school_page])
         assert second.next is None
         for bad in ("x", "-1", "1 ", "9" * 30):
             with pytest.raises(InvalidError):
-                await pages(session, access, after=bad)
+                await pages(session, access, PageFilters(), now=clock.now(), after=bad)

@@ -82,7 +82,7 @@ async def test_a_link_is_enough_when_the_platform_can_be_asked(owner_db: Databas
     )
     assert (result.added, result.written) == (2, True)
     async with owner_db.read() as session:
-        first, second = await list_pages(session)
+        first, second = await list_pages(session, now=clock.now())
         row = (await session.execute(text("SELECT options, members FROM page WHERE external_id = '1'"))).one()
     assert {first.title, second.title} == {"Страница 1", "Своё имя"}
     assert (row.options, row.members) == ({"group": "-1"}, 5)
@@ -103,7 +103,7 @@ async def test_a_second_time_nothing_is_asked_and_the_first_moment_stays(owner_d
     moved = await load(owner_db, clock, world, "fake,https://fake.example/1,,,b,r,health\n")
     assert (moved.added, moved.changed) == (0, 1)
     async with owner_db.read() as session:
-        (page,) = await list_pages(session)
+        (page,) = await list_pages(session, now=clock.now())
     assert (page.agency, page.watched_since, page.title) == ("b", since, "Страница 1")
     with pytest.raises(ImportFaultsError, match="does not tell"):
         await load(owner_db, clock, world, rows, refresh=True)
@@ -123,7 +123,7 @@ async def test_a_page_that_the_file_describes_is_asked_about_when_wanted(owner_d
     for refresh, members in ((False, None), (True, 5)):
         await load(owner_db, clock, fake_world(), rows, refresh=refresh)
         async with owner_db.read() as session:
-            (page,) = await list_pages(session)
+            (page,) = await list_pages(session, now=clock.now())
         assert (page.title, page.members) == ("Имя", members)
 
 
@@ -162,7 +162,7 @@ async def test_every_fault_is_told_and_nothing_is_written(owner_db: Database, cl
     with pytest.raises(ImportFaultsError, match="line 2 too"):
         await load(owner_db, clock, world, "fake,https://fake.example/2,,,a,r,\nfake,https://www.fake.example/2/,,,a,r,\n")
     async with owner_db.read() as session:
-        assert await list_pages(session) == []
+        assert await list_pages(session, now=clock.now()) == []
 
 
 @pytest.mark.usefixtures("region")

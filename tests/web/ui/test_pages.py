@@ -165,6 +165,9 @@ async def test_a_page_says_whether_it_was_read(enter: Enter, owner_db: Database)
 async def test_the_list_of_pages_is_handed_out_and_a_page_has_a_card(enter: Enter, owner_db: Database) -> None:
     coordinator = await enter("coordinator")
     shown = (await coordinator.get("/pages?order=read&q=Заречье")).text
+    counted = re.search(r'hx-get="(/pages/states[^"]*)"', shown)
+    assert counted is not None
+    assert re.findall(r"<b>(\d+)</b>", (await coordinator.get(html.unescape(counted[1]))).text) == ["1", "1"], "all, and those that are so"
     handed = await coordinator.get("/pages/file?platform=vk")
     assert handed.headers["content-type"].startswith("text/csv")
     assert handed.text.startswith("\ufeffplatform,link,external_id,title,agency,territory,sphere\r\n")
