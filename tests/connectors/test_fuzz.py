@@ -89,12 +89,14 @@ READERS: dict[tuple[str, str], Reader] = {
     ("viber.mapping", "token"): lambda answer: viber.token(payload.as_object(answer, "event")),
     ("viber.push", "batch"): lambda answer: viber_push.batch(_sent(answer), page=VIBER_PAGE, observed_at=NOW),
     ("vk.push", "batch"): lambda answer: vk_push.batch(_sent(_event(answer)), page=POST.page, observed_at=NOW),
+    ("telegram.push", "webhook_of"): telegram_push.webhook_of,
     ("telegram.push", "batch"): lambda answer: telegram_push.batch(
         _sent(answer), pages=[PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW
     ),
     ("vk.attachments", "attachments"): vk_attachments.attachments,
     ("telegram.mapping", "updates"): lambda answer: telegram.updates(answer, SEEN),
     ("telegram.mapping", "sent"): telegram.sent,
+    ("telegram.mapping", "numbers"): telegram.numbers,
     ("telegram.mapping", "bot_page"): lambda answer: telegram.bot_page(answer, credential_key="bot"),
     ("telegram.mapping", "page_snapshot"): lambda answer: telegram.page_snapshot(answer, answer, credential_key="bot"),
     ("telegram.content", "attachments"): lambda answer: content.attachments(answer if isinstance(answer, dict) else {"text": answer}),
@@ -122,6 +124,7 @@ def _event(answer: object) -> object:
 OF_OURS = {
     ("vk.mapping", "author_of"),
     ("max.mapping", "home"), ("viber.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
+    ("max.mapping", "kind_of_place"),
 }  # fmt: skip
 
 

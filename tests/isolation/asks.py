@@ -15,6 +15,7 @@ from app.people.rules import Permission, Role
 from app.replies.rules import ReplyState
 from app.web.app import PUBLIC
 from app.web.deps import Requires
+from tests.app.media.test_pictures import picture
 from tests.isolation.town import AUTHOR
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Ask:
     query: Mapping[str, Any] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
     json: Mapping[str, Any] | None = None
+    content: bytes | None = None
     part: bool = False
     also: Permission | None = None
     shared: frozenset[Role] = frozenset()
@@ -241,6 +243,7 @@ def _by_link(town: Town) -> Iterable[Ask]:
 
 def _amends(town: Town) -> Iterable[Ask]:
     """What is done to answers that stand."""
+    yield Ask(method="POST", route="/api/v1/pictures", content=picture("PNG"))
     form = {"change": "edit", "text": "исправили.", "reason": "срок", "version": "1"}
     yield Ask(method="POST", route="/replies/{reply_id}/amend", path={"reply_id": str(town.standing["amend"])}, form=form, part=True)
     path, body = {"reply_id": str(town.standing["api_amend"])}, {"change": "delete", "reason": "не туда"}

@@ -106,7 +106,9 @@ class Asker:
         if ask.route == "/live":
             return await self._listen(ask, headers)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://otklik.example") as http:
-            response = await http.request(ask.method, ask.address, params=ask.query, data=ask.form, json=ask.json, headers=headers)
+            response = await http.request(
+                ask.method, ask.address, params=ask.query, data=ask.form, json=ask.json, content=ask.content, headers=headers
+            )
         return Answer(status=response.status_code, text=response.text)
 
     async def _listen(self, ask: Ask, headers: dict[str, str]) -> Answer:

@@ -113,8 +113,10 @@ async def _everything(owner_db: Database, who: str) -> dict[str, int | str]:
 
 OF_THE_ASKER = frozenset({
     "operator_session", "api_token", "sign_in_attempt", "audit_entry", "operator", "link_lookup", "page_intake", "pgqueuer", "pgqueuer_log",
+    "reply_picture",
 })  # fmt: skip
-"""Where the asker's own coming and going is written down, and the links that they have looked up, with the jobs of that."""
+"""Where the asker's own coming and going is written down, the links that they have looked up, with the jobs of that, and the pictures that
+they have brought."""
 OF_ADMINISTRATORS = frozenset({
     "operator_role", "invitation", "second_factor", "recovery_code", "external_identity", "webhook_target", "webhook_delivery",
     "notice_rule", "notice_letter",

@@ -164,8 +164,14 @@ async def test_one_answer_goes_to_all_and_then_they_stay_one(owner_db: Database,
     who = await person(owner_db, scope=agency)
     async with web_db.write(operator_id=who.operator_id) as session:
         await merging.merge(session, who, number=younger.number, other=older.number, seen_version=None, now=NOON)
-        await appeals.answer(session, who, number=older.number, words="Воду дадут к вечеру.", text_limits={}, now=NOON)
-        given: dict[str, Any] = {"words": "Воду дадут к вечеру.", "kind": AnswerKind.FINAL, "text_limits": {}, "now": NOON}
+        first = await appeals.answer(session, who, number=older.number, words="Воду дадут к вечеру.", text_limits={}, now=NOON)
+        given: dict[str, Any] = {
+            "reply_id": first,
+            "words": "Воду дадут к вечеру.",
+            "kind": AnswerKind.FINAL,
+            "text_limits": {},
+            "now": NOON,
+        }
         assert len(await merging.answer_merged(session, who, number=older.number, **given)) == 1
         assert await merging.answer_merged(session, who, number=older.number, **given) == [], "each once"
     found = await rows(owner_db, "SELECT appeal_id, comment_id, text, state FROM reply ORDER BY id")

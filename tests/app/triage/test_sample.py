@@ -123,8 +123,11 @@ def test_the_world_fits_the_pages() -> None:
     known = {page_key(row): row for row in sample_rows("pages.csv")}
     content = world()
     seen = {f"{page['platform']}:{page['page']}": page for page in content["pages"]}
-    assert set(seen) == set(known)
-    for key, page in seen.items():
+    bots = {key for key, page in seen.items() if page["platform"] == "viber"}
+    assert bots, "a bot to try private messages with: an administrator connects it, and not the sample"
+    assert seen.keys() - bots == known.keys()
+    for key in known:
+        page = seen[key]
         number = page["id"]
         external = {"vk": -number, "ok": number, "telegram": -1_000_000_000_000 - number, "max": -number}[page["platform"]]
         assert str(external) == known[key]["external_id"]
@@ -139,7 +142,7 @@ def comments(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_world_is_alive() -> None:
-    posts = [post for page in world()["pages"] for post in page["posts"]]
+    posts = [post for page in world()["pages"] if page["platform"] != "viber" for post in page["posts"]]
     written = [comment for post in posts for comment in comments(post["comments"])]
     assert len(posts) >= 30
     assert len(written) >= 60
