@@ -332,10 +332,10 @@ async def test_one_pages_unreadable_wall_holds_up_no_other(town: Town, rows: Row
             session, platform="fake", snapshot=town.world.pages[other.external_id], agency_id=town.agency_id, territory_id=1,
             sphere_id=None, watched_since=now - timedelta(days=1), now=now,
         )  # fmt: skip
-    post = town.world.write_post(other.external_id, "Дороги")
-    town.world.write_comment(post, PIT)
-    town.world.fail("discover", UnknownPayload("malformed", "no items \0", raw=b"\xff{"))
+    for external_id in town.world.pages:
+        town.world.write_comment(town.world.write_post(external_id, "Дороги"), PIT)
+    town.world.fail("discover", UnknownPayload("malformed", "no items \0", raw=b"\xff{"))  # of whichever is listed first
     await town.bring_in()
     assert len(await rows("SELECT 1 FROM appeal")) == 1
     assert [row.raw for row in await rows("SELECT raw FROM set_aside")] == [b"\xff{"]
-    assert [row.error_code for row in await rows("SELECT error_code FROM feed ORDER BY id")] == ["malformed", None]
+    assert [row.error_code for row in await rows("SELECT error_code FROM feed ORDER BY error_code")] == ["malformed", None]
