@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TOKEN = "made-up-token-of-viber"
 ACCOUNT = "pa:5242"
+QUIET = "/quiet"
 _PERSON = struct.Struct(">QQ")
 
 
@@ -84,7 +85,13 @@ class ViberStage(SandboxStage):
                 self.inbox.append(pushed.body)
             return Response()
 
+        async def quiet() -> dict[str, object]:
+            """Push no more: on the server's own loop, where the tasks and connections of pushing are."""
+            await app.state.pusher.stop()
+            return {}
+
         app.add_api_route(f"/hooks/viber/{ACCOUNT}", heard, methods=["POST"], response_model=None)
+        app.add_api_route(QUIET, quiet, methods=["POST"])
 
 
 @pytest.fixture
@@ -114,7 +121,7 @@ async def stage(server: Server) -> AsyncIterator[ViberStage]:
         await patiently(lambda: bot.register_push(page, address))
         await bot.close()
         yield staged
-        await server.app.state.pusher.stop()
+        await world.post(QUIET)
 
 
 class TestViber(SpoiledAnswers, ConnectorConformance):
