@@ -18,7 +18,7 @@ from app.media.pictures import MEDIA_TYPE
 from app.replies.outbox import NO_LIMITS, Claim
 from app.replies.pictures import of_reply
 from app.sources.service import page_options_changed
-from connectors.contract import AccessLost, ConnectorError, PageRef, Picture, PostRef, Rejected, TryLater
+from connectors.contract import AccessLost, ConnectorError, OutcomeUnknown, PageRef, Picture, PostRef, Rejected, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -33,6 +33,8 @@ AT_ONCE = 8
 LEASE = timedelta(seconds=90)
 SHORTEST_LEASE = timedelta(seconds=10)
 """However fast the scaled time runs: a busy machine must be able to finish what it began."""
+FRESH_SHARE = 0.5
+"""Nothing is begun when less of its lease is left: whoever was stopped since the claim leaves it to others."""
 SETTLING = timedelta(seconds=10)
 """How long a request that got no answer may still be acted on: looked up only after that. Scaled like all pauses."""
 
@@ -65,6 +67,7 @@ class Errands(ABC, Generic[Taken, Outcome]):
         worker: str,
         time_scale: float,
         limits: Limits = NO_LIMITS,
+        shortest_lease: timedelta = SHORTEST_LEASE,
     ) -> None:
         self._database = database
         self._connectors = connectors
@@ -72,7 +75,7 @@ class Errands(ABC, Generic[Taken, Outcome]):
         self._worker = worker
         self._time_scale = time_scale
         self._limits = limits
-        self._lease = max(LEASE / time_scale, SHORTEST_LEASE)
+        self._lease = max(LEASE / time_scale, shortest_lease)
         self._settling = SETTLING.total_seconds() / time_scale
 
     @abstractmethod
@@ -129,9 +132,14 @@ class Errands(ABC, Generic[Taken, Outcome]):
             await self._outbox.unclaim(session, claimed=claimed)
 
     async def _try(self, claimed: Taken) -> None:
+        left = claimed.leased_until - self._clock.now()
+        if left < self._lease * FRESH_SHARE:
+            logger.warning("errand_stale", **{self._kind: claimed.id})
+            await self._unclaim(claimed)
+            return
         try:
             with calling(claimed.platform, self._verb(claimed)):
-                outcome = await self._act(claimed)
+                outcome = await self._in_time(claimed, left.total_seconds() - self._settling)
         except (Rejected, AccessLost) as error:
             await self._trouble(claimed, Trouble.FAILED, error.code, error.detail)
         except TryLater as error:
@@ -143,6 +151,17 @@ class Errands(ABC, Generic[Taken, Outcome]):
             await self._unknown(claimed, error)
         else:
             await self._done(claimed, outcome)
+
+    async def _in_time(self, claimed: Taken, seconds: float) -> Outcome:
+        """Do it, or break it off so early that nothing of it is under way any more when another worker may take over and look."""
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await self._act(claimed)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise OutcomeUnknown("interrupted", "broken off before its lease ran out") from None
 
     async def _unknown(self, claimed: Taken, error: ConnectorError) -> None:
         """The request may still be acted on: wait until it is, or never will be."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from app.kernel.clock import Clock
     from app.kernel.db import Database
 
+RUNNING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It counts the time in which the machine slept, too: a worker that wakes up must know that its leases are over."""
 AGREE_SECONDS = 60.0
 """A machine's own oscillator goes wrong by milliseconds in that time."""
 
@@ -30,11 +32,11 @@ class AgreedClock:
         if self._said is None:
             return self._own.now()
         moment, at = self._said
-        return moment + timedelta(seconds=time.monotonic() - at)
+        return moment + timedelta(seconds=time.clock_gettime(RUNNING) - at)
 
     async def agree(self, database: Database) -> None:
         """Ask the database; its answer is as old as half of the way there and back."""
         async with database.read() as session:
-            began = time.monotonic()
+            began = time.clock_gettime(RUNNING)
             moment = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
-            self._said = moment, (began + time.monotonic()) / 2
+            self._said = moment, (began + time.clock_gettime(RUNNING)) / 2

@@ -46,6 +46,7 @@ class Claim:
     thread_ref: str | None
     root_external_id: str
     leased_by: str
+    leased_until: datetime
     interrupted: bool
     exceeds: Exceeded | None = None
 
@@ -53,7 +54,7 @@ class Claim:
 Taken = TypeVar("Taken", bound=Claim)
 
 _COLUMNS = """
-r.id, r.appeal_id, r.operator_id, r.text, r.attempts, r.first_tried_at, r.limit_waived, r.leased_by, r.page_id, g.platform,
+r.id, r.appeal_id, r.operator_id, r.text, r.attempts, r.first_tried_at, r.limit_waived, r.leased_by, r.leased_until, r.page_id, g.platform,
 g.external_id AS page_external_id, g.options AS page_options, p.external_id AS post_external_id, p.thread_ref, c.root_external_id
 """
 _OURS_NO_MORE = "leased_by = NULL, leased_until = NULL WHERE id = :id AND state = 'sending' AND leased_by = :lease RETURNING id"

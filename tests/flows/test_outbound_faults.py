@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.appeals import outcomes, service as appeals
+from app.flows.outbound import Outbound
 from app.kernel.errors import ConflictError
 from app.replies import service as replies
 from connectors.contract import AccessLost, OutcomeUnknown, Rejected, TryLater
@@ -16,9 +19,26 @@ from tests.flows.conftest import PIT, Town
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from connectors.contract import Connector, Outgoing, Sent, SentLookup
+
     Rows = Callable[[str], Awaitable[list[Any]]]
 
 pytestmark = [pytest.mark.flows, pytest.mark.timeout(60)]
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """A connector whose sending waits for its turn, as at a platform's limit, until the gate is open."""
+
+    inner: Connector
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, outgoing: Outgoing) -> Sent:
+        await self.gate.wait()
+        return await self.inner.send(outgoing)
+
+    async def find_sent(self, outgoing: Outgoing) -> SentLookup:
+        return await self.inner.find_sent(outgoing)
 
 
 @pytest.fixture
@@ -164,8 +184,6 @@ async def test_a_sender_that_hears_late_still_says_what_it_knows(town: Town, row
 @pytest.mark.usefixtures("queued")
 async def test_two_workers_send_once(town: Town, rows: Rows) -> None:
     """Both wake up for the same answer."""
-    import asyncio  # noqa: PLC0415
-
     sent = await asyncio.gather(*(town.outbound(f"w{number}").send_due() for number in range(4)))
     assert sum(sent) == 1
     assert len(town.world.sends) == 1
@@ -190,3 +208,32 @@ async def test_an_answer_on_its_way_forbids_closing(town: Town, queued: int) -> 
             await appeals.close(
                 session, town.operator, number=queued, reason=CloseReason.CANNOT_REPLY, seen_version=None, now=town.clock.now()
             )
+
+
+@pytest.mark.usefixtures("queued")
+async def test_a_sender_that_was_stopped_before_the_act_leaves_it_to_others(town: Town, rows: Rows) -> None:
+    """It had leave to go, then its machine stood still past its lease; meanwhile another worker has published the answer."""
+    town.world.honours_guid = False
+    slow, other = town.outbound("slow"), town.outbound("w2")
+    (claimed,) = await slow._claim(interrupted=False)
+    assert await slow._may_go(claimed)
+    town.pass_time(91)
+    assert await other.look_up_interrupted() == 1  # Absent: it may go out once more
+    town.pass_time(30)
+    assert await other.send_due() == 1
+    await slow._try(claimed)
+    assert len(town.world.sends) == 1
+    assert await _state(rows) == ("sent", None)
+
+
+@pytest.mark.usefixtures("queued")
+async def test_a_sender_that_waits_too_long_for_its_call_is_broken_off(town: Town, rows: Rows) -> None:
+    """Its call would leave when another worker may have taken over: it is not made any more."""
+    waiting: Any = Waiting(inner=town.connector)
+    lease = timedelta(seconds=0.2)
+    slow = Outbound(town.worker, {town.platform: waiting}, town.clock, worker="slow", time_scale=10_000, shortest_lease=lease)
+    assert await slow.send_due() == 1
+    waiting.gate.set()
+    await asyncio.sleep(0)
+    assert town.world.sends == []
+    assert await _state(rows) == ("queued", "interrupted")
