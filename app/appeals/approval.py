@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from app.appeals.merging import handed_in_with, told
 from app.appeals.rules import Act
 from app.appeals.service import advance, hold, note, record_act
 from app.kernel.errors import ForbiddenError, NotFoundError
@@ -21,14 +22,16 @@ if TYPE_CHECKING:
 
 
 async def approve(session: WriteSession, access: Access, *, reply_id: int, seen_version: int | None, now: datetime) -> int:
-    """Let an answer go out that somebody else wrote; the appeal's number.
+    """Let an answer go out that somebody else wrote, with the same one to the authors of merged appeals; the appeal's number.
 
     NotFoundError out of sight, ForbiddenError for one's own, ConflictError when the appeal or the answer has moved on since.
     """
     held, _ = await _hold(session, access, reply_id, seen_version)
-    await replies.approve(session, reply_id=reply_id, operator_id=access.operator_id, now=now)
+    also = await handed_in_with(session, reply_id)
+    for one in (reply_id, *also):
+        await replies.approve(session, reply_id=one, operator_id=access.operator_id, now=now)
     await advance(session, held, Act.REPLY_APPROVED, now)
-    await record_act(session, held, access, Act.REPLY_APPROVED, now, {"reply": reply_id})
+    await record_act(session, held, access, Act.REPLY_APPROVED, now, told(reply_id, also))
     return held.number
 
 
@@ -38,9 +41,11 @@ async def give_back(session: WriteSession, access: Access, *, reply_id: int, wor
     InvalidError without a word; else as `approve`.
     """
     held, number = await _hold(session, access, reply_id, seen_version)
-    await replies.give_back(session, reply_id=reply_id, now=now)
+    also = await handed_in_with(session, reply_id)
+    for one in (reply_id, *also):
+        await replies.give_back(session, reply_id=one, now=now)
     await advance(session, held, Act.REPLY_RETURNED, now)
-    await record_act(session, held, access, Act.REPLY_RETURNED, now, {"reply": reply_id})
+    await record_act(session, held, access, Act.REPLY_RETURNED, now, told(reply_id, also))
     await note(session, access, number=number, words=words, now=now)
     return number
 

@@ -193,6 +193,8 @@ class ReplyRow:
     """It waits, and publishing is stopped for it."""
     unapproved: bool = False
     """Somebody gave it by hand where a colleague would have approved it first."""
+    also: int = 0
+    """How many answers to the authors of merged appeals wait for approval with it."""
     pictures: Sequence[int] = ()
     """The places of those that go with it and were not erased."""
     amendments: tuple[AmendmentRow, ...] = ()

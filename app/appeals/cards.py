@@ -27,6 +27,7 @@ from app.appeals.card_rows import (
     VerdictRow,
 )
 from app.appeals.former import as_it_was
+from app.appeals.merging import HANDED_IN_WITH
 from app.appeals.plan import plan_once
 from app.appeals.rules import Act, Status
 from app.people.rules import Permission
@@ -115,15 +116,15 @@ _VERDICTS = text(
     """
 )
 _REPLIES = text(
-    """
+    f"""
     SELECT r.id, r.comment_id, r.comment_revision, r.cycle, r.operator_id, o.name AS operator_name, r.agency_id, r.kind, r.by_hand, r.text,
       r.state, r.created_at, r.due_at, r.attempts, r.error_code, r.error_detail, r.external_id, r.link, r.published_at,
       r.state = 'queued' AND otklik_publishing_stop(r.page_id, r.agency_id) IS NOT NULL AS stopped,
-      r.by_hand AND r.operator_id IS NOT NULL AND r.approved_by IS NULL AS unapproved,
+      r.by_hand AND r.operator_id IS NOT NULL AND r.approved_by IS NULL AS unapproved, (SELECT count(*) FROM ({HANDED_IN_WITH}) s) AS also,
       ARRAY(SELECT i.place FROM reply_picture i WHERE i.reply_id = r.id AND i.content IS NOT NULL ORDER BY i.place) AS pictures
     FROM reply r LEFT JOIN operator o ON o.id = r.operator_id
     WHERE r.appeal_id = :appeal AND r.created_at <= coalesce(CAST(:until AS timestamptz), 'infinity') ORDER BY r.id LIMIT 200
-    """
+    """  # noqa: S608 - a constant
 )
 _AMENDMENTS = text(
     """

@@ -23,11 +23,11 @@ from app.sla.pauses import restart_timers
 from app.sla.rules import StopCause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from app.appeals.service import Held
-    from app.kernel.db import WriteSession
+    from app.kernel.db import ReadSession, WriteSession
     from app.people.rules import Access
     from app.replies.rules import AnswerKind
 
@@ -63,7 +63,9 @@ async def _may_be_one(session: WriteSession, older: Held, younger: Held) -> None
     await no_answer_under_way(session, younger)
 
 
-_ANSWERED = text("SELECT EXISTS (SELECT FROM reply WHERE appeal_id = :id AND cycle = :cycle AND state NOT IN ('withdrawn', 'removed'))")
+_ANSWERED = text(
+    "SELECT EXISTS (SELECT FROM reply WHERE appeal_id = :id AND cycle = :cycle AND state NOT IN ('returned', 'withdrawn', 'removed'))"
+)
 _NUMBER = text("SELECT number FROM appeal WHERE id = :id")
 
 
@@ -102,7 +104,7 @@ _ALSO = text(
       ORDER BY c.written_at DESC, c.id DESC LIMIT 1) c ON true
     WHERE a.merged_into = (SELECT id FROM appeal WHERE number = :number)
       AND NOT EXISTS (SELECT FROM reply r WHERE r.appeal_id = a.id AND r.cycle = a.cycle
-        AND r.state NOT IN ('withdrawn', 'removed') AND r.kind = :kind)
+        AND r.state NOT IN ('returned', 'withdrawn', 'removed') AND r.kind = :kind)
     ORDER BY a.id FOR UPDATE OF a
     """
 )
@@ -122,19 +124,41 @@ async def answer_merged(
 ) -> list[int]:
     """The same answer under what the citizens of merged appeals wrote, each once; the replies' ids. The older one is answered (`reply_id`).
 
-    None where answers are approved first: nobody has read this one yet.
+    Where answers are approved first they wait for that with it (`handed_in_with`).
     """
     access.require(Permission.APPEAL_WORK)
     found = []
     for row in await session.execute(_ALSO, {"number": number, "kind": kind.value}):
-        if await replies.needs_approval(session, agency_id=row.agency_id):
-            return []
         clean = checked_words(words, text_limits.get(row.platform, 4_000), "text")
         also = await replies.queue(
             session, appeal_id=row.id, comment_id=row.comment_id, comment_revision=row.revision, cycle=row.cycle,
-            operator_id=access.operator_id, agency_id=row.agency_id, words=clean, kind=kind, now=now,
+            operator_id=access.operator_id, agency_id=row.agency_id, words=clean, kind=kind,
+            awaits=await replies.needs_approval(session, agency_id=row.agency_id), now=now,
         )  # fmt: skip
         same = await copied(session, access, pictures, of_reply=reply_id, now=now)
         await put_to(session, access, same, reply_id=also, platform=row.platform)
         found.append(also)
     return found
+
+
+# One transaction handed them in, by one person at one moment: that is how they are known to belong together.
+HANDED_IN_WITH = """
+SELECT s.id FROM appeal m JOIN reply s ON s.appeal_id = m.id
+WHERE r.state = 'awaiting' AND m.merged_into = r.appeal_id
+  AND s.state = 'awaiting' AND s.operator_id = r.operator_id AND s.created_at = r.created_at
+"""
+"""Of a reply `r`."""
+_WITH = text(f"SELECT s.id FROM reply r, LATERAL ({HANDED_IN_WITH}) s WHERE r.id = :id ORDER BY s.id")  # noqa: S608 - a constant
+
+
+async def handed_in_with(session: ReadSession, reply_id: int) -> list[int]:
+    """The same answer to the authors of merged appeals that waits for approval together with this one, as far as in sight; ids.
+
+    One out of the decider's sight goes on waiting, for somebody who sees its appeal.
+    """
+    return list(await session.scalars(_WITH, {"id": reply_id}))
+
+
+def told(reply_id: int, also: Sequence[int]) -> dict[str, object]:
+    """What the history says of a decision about an answer and those that were handed in with it."""
+    return {"reply": reply_id, "also": list(also)} if also else {"reply": reply_id}

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.appeals import answers
 from app.appeals.access import require_reach
+from app.appeals.merging import handed_in_with, told
 from app.appeals.rules import Act
 from app.appeals.service import advance, hold, record_act
 from app.audit import service as audit
@@ -51,9 +52,11 @@ async def decide_reply(
         await advance(session, held, Act.REPLY_QUEUED, now)
         await record_act(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "again": True})
     elif decision == "withdraw":
-        await replies.withdraw(session, reply_id=reply_id, now=now)
+        also = await handed_in_with(session, reply_id)
+        for one in (reply_id, *also):
+            await replies.withdraw(session, reply_id=one, now=now)
         await advance(session, held, Act.REPLY_WITHDRAWN, now)
-        await record_act(session, held, access, Act.REPLY_WITHDRAWN, now, {"reply": reply_id})
+        await record_act(session, held, access, Act.REPLY_WITHDRAWN, now, told(reply_id, also))
     elif decision == "posted":
         await seek(session, reply_id=reply_id, now=now)
         await advance(session, held, Act.REPLY_SOUGHT, now)

@@ -100,7 +100,8 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.TOPIC_SET: _LIVE,
     Act.NOTED: _SAME,
     Act.REPLY_SUBMITTED: _ANSWERABLE,
-    Act.REPLY_APPROVED: _ANSWERABLE,
+    # What was merged has no status but this: its author's answer may be approved by itself.
+    Act.REPLY_APPROVED: {**_ANSWERABLE, Status.DISMISSED: Status.DISMISSED},
     Act.REPLY_RETURNED: _SAME,
     Act.REPLY_QUEUED: _ANSWERABLE,
     Act.REPLY_SENT: {**_SAME, Status.NEW: Status.ANSWERED, Status.IN_WORK: Status.ANSWERED},

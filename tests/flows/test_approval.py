@@ -9,9 +9,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.appeals import approval, outcomes, service as appeals
+from app.appeals import approval, merging, outcomes, service as appeals
 from app.appeals.rules import CloseReason
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError
+from app.people.queries import access_of_operator
+from app.people.rules import Role
+from app.replies.rules import AnswerKind
+from tests.factories import make_operator, make_territory
 from tests.flows.conftest import PIT, Town
 
 if TYPE_CHECKING:
@@ -128,3 +132,81 @@ async def test_without_the_rule_nothing_waits(town: Town, number: int) -> None:
     await town.answer(number, "Засыпем завтра.")
     town.clock.moment += timedelta(seconds=60)
     assert await town.outbound().send_due() == 1
+
+
+async def two_as_one(town: Town, older: int, rows: Rows) -> int:
+    """A neighbour asked the same, later; theirs is merged into the older one. Their number."""
+    town.pass_time(1800)
+    town.world.write_comment(next(iter(town.world.posts)), PIT, author="Анна")
+    await town.bring_in()
+    (younger,) = [row.number for row in await rows("SELECT number FROM appeal") if row.number != older]
+    async with town.web.write(operator_id=town.operator.operator_id) as session:
+        await merging.merge(session, town.operator, number=younger, other=older, seen_version=None, now=town.clock.now())
+    return int(younger)
+
+
+async def answer_both(town: Town, number: int, words: str) -> tuple[int, list[int]]:
+    """As the screen does with "Also to the authors of merged appeals"."""
+    async with town.web.write(operator_id=town.operator.operator_id) as session:
+        given: dict[str, Any] = {"number": number, "words": words, "text_limits": {}, "kind": AnswerKind.FINAL, "now": town.clock.now()}
+        mine = await appeals.answer(session, town.operator, **given)
+        return mine, await merging.answer_merged(session, town.operator, reply_id=mine, **given)
+
+
+async def test_the_authors_of_merged_appeals_are_answered_with_the_same_approval(town: Town, number: int, rows: Rows) -> None:
+    """Handed in, returned, withdrawn and approved together; each citizen's clock knows its own moment."""
+    younger = await two_as_one(town, number, rows)
+    merged_at = town.clock.now()
+    for words, state in (("Назовите срок.", "returned"), (None, "withdrawn")):
+        mine, also = await answer_both(town, number, "Разберёмся.")
+        assert len(also) == 1
+        if words is None:
+            async with town.web.write(operator_id=town.operator.operator_id) as session:
+                await outcomes.decide_reply(session, town.operator, reply_id=mine, decision="withdraw", now=town.clock.now())
+        else:
+            await decide(town, mine, town.coordinator, words=words)
+        found = await rows("SELECT id, state FROM reply ORDER BY id DESC LIMIT 2")
+        assert [tuple(row) for row in found] == [(also[0], state), (mine, state)]
+    town.pass_time(600)
+    handed_in = town.clock.now()
+    mine, (also_id,) = await answer_both(town, number, "Засыпем завтра.")
+    async with town.web.write(operator_id=town.operator.operator_id) as session:
+        with pytest.raises(ConflictError):  # they stay one matter while the answer waits
+            await merging.unmerge(session, town.operator, number=younger, seen_version=None, now=town.clock.now())
+    assert await town.outbound().send_due() == 0
+    town.pass_time(600)
+    await decide(town, mine, town.coordinator)
+    assert await town.outbound().send_due() == 2
+    assert [answer.text for answer in town.world.answers] == ["Засыпем завтра."] * 2
+    found = await rows(
+        "SELECT a.number, a.status, a.answered_at, r.created_at, r.published_at, r.approved_by, t.outcome, t.stopped_at FROM appeal a"
+        " JOIN reply r ON r.appeal_id = a.id AND r.state = 'sent' JOIN sla_timer t ON t.appeal_id = a.id AND t.promise = 'first_answer'"
+        " ORDER BY a.id"
+    )
+    one, other = found
+    assert {row.created_at for row in found} == {handed_in}, "what the agency's own clock stops at"
+    assert {row.approved_by for row in found} == {town.coordinator.operator_id}
+    assert (one.number, one.status, one.answered_at, one.outcome, one.stopped_at) == (
+        number, "answered", one.published_at, "met", one.published_at,
+    )  # fmt: skip
+    assert (other.number, other.answered_at, other.outcome, other.stopped_at) == (younger, other.published_at, "cancelled", merged_at)
+    told = await rows("SELECT data FROM appeal_event WHERE act = 'reply_approved'")
+    assert [row.data for row in told] == [{"reply": mine, "also": [also_id]}]
+
+
+async def test_a_merged_draft_that_its_approver_did_not_see_is_approved_by_itself(town: Town, number: int, rows: Rows) -> None:
+    """A coordinator of the older appeal's territory may not see the younger one: it waits for somebody who does."""
+    younger = await two_as_one(town, number, rows)
+    async with town.owner.write() as session:
+        elsewhere = (await make_territory(session, name="Соседний район")).id
+        await session.execute(text("UPDATE appeal SET territory_id = :at WHERE number = :number"), {"at": elsewhere, "number": younger})
+    mine, (also_id,) = await answer_both(town, number, "Засыпем завтра.")
+    await decide(town, mine, town.coordinator)
+    assert [row.state for row in await rows("SELECT state FROM reply ORDER BY id")] == ["queued", "awaiting"]
+    async with town.owner.write() as session:
+        chief = await make_operator(session, role=Role.COORDINATOR)
+    async with town.web.read() as session:
+        access = await access_of_operator(session, operator_id=chief.id)
+    assert access is not None
+    await decide(town, also_id, access)
+    assert await town.outbound().send_due() == 2

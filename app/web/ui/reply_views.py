@@ -57,6 +57,8 @@ class ReplyView:
     to_comment: str
     interim: bool = False
     unapproved: bool = False
+    also: int = 0
+    """So many authors of merged appeals are answered with the same approval."""
     url: str = ""
     problem: str = ""
     problem_detail: str = ""

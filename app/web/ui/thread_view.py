@@ -171,6 +171,7 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         to_comment=str(reply.comment_id or ""),
         interim=reply.kind is AnswerKind.INTERIM,
         unapproved=reply.unapproved,
+        also=reply.also,
         url=web_address(reply.link),
         problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.appeals.rules import Status
 from app.replies.rules import ReplyState
+from app.sources.models import Post
+from tests.factories import make_appeal, make_author, make_comment
 
 if TYPE_CHECKING:
     from app.kernel.db import Database
@@ -113,3 +116,24 @@ async def test_an_administrator_has_answers_approved_first_and_a_coordinator_app
     assert "Тимур Ясенев" in history
     assert (await administrator.post("/publishing/approval", agency=town.ours.id, needed="")).status_code == 303
     assert "Ни одно ведомство" in (await administrator.get("/publishing")).text
+
+
+async def test_whoever_hands_in_and_whoever_approves_sees_that_merged_authors_get_it_too(
+    coordinator: Browser, town: Town, operator: Browser, owner_db: Database
+) -> None:
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE agency SET approval_required = true WHERE id = :id"), {"id": town.ours.id})
+        young = await make_comment(session, post=await session.get_one(Post, town.comment.post_id), author=await make_author(session))
+        merged = await make_appeal(session, comment=young, agency=town.ours, territory=town.place, status=Status.DISMISSED)
+        await session.execute(
+            text("UPDATE appeal SET merged_into = :into, close_reason = 'merged' WHERE id = :id"), {"into": town.appeal.id, "id": merged.id}
+        )
+    path = f"/appeals/{town.number}"
+    assert 'name="also"' in (await operator.get(path)).text
+    await operator.post(f"{path}/answer", text="Починим завтра.", comment=town.comment.id, version=1, also=1)
+    async with owner_db.read() as session:
+        found = list(
+            await session.scalars(text("SELECT appeal_id FROM reply WHERE text = 'Починим завтра.' AND state = 'awaiting' ORDER BY id"))
+        )
+    assert found == [town.appeal.id, merged.id]
+    assert "Его получит и автор 1 объединённого обращения." in (await coordinator.get(path)).text
