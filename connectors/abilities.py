@@ -74,11 +74,15 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on."""
+    """A row of an otherwise good answer that could not be mapped: set aside with its reason, the rest goes on.
+
+    `reference`: the post that it belongs to, where that is known. The same bytes about the same thing are one thing, however often told.
+    """
 
     reason: str
     raw: bytes
     page_external_id: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -289,7 +289,7 @@ class Poller:
             logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
             return _Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
         except UnknownPayload as error:
-            return _Part(batch=aside(error, post.page_external_id), whole=False)
+            return _Part(batch=aside(error, post.page_external_id, post.external_id), whole=False)
         return _Part(batch=batch, whole=batch.cursor is None)
 
     async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, _Part]], began: datetime) -> None:

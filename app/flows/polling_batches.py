@@ -35,6 +35,8 @@ def together(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def aside(error: UnknownPayload, page_external_id: str | None) -> Batch:
+def aside(error: UnknownPayload, page_external_id: str | None, post_external_id: str | None = None) -> Batch:
     """An answer that cannot be read, as a batch: it is set aside with its bytes."""
-    return Batch(unreadable=(Unreadable(reason=f"{error.code}: {error.detail}", raw=error.raw, page_external_id=page_external_id),))
+    reason = f"{error.code}: {error.detail}"
+    row = Unreadable(reason=reason, raw=error.raw, page_external_id=page_external_id, reference=post_external_id)
+    return Batch(unreadable=(row,))

@@ -32,6 +32,25 @@ class Care:
     deaf_detail: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetAsideTold:
+    """Something of a page that would not go in: why, how often it was met, since when and when last."""
+
+    reason: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+ASIDE_SHOWN = 10
+
+
+async def aside_of(session: ReadSession, *, page_id: int) -> list[SetAsideTold]:
+    """The latest of it; nothing for whoever does not look after this page."""
+    found = await session.execute(text("SELECT * FROM otklik_page_aside(:page, :most)"), {"page": page_id, "most": ASIDE_SHOWN})
+    return [SetAsideTold(**row._mapping) for row in found]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
 async def care_of(session: ReadSession, *, page_id: int) -> Care | None:
     """None for whoever does not look after this page."""
     row = (await session.execute(text("SELECT * FROM otklik_page_care(:page)"), {"page": page_id})).one_or_none()

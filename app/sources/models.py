@@ -267,16 +267,27 @@ class CommentRevision(Base):
 
 
 class SetAside(Base):
-    """A row that would not go in, with its reason and bytes; its batch went on without it."""
+    """A row that would not go in, with its reason and bytes; its batch went on without it.
+
+    Once for the same bytes of the same page and post (`reference`, the platform's id): how many `times` it was met, and when last.
+    """
 
     __tablename__ = "set_aside"
+    __table_args__ = (
+        UniqueConstraint("platform", "page_id", "reference", "digest", postgresql_nulls_not_distinct=True),
+        Index("ix_set_aside_page_id", "page_id", "last_at", postgresql_where=sql("resolved_at IS NULL")),
+    )
 
     id: Mapped[int] = row_id()
     platform: Mapped[str] = word()
     page_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("page.id"))
+    reference: Mapped[str] = mapped_column(server_default=sql("''"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str] = word()
     raw: Mapped[bytes] = mapped_column(LargeBinary)
+    times: Mapped[int] = mapped_column(Integer, server_default=sql("1"))
     recorded_at: Mapped[datetime] = moment(default_now=True)
+    last_at: Mapped[datetime] = moment(default_now=True)
     resolved_at: Mapped[datetime | None] = moment(nullable=True)
 
 

@@ -15,10 +15,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from app.kernel import metrics
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
-from app.kernel.log import logger
-from app.kernel.untold import UNTOLD
 from app.sources import store_sql as sql
 from app.sources.albums import gathered
+from app.sources.aside import Aside
 from app.sources.facts import Lag, lag_of, note_lags
 from app.sources.rules import storable
 from app.sources.store_rows import (
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
     from app.kernel.db import WriteSession
     from connectors.contract import Batch, CommentSnapshot, PostSnapshot
-
-REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +71,10 @@ async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now
     await writer.store_comments(batch.comments)
     await writer.store_deletions(batch)
     for row in batch.unreadable:
-        writer.put_aside(row.reason, row.raw, row.page_external_id)
-    await writer.store_aside()
+        writer.put_aside(row.reason, row.raw, row.page_external_id, row.reference)
+    await writer.aside.store(session, now=now)
     stored = writer.stored
+    stored.set_aside = writer.aside.told
     if stored.new:
         await enqueue(session, INBOUND_TRIAGE, {"upto": stored.new[-1]})
         metrics.COMMENTS_STORED.labels(platform=platform).inc(len(stored.new))
@@ -97,7 +95,7 @@ class _Writer:
         self._pages: dict[str, int] = {}
         self._posts: dict[tuple[int, str], int] = {}
         self._threads: dict[tuple[int, str], int] = {}
-        self._aside: list[tuple[str, int | None, str, bytes]] = []
+        self.aside = Aside(platform)
 
     # --- pages and posts
 
@@ -185,13 +183,13 @@ class _Writer:
             self.put_aside("unknown_page", snapshot.raw, snapshot.page_external_id)
             return None
         if not ids_are_storable(snapshot):
-            self.put_aside("unstorable_id", snapshot.raw, snapshot.page_external_id)
+            self.put_aside("unstorable_id", snapshot.raw, snapshot.page_external_id, snapshot.post_external_id)
             return None
         post_id = self._posts.get((page_id, snapshot.post_external_id or ""))
         if post_id is None:
             post_id = self._threads.get((page_id, snapshot.thread_ref or ""))
         if post_id is None:
-            self.put_aside("unknown_post", snapshot.raw, snapshot.page_external_id)
+            self.put_aside("unknown_post", snapshot.raw, snapshot.page_external_id, snapshot.post_external_id or snapshot.thread_ref)
             return None
         return (page_id, post_id, snapshot.external_id)
 
@@ -338,16 +336,8 @@ class _Writer:
         gone = await sql.DELETE_NAMED.run(self.session, named) + await sql.DELETE_MISSING.run(self.session, threads)
         self.stored.changes += [Change(comment_id=row.id, appeal_id=row.appeal_id, at=row.deleted_at, revision=None) for row in gone]
 
-    def put_aside(self, reason: str, raw: bytes, page_external_id: str | None) -> None:
-        why = UNTOLD.clean(storable(reason)[0])[:REASON_CHARACTERS]  # a platform may have repeated what it was asked with
-        self._aside.append((self.platform, self._pages.get(page_external_id or ""), why, UNTOLD.clean_bytes(raw)))
-
-    async def store_aside(self) -> None:
-        if self._aside:
-            await sql.SET_ASIDE.run(self.session, self._aside)
-            self.stored.set_aside = len(self._aside)
-            metrics.ROWS_SET_ASIDE.labels(platform=self.platform).inc(len(self._aside))
-            logger.warning("rows_set_aside", platform=self.platform, rows=len(self._aside), reasons=sorted({row[2] for row in self._aside}))
+    def put_aside(self, reason: str, raw: bytes, page_external_id: str | None, reference: str | None = None) -> None:
+        self.aside.put(reason, raw, page_id=self._pages.get(page_external_id or ""), reference=reference)
 
 
 def _raise_if_lost(error: DBAPIError) -> None:

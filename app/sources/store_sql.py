@@ -145,8 +145,3 @@ MOVE_ROOTS = Bulk(
     """,
     post_id="bigint", external_id="text", root_external_id="text",
 )  # fmt: skip
-
-SET_ASIDE = Bulk(
-    "INSERT INTO set_aside (platform, page_id, reason, raw) SELECT * FROM {rows}",
-    platform="text", page_id="bigint", reason="text", raw="bytea",
-)  # fmt: skip

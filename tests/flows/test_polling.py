@@ -85,6 +85,23 @@ async def test_a_malformed_answer_is_set_aside_with_its_bytes(town: Town, rows: 
     assert len(await rows("SELECT 1 FROM set_aside")) == 2
 
 
+@pytest.mark.parametrize("style", ["probing"])
+async def test_the_same_unreadable_answer_is_set_aside_once_and_counted(town: Town, rows: Rows) -> None:
+    """However often it is met; another answer, or the same one about another post, is another thing."""
+    posts = [town.world.write_post(town.page, "Дороги") for _ in range(2)]
+    for post in posts:
+        town.world.write_comment(post, PIT)
+    town.world.fail("read_thread", UnknownPayload("malformed", "no items", raw=b"{}"), times=6)
+    for _ in range(3):
+        await town.bring_in()
+    met = await rows("SELECT reference, times, recorded_at, last_at FROM set_aside ORDER BY reference")
+    assert [(row.reference, row.times) for row in met] == [(post, 3) for post in posts]
+    assert all(row.last_at - row.recorded_at == timedelta(seconds=62) for row in met)
+    town.world.fail("read_thread", UnknownPayload("malformed", "no items", raw=b"[]"))
+    await town.bring_in()
+    assert sorted(row.times for row in await rows("SELECT times FROM set_aside")) == [1, 3, 3]
+
+
 async def test_a_dead_workers_feed_is_taken_over_and_it_stores_nothing_more(town: Town, rows: Rows) -> None:
     """A lease of 30 seconds; what the late worker read is the other's to store."""
     post = town.world.write_post(town.page, "Дороги")

@@ -82,7 +82,7 @@ GRANTS = {
     "report_state": ("S", "SIUD"),
     "routing_rule": ("S", "S"),
     "second_factor": ("SIuD", ""),
-    "set_aside": ("", "I"),
+    "set_aside": ("", "sIu"),
     "sign_in_attempt": ("SID", ""),
     "sla_extension": ("SI", "S"),
     "sla_pause": ("SIU", "Su"),

@@ -83,6 +83,7 @@ DOORS = {
         "the worker's: ends entries of whole seals after their term, never of the last year, and says so in the trail"
     ),
     "otklik_page_care(of_page bigint)": "tells coordinators and administrators of a page how it fails and whether pushed news arrive",
+    "otklik_page_aside(of_page bigint, most integer)": "tells them likewise what of it could not be read: why and how often",
     "otklik_configures()": "reads roles of the asking operator alone; tells yes or no",
     "otklik_role_reaches(roles text[], of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",
     "otklik_may_stop(of_page bigint, of_agency bigint)": "reads roles of the asking operator alone; tells yes or no",

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from app.sources.facts import Day
 from app.sources.rules import PageState
-from app.web.ui.care_views import CareView, PushView, TroubleView
+from app.web.ui.care_views import AsideView, CareView, PushView, TroubleView
 from app.web.ui.connecting import CheckView, ConnectPage
 from app.web.ui.page_views import PageCard, PageLine, PageQuery, PagesPage, StateCount, trend
 from app.web.ui.views import Choice
@@ -64,6 +64,10 @@ def care() -> CareView:
             PushView(way="listen", since=NOW, last_at=NOW, problem="listening_off", detail=HOSTILE),
         ),
         may_push=True,
+        aside=(
+            AsideView(reason=HOSTILE, times=1, first_at=NOW, last_at=NOW),
+            AsideView(reason="unknown_post", times=1_200, first_at=NOW, last_at=NOW),
+        ),
     )
 
 

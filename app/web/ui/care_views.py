@@ -30,6 +30,16 @@ class PushView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AsideView:
+    """What of the page could not be taken in: the reason's code or words, how often it was met, since when and when last."""
+
+    reason: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CareView:
     """All of it. `unsent`: numbers of the appeals whose answers wait for the access to be mended."""
 
@@ -38,3 +48,4 @@ class CareView:
     pushes: tuple[PushView, ...]
     may_push: bool
     """Whether this platform pushes at all, or lets its news be waited for."""
+    aside: tuple[AsideView, ...] = ()

@@ -378,3 +378,11 @@ FAULT = {
     "token.role": N_("A token needs a role."),
     "token.unknown": N_("There is no such token."),
 }
+
+# Why something of a platform would not go in: the reasons that Otklik itself gives. Others are words of the connector.
+ASIDE_REASON = {
+    "unknown_post": N_(
+        "A comment under a post that was never seen: the post was published before the page was connected, or its notice was missed."
+    ),
+    "unstorable_id": N_("A row whose number cannot be stored. Tell those who look after Otklik; the platform's answer is kept."),
+}

@@ -354,6 +354,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "token_state": TOKEN_STATE,
     "came_by": CAME_BY,
     "feed_problem": faults.FEED_PROBLEM,
+    "aside_reason": faults.ASIDE_REASON,
     "page_state": faults.PAGE_STATE,
     "ability": connect_words.ABILITY,
     "ability_state": connect_words.ABILITY_STATE,

@@ -11,9 +11,9 @@ from app.appeals.pages import PageRow, one_page
 from app.appeals.unsent import send_unsent, unsent
 from app.kernel.errors import NotFoundError
 from app.people.rules import Permission
-from app.sources.care import ask_again, care_of
+from app.sources.care import aside_of, ask_again, care_of
 from app.web.deps import requires
-from app.web.ui.care_views import CareView, PushView, TroubleView
+from app.web.ui.care_views import AsideView, CareView, PushView, TroubleView
 from app.web.ui.connecting import fix_words
 from app.web.ui.fields import row_number
 from app.web.ui.hosts import own_address
@@ -42,6 +42,10 @@ async def care_view(visit: Visit, session: ReadSession, row: PageRow) -> CareVie
         unsent=tuple(number_text(number) for number in sorted({one.number for one in waiting})),
         pushes=_pushes(found),
         may_push=plugin is not None and plugin.push is not None,
+        aside=tuple(
+            AsideView(reason=one.reason, times=one.times, first_at=one.first_at, last_at=one.last_at)
+            for one in await aside_of(session, page_id=row.id)
+        ),
     )
 
 

@@ -107,7 +107,7 @@ async def test_a_row_that_will_not_go_in_is_set_aside_and_its_batch_goes_on(work
             posts=(POST,),
             comments=(
                 comment(1), comment(2, external_id=long_id), comment(3), comment(4, external_id="4\0"), comment(5, page_external_id="-404"),
-                comment(6, post_external_id="404"), comment(7, author=AuthorSnapshot(external_id="\0", name="?")), comment(8),
+                comment(6, post_external_id="404"), comment(7, "Где?", author=AuthorSnapshot(external_id="\0", name="?")), comment(8),
             ),
             unreadable=(Unreadable(reason="malformed", raw=b"\xff\x00", page_external_id="-1"),),
         ),

@@ -131,3 +131,27 @@ async def test_the_card_says_whether_news_arrive_by_themselves(coordinator: Brow
     assert "площадка присылает сама" in shown
     assert "1 событие ждёт обработки" in shown
     assert "Long Poll" in shown
+
+
+async def test_what_could_not_be_taken_in_is_shown_once_with_how_often_and_when_last(enter: Enter, town: Town, owner_db: Database) -> None:
+    page = await broken(owner_db, town)
+    async with owner_db.write() as session:
+        await session.execute(
+            text(
+                "INSERT INTO set_aside (platform, page_id, digest, reason, raw, times, recorded_at, last_at, resolved_at) "
+                "SELECT platform, CASE WHEN reason <> 'no items' THEN id END, sha256(reason::bytea), reason, 'secret', 37, "
+                "timestamptz '2026-11-01 09:00+03', timestamptz '2026-11-02 10:30+03', CASE WHEN reason = 'done' THEN now() END "
+                "FROM page, unnest(ARRAY['unknown_post', 'malformed: <b>', 'no items', 'unknown_page', 'done']) AS r(reason) "
+                "WHERE id = :page"
+            ),
+            {"page": page},
+        )
+        await session.execute(text("UPDATE set_aside SET page_id = NULL WHERE reason = 'unknown_page'"))
+    for who in ("coordinator", "administrator"):
+        shown = (await (await enter(who)).get(f"/pages/{page}")).text
+        assert shown.count("37 раз с") == 3
+        assert "под постом, которого Отклик не видел" in shown
+        assert "malformed: &lt;b&gt;" in shown
+        assert "10:30" in shown
+        assert "done" not in shown
+    assert "37 раз" not in (await (await enter("supervisor")).get(f"/pages/{page}")).text
