@@ -11,6 +11,7 @@ from app.appeals import history
 from app.appeals.reopening import load_promises
 from app.appeals.rules import Act
 from app.kernel.db import Bulk
+from app.notices import service as notices
 from app.sla import service as sla
 from app.sla.replace import Replacement, kept, replace_timers, replacement
 from app.sla.rules import Promise
@@ -88,6 +89,7 @@ async def apply_norms(
     due = await sla.running_due(session, concerned)
     await _TOUCH.run(session, [(appeal_id, now, due[appeal_id]) for appeal_id in concerned])
     await history.record(session, [_event(one, operator_id, now) for one in changes])
+    await _withdraw_breaches(session, [one for one in changes if one.due_at > now], operator_id, now)
     return Applied(looked=len(found), changed=len(changes), last_id=max(found) if len(found) == most else None)
 
 
@@ -108,6 +110,23 @@ def _changes(appeals: Mapping[int, Any], promises: Promises, so_far: Kept, now: 
             planned = [one[0] if one else None for one in found]
         changes += [replacement(timer, plan, so_far, book) for (_, timer), plan in zip(asked, planned, strict=True)]
     return sorted((one for one in changes if one is not None), key=lambda one: one.timer.id)
+
+
+async def _withdraw_breaches(session: WriteSession, ahead: Sequence[Replacement], operator_id: int | None, now: datetime) -> None:
+    """What was told of deadlines that lie ahead again stands no more; that one was missed stays in the history."""
+    passed = [(one.timer.appeal_id, one.timer.id, any(moment <= now for moment in one.warnings)) for one in ahead]
+    await notices.withdraw(session, passed, now=now)
+    await history.record(
+        session,
+        [
+            history.Event(
+                appeal_id=one.timer.appeal_id, act=Act.SLA_BREACH_WITHDRAWN, cycle=one.timer.cycle, operator_id=operator_id,
+                occurred_at=now, data={"timer": one.timer.id, "promise": one.timer.promise.value, "breached_at": one.timer.breached_at},
+            )
+            for one in ahead
+            if one.timer.breached_at is not None
+        ],
+    )  # fmt: skip
 
 
 def _event(change: Replacement, operator_id: int | None, now: datetime) -> history.Event:

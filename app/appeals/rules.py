@@ -65,6 +65,8 @@ class Act(StrEnum):
     COMMENT_DELETED = "comment_deleted"
     SLA_WARNED = "sla_warned"
     SLA_BREACHED = "sla_breached"
+    SLA_BREACH_WITHDRAWN = "sla_breach_withdrawn"
+    """By the norm that it is counted by now, the deadline lies ahead."""
     PAUSED = "paused"
     RESUMED = "resumed"
     EXTENDED = "extended"
@@ -122,6 +124,7 @@ TRANSITIONS: dict[Act, dict[Status, Status]] = {
     Act.COMMENT_DELETED: _SAME,
     Act.SLA_WARNED: _LIVE,
     Act.SLA_BREACHED: _LIVE,
+    Act.SLA_BREACH_WITHDRAWN: _WAITS,
     Act.PAUSED: _WAITS,
     Act.RESUMED: _WAITS,
     Act.EXTENDED: _WAITS,

@@ -75,7 +75,7 @@ async def run_due(database: Database, clock: Clock, *, limit: int = AT_ONCE) -> 
 
 async def _tell_of_timers(session: WriteSession, crossed: Mapping[Kind, Sequence[Crossed]], now: datetime) -> None:
     """A notice and an event for each; a key that was given before (a clock set back by hand) gives neither again."""
-    rows = [(timer_key(kind, one.timer_id, one.number), kind, one) for kind, found in crossed.items() for one in found]
+    rows = [(timer_key(kind, one.timer_id, one.due_at, one.number), kind, one) for kind, found in crossed.items() for one in found]
     given = await notices.tell(
         session,
         [

@@ -39,9 +39,13 @@ TOLD_ROLES = (Role.OPERATOR, Role.COORDINATOR, Role.SUPERVISOR)
 """Who can be told: administrators hold no appeals."""
 
 
-def timer_key(kind: Kind, timer_id: int, number: int = 1) -> str:
-    """The key of a timer's notice: its warning of this number (1, 2, …), or its breach."""
-    return f"warn:{timer_id}:{number}" if kind is Kind.SLA_WARNING else f"breach:{timer_id}"
+def timer_key(kind: Kind, timer_id: int, due_at: datetime, number: int = 1) -> str:
+    """The key of a timer's notice of one deadline: its warning of this number (1, 2, …), or its breach.
+
+    A deadline that was moved - by another norm, say - is warned of, and missed, anew.
+    """
+    moment = int(due_at.timestamp())
+    return f"warn:{timer_id}:{moment}:{number}" if kind is Kind.SLA_WARNING else f"breach:{timer_id}:{moment}"
 
 
 def triage_key(kind: Kind, comment_id: int) -> str:

@@ -80,6 +80,20 @@ async def tell(session: WriteSession, rows: Sequence[Told], *, now: datetime) ->
     return frozenset(row.key for row in told if row.fresh)
 
 
+_WITHDRAW = Bulk(
+    """
+    UPDATE notice n SET settled_at = :now FROM {rows}
+    WHERE n.appeal_id = r.appeal_id AND n.timer_id = r.timer_id AND n.settled_at IS NULL AND (n.kind = 'sla_breach' OR NOT r.warned)
+    """,
+    appeal_id="bigint", timer_id="bigint", warned="boolean",
+)  # fmt: skip
+
+
+async def withdraw(session: WriteSession, rows: Sequence[tuple[int, int, bool]], *, now: datetime) -> None:
+    """Of (appeal, timer, whether a warning of it has come): its deadline lies ahead again, and what was told of it is so no more."""
+    await _WITHDRAW.run(session, rows, now=now)
+
+
 _TRY_LOCK = text(f"SELECT pg_try_advisory_xact_lock({Lock.NOTICES.value})")
 
 # Rows that somebody else is changing are left for the next time: tidying never waits while it holds rows.

@@ -180,6 +180,7 @@ EVENT = {
     "resumed": N_("The clock goes on"),
     "extended": N_("Deadline put off: %(promise)s"),
     "policy_applied": N_("Counted by a new norm: %(promise)s"),
+    "sla_breach_withdrawn": N_("Late no more, by the new norm: %(promise)s"),
     "merged": N_("Merged into the older appeal %(number)s"),
     "unmerged": N_("A matter of its own again, apart from %(number)s"),
     "joined": N_("Appeal %(number)s was merged into this one"),

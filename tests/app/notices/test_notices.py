@@ -69,8 +69,8 @@ async def scene(owner_db: Database) -> Scene:
 
 def of_timer(the: Scene, kind: Kind = Kind.SLA_WARNING, number: int = 1) -> service.Told:
     return service.Told(
-        key=timer_key(kind, the.timer_id, number), kind=kind, agency_id=the.agency_id, territory_id=the.territory_id, occurred_at=MORNING,
-        appeal_id=the.appeal_id, timer_id=the.timer_id,
+        key=timer_key(kind, the.timer_id, LATER, number), kind=kind, agency_id=the.agency_id, territory_id=the.territory_id,
+        occurred_at=MORNING, appeal_id=the.appeal_id, timer_id=the.timer_id,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from app.appeals.reapply import apply_everywhere
 from app.appeals.rules import Status
 from app.directory.service import load_directory
+from app.flows.deadlines import run_due
 from app.people.queries import access_of_operator
 from app.people.rules import Role
 from app.reports.rules import Period
@@ -126,6 +127,50 @@ async def test_a_deadline_that_lies_ahead_again_is_not_missed(
     assert first.breached_at is None
     assert first.due_at == datetime(2026, 12, 17, 21, 0, tzinfo=UTC)  # the end of the thirtieth day after 17 November, in Moscow
     assert first.warn_at is not None
+
+
+async def test_a_breach_that_a_norm_undoes_is_withdrawn_at_once_and_told_again_when_it_comes(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    """The notice, whoever it went up to, stood until the next warning; and the second breach was told to nobody."""
+    await promised(owner_db, clock)
+    clock.moment = MORNING + timedelta(days=2)
+    await run_due(worker_db, clock)
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE notice SET stage = 7200, escalated_to = 'supervisor' WHERE kind = 'sla_breach'"))
+    assert FORMAL is not None
+    await set_by_coordinator(owner_db, web_db, Norm(code="default", name="Долгий", promises=FORMAL.promises), now=clock.moment)
+    await apply_everywhere(worker_db, clock, operator_id=None, territories=None)
+    assert await rows(owner_db, "SELECT 1 FROM notice WHERE settled_at IS NULL") == []
+    told, withdrawn = await rows(owner_db, "SELECT act, data FROM appeal_event WHERE act LIKE 'sla%' ORDER BY id")
+    assert (told.act, withdrawn.act) == ("sla_breached", "sla_breach_withdrawn")
+    assert told.data["timer"] == withdrawn.data["timer"]
+
+    (timer,) = await rows(owner_db, "SELECT * FROM sla_timer")
+    for moment in (timer.warn_at, timer.due_at, timer.due_at + timedelta(days=1)):
+        clock.moment = moment
+        await run_due(worker_db, clock)
+    given = await rows(owner_db, "SELECT kind, occurred_at, settled_at IS NULL AS stands, stage, escalated_to FROM notice ORDER BY id")
+    assert [tuple(row) for row in given] == [
+        ("sla_breach", MORNING + timedelta(hours=25), False, 7200, "supervisor"),  # the ninth hour at work: the next morning's first
+        ("sla_warning", timer.warn_at, False, -1, None),
+        ("sla_breach", timer.due_at, True, -1, None),
+    ]
+    events = await rows(owner_db, "SELECT act FROM appeal_event WHERE act LIKE 'sla%' ORDER BY id")
+    assert [row.act for row in events] == ["sla_breached", "sla_breach_withdrawn", "sla_warned", "sla_breached"]
+
+
+async def test_a_warning_of_a_term_that_has_not_come_so_far_is_withdrawn_too(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    await promised(owner_db, clock)
+    clock.moment = MORNING + timedelta(hours=8)
+    await run_due(worker_db, clock)
+    assert FORMAL is not None
+    await set_by_coordinator(owner_db, web_db, Norm(code="default", name="Долгий", promises=FORMAL.promises), now=clock.moment)
+    await apply_everywhere(worker_db, clock, operator_id=None, territories=None)
+    assert [row.stands for row in await rows(owner_db, "SELECT settled_at IS NULL AS stands FROM notice")] == [False]
+    assert await rows(owner_db, "SELECT 1 FROM appeal_event WHERE act = 'sla_breach_withdrawn'") == []
 
 
 async def test_what_is_answered_or_elsewhere_stays_as_it_was(
