@@ -171,12 +171,14 @@ class Poller:
                     raise
                 waiting, walls = walls[walls.index(one.id) :], []
                 logger.info("discover_quota", platform=self._platform, walls=len(waiting))
-                await self._postpone([each.id for each in leased], waiting, error.after or self._plan.pause_of_feed())
+                await self._postpone([each.id for each in leased], waiting, error)
 
-    async def _postpone(self, feed_ids: Sequence[int], waiting: Sequence[int], after: timedelta) -> None:
+    async def _postpone(self, feed_ids: Sequence[int], waiting: Sequence[int], error: TryLater) -> None:
+        now = self._clock.now()
+        until = now + (error.after or self._plan.pause_of_feed())
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
-            await sources.postpone_discovery(session, feed_ids=waiting, now=self._clock.now(), after=after)
+            await sources.postpone_discovery(session, feed_ids=waiting, until=until, now=now, detail=error.detail)
 
     async def _discover(self, lister: Lister, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
         """List a wall or search. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""

@@ -258,16 +258,18 @@ async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) ->
 
 
 async def schedule_discovery(session: WriteSession, *, feed_ids: Sequence[int], at: datetime) -> None:
-    """When to list the posts of these feeds' pages again."""
-    await session.execute(text("UPDATE feed SET discover_at = :at WHERE id = ANY (:ids)"), {"ids": list(feed_ids), "at": at})
+    """They were listed: when again."""
+    listed = text("UPDATE feed SET discover_at = :at, error_code = nullif(error_code, 'quota') WHERE id = ANY (:ids)")
+    await session.execute(listed, {"ids": list(feed_ids), "at": at})
 
 
-async def postpone_discovery(session: WriteSession, *, feed_ids: Sequence[int], now: datetime, after: timedelta) -> None:
-    """There is no call for these listings until then: who waits longest is still the first of them, by a thousandth of the wait."""
-    await session.execute(
-        text("UPDATE feed SET discover_at = :until - (:now - discover_at) / 1000 WHERE id = ANY (:ids)"),
-        {"ids": list(feed_ids), "now": now, "until": now + after},
+async def postpone_discovery(session: WriteSession, *, feed_ids: Sequence[int], until: datetime, now: datetime, detail: str) -> None:
+    """No call is left for these listings until then, and their pages say so: who waits longest stays first, by a thousandth of it."""
+    postpone = text(
+        "UPDATE feed SET discover_at = CAST(:until AS timestamptz) - (CAST(:now AS timestamptz) - discover_at) / 1000, "
+        "error_code = 'quota', error_detail = :detail WHERE id = ANY (:ids)"
     )
+    await session.execute(postpone, {"ids": list(feed_ids), "now": now, "until": until, "detail": storable(detail)[0][:500]})
 
 
 async def release_feeds(
@@ -279,7 +281,7 @@ async def release_feeds(
     due_at: datetime,
     troubled: Sequence[int] = (),
 ) -> list[int]:
-    """Give feeds back after a good poll; of the `troubled` ones the noted error stays. Those that were still ours.
+    """Give feeds back after a good poll; of the `troubled`, and where a listing waits for a quota, the error stays. Those still ours.
 
     A page comes again when the first of its posts is due or its wall is to be listed, but not before `due_at`.
     """
@@ -289,8 +291,8 @@ async def release_feeds(
             UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, failures = 0,
               due_at = greatest(CAST(:due AS timestamptz), CASE WHEN page_id IS NOT NULL THEN least(discover_at,
                 (SELECT min(probe_at) FROM post WHERE post.page_id = feed.page_id AND gone_at IS NULL)) END),
-              error_code = CASE WHEN id = ANY (:troubled) THEN error_code END,
-              error_detail = CASE WHEN id = ANY (:troubled) THEN error_detail END
+              (error_code, error_detail) = (SELECT error_code, error_detail
+                WHERE id = ANY (:troubled) OR (error_code = 'quota' AND discover_at > :now))
             WHERE id = ANY (:ids) AND leased_by = :worker RETURNING id
             """
         ),

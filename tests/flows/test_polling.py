@@ -171,6 +171,27 @@ async def test_a_page_that_is_gone_says_so_and_others_go_on(town: Town, rows: Ro
     assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == ["gone"]
 
 
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_spent_quota_of_listings_is_said_and_known_posts_are_read_on(town: Town, rows: Rows) -> None:
+    """New posts wait until the platform lets us list again; nothing else does."""
+    post = town.world.write_post(town.page, "Дороги")
+    await town.bring_in()
+    town.world.fail("discover", TryLater("quota", "error 29: Rate limit reached", after=timedelta(hours=5)))
+    town.world.write_comment(post, PIT)
+    town.world.write_comment(town.world.write_post(town.page, "Свет"), PIT)
+    town.pass_time(900)
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 1
+    assert [tuple(row) for row in await rows("SELECT error_code, failures FROM feed")] == [("quota", 0)]
+    town.pass_time(900)
+    await town.bring_in()
+    assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == ["quota"]
+    town.pass_time(5 * 3600)
+    await town.bring_in()
+    assert len(await rows("SELECT 1 FROM comment")) == 2
+    assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == [None]
+
+
 async def test_a_page_says_how_its_reading_goes(town: Town) -> None:
     """Also a page that a stream carries with others: when it was read last, what is wrong, and that it is well again."""
 
