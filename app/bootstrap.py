@@ -216,9 +216,9 @@ async def check_migrated(database: Database) -> None:
         )
 
 
-def owner_database(ground: Ground) -> Database:
+def owner_database(settings: Settings, ground: Ground) -> Database:
     """Acts as the owner: for the commands of an administrator."""
-    return Database(make_engine(ground.url, pool_size=0, application="otklik command"))
+    return Database(make_engine(ground.url, pool_size=0, application="otklik command"), timezone=settings.timezone)
 
 
 def load_plugins(settings: Settings) -> dict[str, Plugin]:
@@ -298,7 +298,8 @@ async def _process_database(
         url, acting = database_url(own.get_secret_value()), None
     else:
         url, acting = (await open_ground(settings)).url, role
-    database = Database(make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " "), stands_still_ms=still))
+    engine = make_engine(url, role=acting, pool_size=pool_size, application=role.value.replace("_", " "), stands_still_ms=still)
+    database = Database(engine, timezone=settings.timezone)
     try:
         await check_migrated(database)
     except SetupError:

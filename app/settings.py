@@ -71,7 +71,9 @@ class Settings(BaseSettings):
     context_hours: int = Field(default=24, ge=0, description="Comments older than this before the page's connection open nothing")
     locale: str = Field(default="ru", pattern="^(ru|en)$", description="The language of the screens until a person chooses")
     timezone: str = Field(
-        default="Europe/Moscow", description="The time zone of reports, and of screens that show several territories' times together"
+        default="Europe/Moscow",
+        description="The time zone of reports, of screens that show several territories' times together, "
+        "and of territories that have none of their own",
     )
     public_url: str | None = Field(
         default=None, description="The address people open, when a proxy stands before the web process; https turns on secure cookies"

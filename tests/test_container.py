@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from app import bootstrap
+from app.directory.service import load_directory
 from app.kernel.embedded import CREATE_DATABASE, start_embedded
 from app.settings import Settings
 from tests.conftest import ROOT
@@ -74,11 +75,13 @@ def _login(owner_url: URL, name: str) -> SecretStr:
 
 @pytest.mark.timeout(60)
 async def test_the_web_process_stands_on_its_own_login_and_is_bound_by_row_level_security(owner_url: URL) -> None:
-    parts = await bootstrap.build_web(Settings(web_database_url=_login(owner_url, "otklik_web_login"), connectors=()))
+    parts = await bootstrap.build_web(Settings(web_database_url=_login(owner_url, "otklik_web_login"), connectors=(), timezone="Asia/Omsk"))
     try:
         async with parts.database.read() as session:
             row = (await session.execute(text("SELECT current_user AS who, row_security_active('appeal') AS bound"))).one()
+            directory = await load_directory(session)
         assert (row.who, row.bound) == ("otklik_web_login", True)
+        assert directory.timezone_of(None) == "Asia/Omsk"
         with pytest.raises(DBAPIError, match="permission denied"):
             async with parts.database.read() as session:
                 await session.execute(text("SELECT secret FROM credential"))
@@ -88,12 +91,14 @@ async def test_the_web_process_stands_on_its_own_login_and_is_bound_by_row_level
 
 @pytest.mark.timeout(60)
 async def test_the_worker_stands_on_its_own_login_and_sees_all_it_works_on(owner_url: URL, tmp_path: Path) -> None:
-    settings = Settings(worker_database_url=_login(owner_url, "otklik_worker_login"), data_dir=tmp_path)
+    settings = Settings(worker_database_url=_login(owner_url, "otklik_worker_login"), data_dir=tmp_path, timezone="Asia/Omsk")
     parts = await bootstrap.build_worker(settings)
     try:
         async with parts.database.read() as session:
             row = (await session.execute(text("SELECT current_user AS who, row_security_active('appeal') AS bound"))).one()
+            directory = await load_directory(session)
         assert (row.who, row.bound) == ("otklik_worker_login", False)
+        assert directory.timezone_of(None) == "Asia/Omsk"
         with pytest.raises(DBAPIError, match="permission denied"):
             async with parts.database.read() as session:
                 await session.execute(text("SELECT token_hash FROM operator_session"))

@@ -34,7 +34,7 @@ async def owner() -> AsyncIterator[Owner]:
     """The migrated database. Raises SetupError when it is away or not migrated."""
     settings = bootstrap.read_settings()
     ground = await bootstrap.open_ground(settings)
-    database = bootstrap.owner_database(ground)
+    database = bootstrap.owner_database(settings, ground)
     try:
         await bootstrap.check_migrated(database)
         yield Owner(settings=settings, ground=ground, database=database, clock=SystemClock())

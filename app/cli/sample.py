@@ -59,14 +59,14 @@ class SignIn:
     password: str
 
 
-async def may_seed(ground: bootstrap.Ground) -> bool:
+async def may_seed(settings: Settings, ground: bootstrap.Ground) -> bool:
     """Whether the program created this database and nothing is in it yet (or a seeding was cut short)."""
     mark = await marks.mark_of(ground.url)
     if mark == marks.SEEDING_MARK:
         return True
     if mark != marks.CREATED_MARK:
         return False
-    database = bootstrap.owner_database(ground)
+    database = bootstrap.owner_database(settings, ground)
     try:
         async with database.read() as session:
             return bool((await session.execute(_EMPTY)).scalar_one())
@@ -79,14 +79,14 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
 
     Raises SetupError when the database is not ours to fill.
     """
-    if not await may_seed(ground):
+    if not await may_seed(settings, ground):
         raise SetupError(
             "setup.seed",
             "Demo data goes only into an empty database that otklik itself created. "
             "Name one that does not exist yet in OTKLIK_DATABASE_URL, or leave it out for an embedded one.",
         )
     await marks.set_mark(ground.url, marks.SEEDING_MARK)
-    work = Owner(settings=settings, ground=ground, database=bootstrap.owner_database(ground), clock=SystemClock())
+    work = Owner(settings=settings, ground=ground, database=bootstrap.owner_database(settings, ground), clock=SystemClock())
     try:
         async with work.database.write() as session:
             await _region(session, work)
@@ -105,7 +105,7 @@ async def seed_sample(settings: Settings, ground: bootstrap.Ground) -> None:
 async def sign_ins(settings: Settings, ground: bootstrap.Ground) -> list[SignIn]:
     """Whom one can sign in as, with those passwords that still fit."""
     known = {one.login: one for one in _read(settings.data_dir / SIGN_INS_FILE)}
-    database = bootstrap.owner_database(ground)
+    database = bootstrap.owner_database(settings, ground)
     try:
         async with database.read() as session:
             hashes = {row.login: row.password_hash for row in await session.execute(text("SELECT login, password_hash FROM operator"))}

@@ -32,7 +32,7 @@ async def _seed() -> None:
     plan = Plan(settings=settings, sample=True)
     tree = Tree(show.fail)
     try:
-        if plan.platform_urls() and await may_seed(ground):  # its pages are asked about at the sandbox
+        if plan.platform_urls() and await may_seed(settings, ground):  # its pages are asked about at the sandbox
             listen("127.0.0.1", settings.sandbox_port, setting="OTKLIK_SANDBOX_PORT").close()
             await tree.add(plan.sandbox())
             await wait_for(f"{plan.sandbox_url}/", tree)

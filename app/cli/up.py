@@ -93,14 +93,14 @@ async def _start(settings: Settings, tree: Tree, *, sample_wanted: bool) -> tupl
     ground = await bootstrap.open_ground(settings)
     with _step("The database is migrated"):
         await bootstrap.migrate(ground.url)
-    plan = replace(plan, sample=await _holds_sample(ground, wanted=sample_wanted))
+    plan = replace(plan, sample=await _holds_sample(settings, ground, wanted=sample_wanted))
     people: list[SignIn] = []
     if plan.sample:
         with _step("The sandbox is ready"):
             await tree.add(plan.sandbox())
             await wait_for(f"{plan.sandbox_url}/", tree)
         with _step("The sample region is there"):
-            if await may_seed(ground):
+            if await may_seed(settings, ground):
                 await seed_sample(plan.with_platforms(settings), ground)
             people = await sign_ins(settings, ground)
     environment = {f"OTKLIK_{name.upper()}": url for name, url in plan.platform_urls().items()}
@@ -130,11 +130,11 @@ async def _database(plan: Plan, tree: Tree) -> Settings:
     return plan.settings.model_copy(update={"database_url": SecretStr(marks.plain(url))})
 
 
-async def _holds_sample(ground: bootstrap.Ground, *, wanted: bool) -> bool:
+async def _holds_sample(settings: Settings, ground: bootstrap.Ground, *, wanted: bool) -> bool:
     """Whether the database is, or is going to be, the sample region's."""
     if await marks.mark_of(ground.url) == marks.SAMPLE_MARK:
         return True
-    if wanted and not await may_seed(ground):
+    if wanted and not await may_seed(settings, ground):
         show.note("  No sample region: this database is not empty, or otklik did not create it. It is used as it is.")
         return False
     return wanted

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import text
 
+from app.kernel.db import home_zone
 from app.kernel.errors import InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from app.kernel.db import ReadSession
-
-DEFAULT_TIMEZONE = "Europe/Moscow"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +80,7 @@ class Directory:
     """By code."""
     calendars: Mapping[tuple[int | None, int | None], tuple[CalendarRow, ...]]
     """By (agency, None) or (None, territory), in the order in which they come into force."""
-    default_timezone: str = field(default=DEFAULT_TIMEZONE)
+    default_timezone: str = "Europe/Moscow"
 
     def territory_lineage(self, territory_id: int | None) -> tuple[int, ...]:
         """From itself up to the root; () when there is none."""
@@ -140,9 +139,9 @@ class _Node(Protocol):
 _N = TypeVar("_N", bound=_Node)
 
 
-async def load_directory(session: ReadSession, *, default_timezone: str = DEFAULT_TIMEZONE) -> Directory:
+async def load_directory(session: ReadSession) -> Directory:
     """Read it all: four queries, a snapshot for one batch or until the next change."""
-    territories = _territories(await _rows(session, _TERRITORIES), default_timezone)
+    territories = _territories(await _rows(session, _TERRITORIES), home_zone(session))
     agency_rows = await _rows(session, _AGENCIES)
     topic_rows = await _rows(session, _TOPICS)
     agency_lines, topic_lines = (
@@ -159,7 +158,7 @@ async def load_directory(session: ReadSession, *, default_timezone: str = DEFAUL
         topics={row.id: TopicNode(**row._mapping, lineage=topic_lines[row.id]) for row in topic_rows},  # noqa: SLF001
         topic_ids={row.code: row.id for row in topic_rows},
         calendars={scope: tuple(versions) for scope, versions in calendars.items()},
-        default_timezone=default_timezone,
+        default_timezone=home_zone(session),
     )
 
 

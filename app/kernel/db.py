@@ -106,11 +106,12 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:  #
 
 
 class Database:
-    """Opens transactions. One per process and role."""
+    """Opens transactions. One per process and role. `timezone`: the installation's own; its sessions know it (`home_zone`)."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, timezone: str = "Europe/Moscow") -> None:
         self.engine = engine
-        self._sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+        self.timezone = timezone
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info={"timezone": timezone})
 
     @asynccontextmanager
     async def read(self, *, operator_id: int | None = None) -> AsyncIterator[ReadSession]:
@@ -131,6 +132,11 @@ class Database:
     async def dispose(self) -> None:
         """Close the pool."""
         await self.engine.dispose()
+
+
+def home_zone(session: ReadSession) -> str:
+    """The time zone of the installation: it holds where a territory has none of its own."""
+    return str(session.info["timezone"])
 
 
 # The operator's reach is computed by the database and kept in the transaction: the policies look it up. Nobody has none.

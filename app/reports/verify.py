@@ -75,7 +75,7 @@ async def verify(
     Reads one snapshot, so that a live installation does not differ from itself. Needs a role that sees the whole
     region (the owner's or the worker's): row-level security would hide rows from both sides.
     """
-    snapshot = Database(database.engine.execution_options(isolation_level="REPEATABLE READ"))
+    snapshot = Database(database.engine.execution_options(isolation_level="REPEATABLE READ"), timezone=database.timezone)
     differences: list[Difference] = []
     lines: list[Line] = []
     timers = 0

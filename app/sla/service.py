@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import text
 
-from app.directory.service import DEFAULT_TIMEZONE
-from app.kernel.db import Bulk
+from app.kernel.db import Bulk, home_zone
 from app.kernel.log import logger
 from app.sla.book import Book, DatedCalendar, DatedPolicy, PlannedTimer, TriageDue, read_calendar
 from app.sla.calendar import CalendarError, WorkingCalendar, to_json
@@ -74,7 +73,7 @@ _CALENDARS = text(
 )
 
 
-async def load_book(session: ReadSession, *, now: datetime, timezone: str = DEFAULT_TIMEZONE) -> Book:
+async def load_book(session: ReadSession, *, now: datetime) -> Book:
     """All promises and calendars that hold or held by `now`. A policy that cannot be read is logged and left out."""
     policies = []
     for row in await session.execute(_POLICIES, {"now": now}):
@@ -84,7 +83,7 @@ async def load_book(session: ReadSession, *, now: datetime, timezone: str = DEFA
             logger.error("policy_unusable", policy=row.code, version=row.version, error=str(error))
     rows = await session.execute(_CALENDARS, {"now": now})
     calendars = [DatedCalendar(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
-    return Book(policies=policies, calendars=calendars, timezone=timezone)
+    return Book(policies=policies, calendars=calendars, timezone=home_zone(session))
 
 
 def _policy(row: Any) -> DatedPolicy:  # noqa: ANN401 - a typed row

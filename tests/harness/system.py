@@ -206,7 +206,7 @@ async def running_system(url: URL, home: Path, *, time_scale: float, latency: fl
     sandbox = Program(name="sandbox", arguments=("sandbox", *world), environment=environment, log=home / "sandbox.log")
     web = Program(name="web", arguments=("web",), environment=environment, log=home / "web.log")
     ground = bootstrap.Ground(url=url)
-    owner = bootstrap.owner_database(ground)
+    owner = bootstrap.owner_database(settings, ground)
     async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
         system = System(
             database_url=url, owner=owner, settings=settings, home=home, sandbox=sandbox, sandbox_url=sandbox_url,

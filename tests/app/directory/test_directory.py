@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,10 +11,13 @@ from sqlalchemy import text
 
 from app.directory import queries
 from app.directory.service import lineages, load_directory
+from app.kernel.db import Database
 from app.kernel.errors import InvalidError
-
-if TYPE_CHECKING:
-    from app.kernel.db import Database
+from app.sla.book import DatedPolicy
+from app.sla.policy import Matter, PolicyVersion, Term
+from app.sla.rules import Promise
+from app.sla.service import load_book
+from tests.factories import make_territory
 
 JANUARY, JUNE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -75,6 +77,19 @@ async def test_lineages_time_zones_and_topics(owner_db: Database, worker_db: Dat
     assert (directory.topic_id("nothing"), directory.topic_id(None), directory.agency_lineage(None)) == (None, None, ())
     assert directory.topics[directory.topic_ids["health"]].terms == "врач"
     assert directory.timezone_of(None) == "Europe/Moscow"
+
+
+async def test_where_no_zone_is_set_the_installations_holds(owner_db: Database) -> None:
+    """Its days ended at midnight in Moscow, whatever OTKLIK_TIMEZONE said."""
+    database = Database(owner_db.engine, timezone="Asia/Vladivostok")
+    async with database.write() as session:
+        place = await make_territory(session, timezone=None)
+    async with database.read() as session:
+        directory, book = await load_directory(session), await load_book(session, now=JUNE)
+    assert directory.timezone_of(place.id) == directory.timezone_of(None) == "Asia/Vladivostok"
+    days = PolicyVersion(id=1, code="days", version=1, promises={Promise.FIRST_ANSWER: Term(days=1)})
+    (timer,) = book.with_policy(DatedPolicy(policy=days, valid_from=JANUARY, valid_until=None)).plan(Matter(), JUNE)
+    assert timer.due_at == datetime(2026, 6, 2, 14, tzinfo=UTC)  # the end of 2 June in Vladivostok
 
 
 @pytest.mark.parametrize(
