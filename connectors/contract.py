@@ -134,7 +134,9 @@ class CommentSnapshot(Timed):
     the `PostSnapshot.thread_ref` of its post, on the same page. One of the two is always given.
     `root_external_id` is the top comment of its thread (itself, when it is the top one); None where the platform
     names only the parent: Otklik then takes the parent's root.
-    `edited_at` only where the platform tells it. A comment that the platform shows as a deleted stub has
+    `edited_at` only where the platform tells it. `form_at` is the moment of this very form by the platform's clock, where it says so
+    (a message with its date of editing, an event with its own time); None: it is what stood there at `observed_at`. `form_number`
+    is the platform's own count of what it tells, which orders forms of one moment. A comment that the platform shows as a deleted stub has
     `deleted=True` and may have an empty text.
     """
 
@@ -152,6 +154,8 @@ class CommentSnapshot(Timed):
     root_external_id: str | None = None
     reply_to_external_id: str | None = None
     edited_at: datetime | None = None
+    form_at: datetime | None = None
+    form_number: int | None = None
     deleted: bool = False
     attachments: tuple[Attachment, ...] = ()
     album: str | None = None

@@ -59,7 +59,8 @@ def _one(parts: Sequence[CommentSnapshot], stored: Any) -> CommentSnapshot:  # n
     for part in parts:
         words = _words(words, part)
         files += tuple(file for file in part.attachments if file not in files)
-    whole = replace(max(parts, key=lambda part: part.observed_at), text=words, attachments=files)
+    # Each part is a form of its own message, so none is a form of the whole.
+    whole = replace(max(parts, key=lambda part: part.observed_at), text=words, attachments=files, form_at=None, form_number=None)
     if stored is None:
         return replace(
             whole, external_id=first.external_id, root_external_id=first.root_external_id, reply_to_external_id=first.reply_to_external_id,

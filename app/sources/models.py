@@ -202,6 +202,7 @@ class Author(Base):
 class Comment(Base):
     """What a citizen (or the page) wrote, in its newest observed form; older forms are `CommentRevision`s.
 
+    `form_at` and `form_number`: which form of it this is by the platform's own order, None where it is what stood there at `observed_at`.
     `text_altered`: NUL or lone surrogates were replaced. `root_external_id` is the top comment of the thread.
     `appeal_id` is set when the fate is `opened` or `appended`, or `page_own` as the answer of one.
     `triage_warn_at` is the next moment of the triage promise still to be told of: its warning, then `triage_due_at`.
@@ -239,6 +240,8 @@ class Comment(Base):
     edited_at: Mapped[datetime | None] = moment(nullable=True)
     deleted_at: Mapped[datetime | None] = moment(nullable=True)
     observed_at: Mapped[datetime] = moment()
+    form_at: Mapped[datetime | None] = moment(nullable=True)
+    form_number: Mapped[int | None] = mapped_column(BigInteger)
     recorded_at: Mapped[datetime] = moment(default_now=True)
     fate: Mapped[str | None]
     fate_reason: Mapped[str | None]

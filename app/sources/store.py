@@ -24,6 +24,7 @@ from app.sources.store_rows import (
     Key,
     Row,
     age_of,
+    age_of_stored,
     are_storable,
     attachments_json,
     author_of,
@@ -301,19 +302,19 @@ class _Writer:
         revisions: list[tuple[Any, ...]] = []
         for row in rows:
             old = stored[row.key]
-            seen = row.snapshot.observed_at
-            if age_of(row.snapshot) <= (old.observed_at, old.edited_at is not None, old.edited_at or old.written_at):
+            seen, form = row.snapshot.observed_at, (row.snapshot.form_at, row.snapshot.form_number)
+            if age_of(row.snapshot) <= age_of_stored(old):
                 continue
             if row.snapshot.deleted:
-                touched.append((old.id, seen, True))
+                touched.append((old.id, seen, *form, True))
                 if old.deleted_at is None:
                     changes.append(Change(comment_id=old.id, appeal_id=old.appeal_id, at=seen, revision=None))
             elif old.erased_at is not None or (row.text == old.text and orjson.loads(row.attachments) == old.attachments):
-                touched.append((old.id, seen, False))
+                touched.append((old.id, seen, *form, False))
             else:
                 revision = old.revision + 1
                 at = edited_at(row.snapshot) or seen
-                updated.append((old.id, row.text, row.altered, row.attachments, revision, at, seen))
+                updated.append((old.id, row.text, row.altered, row.attachments, revision, at, seen, *form))
                 revisions.append((old.id, revision, row.text, row.attachments, row.snapshot.raw, edited_at(row.snapshot), seen))
                 changes.append(Change(comment_id=old.id, appeal_id=old.appeal_id, at=at, revision=revision))
         await sql.TOUCH_COMMENTS.run(self.session, touched)

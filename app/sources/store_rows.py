@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -72,13 +72,26 @@ def edited_at(snapshot: CommentSnapshot) -> datetime | None:
     return None if snapshot.edited_at is None else min(snapshot.edited_at, snapshot.observed_at)
 
 
-def age_of(snapshot: CommentSnapshot) -> tuple[datetime, bool, datetime]:
-    """Which of two observations is the newer: several forms of one comment may be told of at the same moment.
+Age = tuple[datetime, int, bool, datetime, datetime]
+"""Orders what was told of one comment; see `age_of`."""
 
-    An edited form is newer than one that was not, even when both are of the same second or of after we asked.
+
+def age_of(snapshot: CommentSnapshot) -> Age:
+    """Which of two observations is the newer.
+
+    First by the platform's own moment of the form and its count of what it tells: a first form that is delivered late, or again, is no
+    newer for that. What tells neither is as new as when it was seen. An edited form is newer than one that was not, even when both are of
+    the same second or of after we asked; of two edits of one second that no count tells apart the one told later stands.
     """
     edited = edited_at(snapshot)
-    return (snapshot.observed_at, edited is not None, edited or written_at(snapshot))
+    form_at = snapshot.form_at or snapshot.observed_at
+    return (form_at, snapshot.form_number or 0, edited is not None, edited or written_at(snapshot), snapshot.observed_at)
+
+
+def age_of_stored(row: Any) -> Age:  # noqa: ANN401 - a row of LOCK_COMMENTS
+    """The same of what is stored."""
+    form_at = row.form_at or row.observed_at
+    return (form_at, row.form_number or 0, row.edited_at is not None, row.edited_at or row.written_at, row.observed_at)
 
 
 def insertable(row: Row, now: datetime) -> tuple[object, ...]:
@@ -89,7 +102,7 @@ def insertable(row: Row, now: datetime) -> tuple[object, ...]:
     return (
         *row.key, row.root, snapshot.reply_to_external_id, row.author_id, snapshot.by_page, row.text, row.altered, row.attachments,
         storable(snapshot.link)[0], written_at, edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
-        snapshot.observed_at, None if snapshot.album is None else storable(snapshot.album)[0],
+        snapshot.observed_at, snapshot.form_at, snapshot.form_number, None if snapshot.album is None else storable(snapshot.album)[0],
     )  # fmt: skip
 
 

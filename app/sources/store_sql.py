@@ -62,16 +62,17 @@ FIND_ROOTS = Bulk(
 INSERT_COMMENTS = Bulk(
     """
     INSERT INTO comment (page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, text,
-      text_altered, attachments, link, written_at, edited_at, deleted_at, observed_at, album)
+      text_altered, attachments, link, written_at, edited_at, deleted_at, observed_at, form_at, form_number, album)
     SELECT page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, body, altered,
-      CAST(attachments AS jsonb), link, written_at, edited_at, deleted_at, observed_at, album
+      CAST(attachments AS jsonb), link, written_at, edited_at, deleted_at, observed_at, form_at, form_number, album
     FROM {rows}
     ON CONFLICT (page_id, post_id, external_id) DO NOTHING
     RETURNING id, page_id, post_id, external_id
     """,
     page_id="bigint", post_id="bigint", external_id="text", root_external_id="text", reply_to_external_id="text",
     author_id="bigint", by_page="boolean", body="text", altered="boolean", attachments="text", link="text",
-    written_at="timestamptz", edited_at="timestamptz", deleted_at="timestamptz", observed_at="timestamptz", album="text",
+    written_at="timestamptz", edited_at="timestamptz", deleted_at="timestamptz", observed_at="timestamptz", form_at="timestamptz",
+    form_number="bigint", album="text",
 )  # fmt: skip
 
 INSERT_REVISIONS = Bulk(
@@ -87,7 +88,7 @@ INSERT_REVISIONS = Bulk(
 LOCK_COMMENTS = Bulk(
     """
     SELECT c.id, c.page_id, c.post_id, c.external_id, c.text, c.attachments, c.revision, c.written_at, c.edited_at, c.observed_at,
-      c.deleted_at, c.appeal_id, c.erased_at
+      c.form_at, c.form_number, c.deleted_at, c.appeal_id, c.erased_at
     FROM {rows} JOIN comment c USING (page_id, post_id, external_id) ORDER BY c.id FOR NO KEY UPDATE OF c
     """,
     page_id="bigint", post_id="bigint", external_id="text",
@@ -99,25 +100,27 @@ BACK = "c.fate = 'not_appeal' AND c.fate_reason = 'deleted'"
 UPDATE_COMMENTS = Bulk(
     f"""
     UPDATE comment c SET text = r.body, text_altered = r.altered, attachments = CAST(r.attachments AS jsonb), revision = r.revision,
-      edited_at = r.edited_at, deleted_at = NULL, observed_at = r.observed_at, fate = CASE WHEN {BACK} THEN NULL ELSE c.fate END
+      edited_at = r.edited_at, deleted_at = NULL, observed_at = greatest(c.observed_at, r.observed_at), form_at = r.form_at,
+      form_number = r.form_number, fate = CASE WHEN {BACK} THEN NULL ELSE c.fate END
     FROM {{rows}} WHERE c.id = r.id
     """,  # noqa: S608 - a constant
     id="bigint", body="text", altered="boolean", attachments="text", revision="integer", edited_at="timestamptz",
-    observed_at="timestamptz",
+    observed_at="timestamptz", form_at="timestamptz", form_number="bigint",
 )  # fmt: skip
 
 TOUCH_COMMENTS = Bulk(
     f"""
-    UPDATE comment c SET observed_at = r.observed_at, deleted_at = CASE WHEN r.gone THEN coalesce(c.deleted_at, r.observed_at) END,
+    UPDATE comment c SET observed_at = greatest(c.observed_at, r.observed_at), form_at = r.form_at, form_number = r.form_number,
+      deleted_at = CASE WHEN r.gone THEN coalesce(c.deleted_at, r.observed_at) END,
       fate = CASE WHEN NOT r.gone AND {BACK} THEN NULL ELSE c.fate END
     FROM {{rows}} WHERE c.id = r.id
     """,  # noqa: S608 - a constant
-    id="bigint", observed_at="timestamptz", gone="boolean",
+    id="bigint", observed_at="timestamptz", form_at="timestamptz", form_number="bigint", gone="boolean",
 )  # fmt: skip
 
 DELETE_NAMED = Bulk(
     """
-    UPDATE comment c SET deleted_at = r.observed_at, observed_at = r.observed_at
+    UPDATE comment c SET deleted_at = r.observed_at, observed_at = r.observed_at, form_at = NULL, form_number = NULL
     FROM {rows} JOIN post p ON p.page_id = r.page_id AND p.external_id = r.post_external_id
     WHERE c.page_id = r.page_id AND c.post_id = p.id AND c.external_id = r.external_id
       AND c.deleted_at IS NULL AND c.observed_at <= r.observed_at  -- told of together: it was deleted after it was seen
@@ -128,7 +131,7 @@ DELETE_NAMED = Bulk(
 
 DELETE_MISSING = Bulk(
     """
-    UPDATE comment c SET deleted_at = r.observed_at, observed_at = r.observed_at
+    UPDATE comment c SET deleted_at = r.observed_at, observed_at = r.observed_at, form_at = NULL, form_number = NULL
     FROM {rows} JOIN post p ON p.page_id = r.page_id AND p.external_id = r.post_external_id
     WHERE c.post_id = p.id AND (r.root_external_id IS NULL OR c.root_external_id = r.root_external_id)
       AND c.deleted_at IS NULL AND c.observed_at < r.observed_at

@@ -5,6 +5,7 @@ An update has no number of its own: the sum of its bytes is taken for one, since
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from connectors.contract import PageRef
+    from connectors.contract import CommentSnapshot, PageRef
 
 SECRET_HEADER = "x-max-bot-api-secret"  # noqa: S105 - the header's name
 COMMENTS = frozenset({"comment_created", "comment_edited"})
 MESSAGES = frozenset({"message_created", "message_edited"})
+EDITED = frozenset({"comment_edited", "message_edited"})
 REMOVED = "comment_removed"
 RIGHTS = frozenset({"bot_added", "bot_removed"})
 KINDS = COMMENTS | MESSAGES | RIGHTS | {REMOVED}
@@ -86,7 +88,13 @@ def _comment(update: Json, channels: dict[str, PageRef], observed_at: datetime) 
     if post is None:
         raise OddError("recipient.post_id is missing")
     under = mapping.Under(page=page, post=post, link=mapping.home(page), observed_at=observed_at)
-    return Batch(comments=(mapping.one_comment(message, under),))
+    return Batch(comments=(_formed(update, mapping.one_comment(message, under)),))
+
+
+def _formed(update: Json, comment: CommentSnapshot) -> CommentSnapshot:
+    """A comment as it stood when the event happened, whenever it was delivered."""
+    at = maybe_moment_ms(update.get("timestamp"))
+    return replace(comment, form_at=at, edited_at=at if update.get("update_type") in EDITED else None)
 
 
 def _removed(update: Json, channels: dict[str, PageRef], observed_at: datetime) -> Batch:
@@ -112,4 +120,4 @@ def _message(update: Json, channels: dict[str, PageRef], own: PageRef | None, ob
         return Batch(skipped={SWITCHED_OFF: 1})
     under = mapping.Under(page=own, post=chat, link=mapping.home(own), observed_at=observed_at)
     dialog = mapping.dialog_post(message, page=own, chat=chat, observed_at=observed_at)
-    return Batch(posts=(dialog,), comments=(mapping.one_comment(message, under),))
+    return Batch(posts=(dialog,), comments=(_formed(update, mapping.one_comment(message, under)),))

@@ -107,7 +107,10 @@ def maybe_number(text: str | None) -> int | None:
 
 
 def updates(result: object, seen: Watch) -> Told:
-    """The answer of getUpdates. Raises OddError when it is no list, or when not one of its rows has a number."""
+    """The answer of getUpdates. Raises OddError when it is no list, or when not one of its rows has a number.
+
+    Of each form of a comment Telegram says when it was made, to the second, and the numbers of its updates tell which was the later.
+    """
     told = Told()
     rows = as_list(result, "updates")
     for row in rows:
@@ -116,7 +119,11 @@ def updates(result: object, seen: Watch) -> Told:
             told.unreadable.append(Unreadable(reason="an update without update_id", raw=to_bytes(row)))
             continue
         told.last = number if told.last is None else max(told.last, number)
+        before = len(told.comments)
         _update(row, seen, told)
+        told.comments[before:] = [
+            replace(one, form_at=one.edited_at or one.written_at, form_number=number) for one in told.comments[before:]
+        ]
     if rows and told.last is None:
         # Without a number the cursor cannot move and the same answer would come for ever.
         msg = "no update has an update_id"

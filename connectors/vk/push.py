@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -68,22 +69,25 @@ def batch(body: bytes, *, page: PageRef, observed_at: datetime) -> Batch:
             found = mapping.wall_posts({"items": [told]}, page_external_id=page.external_id, observed_at=observed_at)
             return Batch(posts=tuple(found.posts), unreadable=tuple(found.unreadable))
         if isinstance(kind, str) and kind in _WRITTEN | _DELETED:
-            return _reply(told, page, observed_at, place=kind.rpartition("_")[0], deleted=kind in _DELETED)
+            place, _, what = kind.rpartition("_")
+            return _reply(told, page, observed_at, place=place, what=what)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=f"pushed: {odd}", raw=body, page_external_id=page.external_id),))
     return Batch(skipped={str(kind)[:60]: 1})
 
 
-def _reply(told: Json, page: PageRef, observed_at: datetime, *, place: str, deleted: bool) -> Batch:
+def _reply(told: Json, page: PageRef, observed_at: datetime, *, place: str, what: str) -> Batch:
     prefix, named = _PLACES[place]
     number, post = as_int(told.get("id"), "object.id"), f"{prefix}{as_int(told.get(f'{named}_id'), f'object.{named}_id')}"
     owner = maybe_int(told.get(f"{named}_owner_id", told.get("owner_id")))
     if owner is not None and str(owner) != page.external_id:
         return Batch(skipped={"another wall": 1})
-    if deleted:
+    if what == "delete":
         gone = Deletion(page_external_id=page.external_id, post_external_id=post, external_id=str(number), observed_at=observed_at)
         return Batch(deletions=(gone,))
     found = mapping.pushed_comment(told, page_external_id=page.external_id, post_external_id=post, observed_at=observed_at)
+    if what == "new" and isinstance(found, CommentSnapshot):
+        found = replace(found, form_at=found.written_at)  # its first form, whenever the event comes; of an edit VK does not say when it was
     return _batch(found)
 
 

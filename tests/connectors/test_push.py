@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from connectors.contract import AcceptsPush, Batch, Credential, Options, PageRef, PushRequest, UnknownPayload
+from connectors.max.push import batch as max_batch
 from connectors.registry import load
 from connectors.telegram.push import TelegramPush, batch as telegram_batch
 from connectors.vk.push import VkPush, batch as vk_batch
@@ -57,6 +58,24 @@ def test_a_pushed_comment_is_the_one_that_polling_reads(kind: str) -> None:
     assert (comment.text, comment.by_page, comment.observed_at) == ("Когда?", False, NOW)
     assert comment.author is not None
     assert comment.author.external_id == "5"
+
+
+def test_an_event_says_which_form_of_a_comment_it_tells_as_far_as_the_platform_does() -> None:
+    """However late it comes. VK does not say when an edit was; Telegram tells seconds and counts; MAX tells the event's moment."""
+    at = datetime.fromtimestamp(1763362800, UTC)
+    vk = {
+        kind: vk_batch(reply(f"wall_reply_{kind}"), page=PAGE, observed_at=NOW).comments[0].form_at for kind in ("new", "edit", "restore")
+    }
+    assert vk == {"new": at, "edit": None, "restore": None}
+    message = {"message_id": 7, "date": 1763362800, "chat": {"id": -1002, "type": "supergroup"}, "text": "Когда?", "message_thread_id": 2}
+    bodies = ({"update_id": 5, "message": message}, {"update_id": 6, "edited_message": message | {"edit_date": 1763362860}})
+    forms = [telegram_batch(json.dumps(one).encode(), pages=[CHANNEL], bots=frozenset(), observed_at=NOW).comments[0] for one in bodies]
+    assert [(one.form_at, one.form_number) for one in forms] == [(at, 5), (at + timedelta(minutes=1), 6)]
+    comment = {"recipient": {"chat_id": 8, "post_id": "p1"}, "body": {"mid": "m1", "text": "Когда?"}, "timestamp": 1763362800000}
+    for kind, edited in (("comment_created", None), ("comment_edited", at + timedelta(seconds=7))):
+        body = json.dumps({"update_type": kind, "timestamp": 1763362807000, "message": comment}).encode()
+        (one,) = max_batch(body, pages=[PageRef(external_id="8")], observed_at=NOW).comments
+        assert (one.form_at, one.edited_at) == (at + timedelta(seconds=7), edited)
 
 
 def test_deletions_posts_and_what_is_neither() -> None:
