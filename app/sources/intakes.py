@@ -58,9 +58,9 @@ async def ask(session: WriteSession, *, operator_id: int, platform: str, link: s
     return number
 
 
-async def latest(session: ReadSession, *, operator_id: int) -> Intake | None:
-    """What this person asked about last: nobody connects two pages at once."""
-    row = (await session.execute(_LATEST, {"operator": operator_id})).one_or_none()
+async def one(session: ReadSession, *, operator_id: int, intake_id: int | None = None) -> Intake | None:
+    """Of those that this person asked about: this one, or the last."""
+    row = (await session.execute(_ONE, {"operator": operator_id, "id": intake_id})).one_or_none()
     return None if row is None else Intake(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
 
 
@@ -155,7 +155,10 @@ _ASK = text(
     "INSERT INTO page_intake (operator_id, platform, link, state, asked_at) "
     "VALUES (:operator, :platform, :link, 'asked', :now) RETURNING id"
 )
-_LATEST = text(f"SELECT {_COLUMNS} FROM page_intake WHERE operator_id = :operator ORDER BY id DESC LIMIT 1")  # noqa: S608 - a constant
+_ONE = text(
+    f"SELECT {_COLUMNS} FROM page_intake WHERE operator_id = :operator "  # noqa: S608 - a constant
+    "AND (CAST(:id AS bigint) IS NULL OR id = :id) ORDER BY id DESC LIMIT 1"
+)
 _AGAIN = text("UPDATE page_intake SET state = 'asked', asked_at = :now WHERE id = :id AND state IN ('told', 'refused') RETURNING id")
 _WANT = text(
     "UPDATE page_intake SET state = 'wanted', agency_id = :agency, territory_id = :territory, sphere_id = :sphere "

@@ -76,7 +76,7 @@ def connecting(state: str, *, read: str = "yes") -> ConnectPage:
     choices = (Choice(value="1", label=HOSTILE, hint=HOSTILE, chosen=True),)
     checks = tuple(CheckView(ability=one, state=read if one == "read" else "unclear", fix=HOSTILE) for one in ABILITIES)
     return ConnectPage(
-        platforms=choices, values={"link": HOSTILE}, error=HOSTILE, state=state, platform="vk", link=HOSTILE, title=HOSTILE,
+        platforms=choices, values={"link": HOSTILE}, error=HOSTILE, state=state, intake="3", platform="vk", link=HOSTILE, title=HOSTILE,
         url="https://vk.com/x", members=7, official=False, needed=HOSTILE, tokens=((HOSTILE, 2),), checks=checks,
         problem=HOSTILE if state == "refused" else "", page_id="5" if state == "connected" else "", agencies=choices,
         territories=choices, spheres=choices,

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.directory.queries import sphere_choices
+from app.kernel.db import ReadSession
 from app.kernel.errors import ConflictError, InvalidError
 from app.people.rules import Permission
 from app.sources import intakes
 from app.sources.intakes import Intake
 from app.web.deps import requires
 from app.web.ui.choices import agency_choices
-from app.web.ui.fields import Fields, Form
+from app.web.ui.fields import Fields, Form, row_number
 from app.web.ui.queue_view import sorting
 from app.web.ui.thread_view import web_address
 from app.web.ui.views import Choice
@@ -45,6 +46,8 @@ class ConnectPage:
     values: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     state: str = ""
+    intake: str = ""
+    """Which of the pages on their way it is: each form says so."""
     platform: str = ""
     link: str = ""
     title: str = ""
@@ -73,8 +76,9 @@ class ConnectPage:
 
 @router.get("/pages/connect")
 async def connect_screen(visit: CurrentVisit, request: Request) -> Response:
-    """How far the page is that this person connects; while the worker is at it the screen looks again by itself."""
-    return await _shown(visit, Fields({}), fresh=request.query_params.get("fresh") == "1")
+    """How far a page is that this person connects (`intake`, else the last); while the worker is at it the screen looks again by itself."""
+    asked = request.query_params.get("intake")
+    return await _shown(visit, Fields({} if asked is None else {"intake": asked}), fresh=request.query_params.get("fresh") == "1")
 
 
 @router.post("/pages/connect")
@@ -83,20 +87,22 @@ async def begin(visit: CurrentVisit, form: Form) -> Response:
     try:
         platform = _platform(visit, form)
         async with visit.writing() as session:
-            await intakes.ask(session, operator_id=visit.access.operator_id, platform=platform, link=form.text("link"), now=visit.now)
+            intake_id = await intakes.ask(
+                session, operator_id=visit.access.operator_id, platform=platform, link=form.text("link"), now=visit.now
+            )
     except (InvalidError, ConflictError) as error:
         return await _shown(visit, form, error=visit.words("fault", error.code, error.params, otherwise=error.detail), fresh=True)
-    return see_other(_PATH)
+    return _step(intake_id)
 
 
 @router.post("/pages/connect/again")
-async def again(visit: CurrentVisit) -> Response:
+async def again(visit: CurrentVisit, form: Form) -> Response:
     """Something was mended: ask once more."""
     async with visit.writing() as session:
-        found = await intakes.latest(session, operator_id=visit.access.operator_id)
+        found = await _intake(visit, session, form)
         if found is not None:
             await intakes.ask_again(session, intake_id=found.id, now=visit.now)
-    return see_other(_PATH)
+    return _step(None if found is None else found.id)
 
 
 @router.post("/pages/connect/agency")
@@ -107,12 +113,22 @@ async def want(visit: CurrentVisit, form: Form) -> Response:
         agency_id, territory_id = _place(visit, form)
         sphere_id = form.number("sphere") if form.text("sphere") in spheres else None
         async with visit.writing() as session:
-            found = await intakes.latest(session, operator_id=visit.access.operator_id)
+            found = await _intake(visit, session, form)
             if found is not None:
                 await intakes.want(session, intake_id=found.id, agency_id=agency_id, territory_id=territory_id, sphere_id=sphere_id)
     except InvalidError as error:
         return await _shown(visit, form, error=visit.words("fault", error.code, error.params, otherwise=error.detail))
-    return see_other(_PATH)
+    return _step(None if found is None else found.id)
+
+
+async def _intake(visit: Visit, session: ReadSession, form: Fields) -> Intake | None:
+    """The page that this form is of: in another tab the same person may connect another one."""
+    intake_id = row_number(form.text("intake"))
+    return None if intake_id is None else await intakes.one(session, operator_id=visit.access.operator_id, intake_id=intake_id)
+
+
+def _step(intake_id: int | None) -> Response:
+    return see_other(_PATH if intake_id is None else f"{_PATH}?intake={intake_id}")
 
 
 def _platform(visit: Visit, form: Fields) -> str:
@@ -143,7 +159,8 @@ async def _spheres(visit: Visit, chosen: str) -> tuple[Choice, ...]:
 async def _shown(visit: Visit, form: Fields, *, fresh: bool = False, error: str = "") -> Response:
     async with visit.reading() as session:
         frame = await visit.frame(session)
-        found = None if fresh else await intakes.latest(session, operator_id=visit.access.operator_id)
+        last = not fresh and "intake" not in form.values
+        found = await (intakes.one(session, operator_id=visit.access.operator_id) if last else _intake(visit, session, form))
     spheres = await _spheres(visit, form.text("sphere"))
     view = _view(visit, found, form, spheres, error)
     return visit.page("connect.html", {"page": view}, frame, status=HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK)
@@ -167,10 +184,10 @@ def _view(visit: Visit, found: Intake | None, form: Fields, spheres: tuple[Choic
     )
     told = found.told or {}
     return ConnectPage(
-        platforms=platforms, values=form.values, error=error, state=found.state, platform=found.platform, link=found.link,
-        title=told.get("title", ""), url=web_address(told.get("link", "")), members=told.get("members"), official=told.get("official"),
-        needed=visit.words("tokens_needed", found.platform, otherwise=""), tokens=tuple(sorted((found.tokens or {}).items())),
-        checks=tuple(_check(visit, found.platform, one) for one in found.checks or ()),
+        platforms=platforms, values=form.values, error=error, state=found.state, intake=str(found.id), platform=found.platform,
+        link=found.link, title=told.get("title", ""), url=web_address(told.get("link", "")), members=told.get("members"),
+        official=told.get("official"), needed=visit.words("tokens_needed", found.platform, otherwise=""),
+        tokens=tuple(sorted((found.tokens or {}).items())), checks=tuple(_check(visit, found.platform, one) for one in found.checks or ()),
         problem=fix_words(visit, found.platform, found.code or "", "") if found.code else "",
         page_id="" if found.page_id is None else str(found.page_id), agencies=agencies, territories=territories, spheres=spheres,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
     from connectors.contract import Connector
-    from tests.web.ui.conftest import Enter, Town
+    from tests.web.ui.conftest import Browser, Enter, Town
 
 PATH = "/pages/connect"
 
@@ -41,6 +42,45 @@ async def work(worker_db: Database, clock: FixedClock, held: dict[str, Connector
     await take_intakes(worker_db, held, clock, context=timedelta(hours=24))
 
 
+async def at_step(browser: Browser, link: str) -> str:
+    """Ask about a page as a tab of its own does; where that tab is then."""
+    answer = await browser.post(PATH, at=PATH, platform="vk", link=link)
+    assert answer.status_code == 303
+    return str(answer.headers["location"])
+
+
+def intake_of(page: str) -> str:
+    """The page on its way that a form of this screen is of."""
+    (found,) = set(re.findall(r'name="intake" value="(\d+)"', page))
+    return str(found)
+
+
+async def test_two_tabs_connect_two_pages_each_its_own(
+    enter: Enter, town: Town, worker_db: Database, owner_db: Database, clock: FixedClock, world: FakeWorld
+) -> None:
+    """What was chosen in the first tab was done to the page of the second."""
+    world.add_page("Посёлок", external_id="88")
+    coordinator, administrator = await enter("coordinator"), await enter("administrator")
+    first, second = await at_step(coordinator, "https://vk.example/77"), await at_step(coordinator, "https://vk.example/88")
+    await work(worker_db, clock, connectors(world))
+    tabs = [(await coordinator.get(tab)).text for tab in (first, second)]
+    assert [("/77" in page, "/88" in page) for page in tabs] == [(True, False), (False, True)]
+    intakes = [intake_of(page) for page in tabs]
+    await administrator.post(f"{PATH}/agency", at=PATH, agency=town.theirs.id, intake=intakes[0])  # it is nobody else's
+    assert "/77" not in (await administrator.get(first)).text
+    answer = await coordinator.post(f"{PATH}/again", at=first, intake=intakes[0])
+    assert answer.headers["location"] == first
+    await work(worker_db, clock, connectors(world))
+    for intake, agency in zip(intakes, (town.ours, town.theirs), strict=True):
+        refused = await coordinator.post(f"{PATH}/agency", at=PATH, agency=10**9, intake=intake)
+        assert intake_of(refused.text) == intake
+        await coordinator.post(f"{PATH}/agency", at=PATH, agency=agency.id, intake=intake)
+    await work(worker_db, clock, connectors(world))
+    async with owner_db.read() as session:
+        found = await session.execute(text("SELECT external_id, agency_id FROM page WHERE external_id IN ('77', '88') ORDER BY 1"))
+        assert [tuple(row) for row in found] == [("77", town.ours.id), ("88", town.theirs.id)]
+
+
 async def test_from_an_address_to_a_watched_page(
     enter: Enter, town: Town, worker_db: Database, owner_db: Database, clock: FixedClock, world: FakeWorld
 ) -> None:
@@ -54,12 +94,13 @@ async def test_from_an_address_to_a_watched_page(
     assert "Возьмите сервисный ключ" in blocked
     assert "connect-agency" not in blocked, "of a page that nobody can read nothing would come"
     world.checks.clear()
-    await coordinator.post(f"{PATH}/again", at=PATH)
+    intake = intake_of(blocked)
+    await coordinator.post(f"{PATH}/again", at=PATH, intake=intake)
     await work(worker_db, clock, connectors(world))
     assert "connect-agency" in (await coordinator.get(PATH)).text
-    foreign = await coordinator.post(f"{PATH}/agency", at=PATH, agency=10**9)
+    foreign = await coordinator.post(f"{PATH}/agency", at=PATH, agency=10**9, intake=intake)
     assert foreign.status_code == 422
-    await coordinator.post(f"{PATH}/agency", at=PATH, agency=town.ours.id)
+    await coordinator.post(f"{PATH}/agency", at=PATH, agency=town.ours.id, intake=intake)
     for _ in range(2):
         await work(worker_db, clock, connectors(world))
     assert "Страница подключена" in (await coordinator.get(PATH)).text
