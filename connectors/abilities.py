@@ -98,13 +98,15 @@ class Pushed:
     """What such a request says of itself; nothing of it is proved before Otklik has compared the secret.
 
     `event_id` is empty for a request that only asks for the confirmation code. `page_external_id`: for whom it says it is, where the
-    platform tells. `happened_at`: where the platform tells, so that what is too old is not taken for news.
+    platform tells. `happened_at`: where the platform tells, so that what is too old is not taken for news. `kept`: the event without its
+    secret, where that stands in it; None: the whole body is kept.
     """
 
     secret: str = field(repr=False)
     event_id: str
     page_external_id: str | None = None
     happened_at: datetime | None = None
+    kept: bytes | None = None
 
 
 @runtime_checkable

@@ -53,13 +53,7 @@ from connectors.errors import (
     UnknownPayload as UnknownPayload,
 )
 from connectors.pictures import Picture as Picture, Pictures as Pictures
-from connectors.refs import (
-    CannotTell as CannotTell,
-    Feed as Feed,
-    PageRef as PageRef,
-    PostRef as PostRef,
-    Timed,
-)
+from connectors.refs import CannotTell as CannotTell, Feed as Feed, PageRef as PageRef, PostRef as PostRef, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +105,10 @@ class AuthorSnapshot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PostSnapshot(Timed):
-    """A post as observed at `observed_at`. `comment_count` includes replies inside threads; None when not told."""
+    """A post as observed at `observed_at`. `comment_count` includes replies inside threads; None when not told.
+
+    `named_only`: an event named it without showing it. Stored where it is unknown, so that its comments have a place; changes no known one.
+    """
 
     page_external_id: str
     external_id: str
@@ -123,6 +120,7 @@ class PostSnapshot(Timed):
     comment_count: int | None = None
     thread_ref: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    named_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,8 +52,8 @@ async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence
         look_at=tuple(page for part in parts for page in part.look_at),
     )
     await inbound.take_in(session, platform=platform, batch=batch, now=clock.now())
-    if batch.posts:
-        await sources.wake_feeds(session, platform=platform, pages=[post.page_external_id for post in batch.posts], now=clock.now())
+    if shown := [post.page_external_id for post in batch.posts if not post.named_only]:
+        await sources.wake_feeds(session, platform=platform, pages=shown, now=clock.now())
     if batch.look_at:
         await list_at_once(session, platform=platform, pages=batch.look_at, now=clock.now())
 

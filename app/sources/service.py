@@ -132,10 +132,9 @@ async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedP
 
 
 async def count_known_posts(session: ReadSession, *, page_id: int, external_ids: Sequence[str]) -> int:
-    """How many of these posts of a page are stored."""
-    found = await session.execute(
-        text("SELECT count(*) FROM post WHERE page_id = :page AND external_id = ANY (:ids)"), {"page": page_id, "ids": list(external_ids)}
-    )
+    """How many of these posts of a page are stored, but for those that only an event named: what is older than them may be unknown."""
+    known = text("SELECT count(*) FROM post WHERE page_id = :page AND external_id = ANY (:ids) AND observed_at > published_at")
+    found = await session.execute(known, {"page": page_id, "ids": list(external_ids)})
     return int(found.scalar_one())
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from app.kernel.db import WriteSession
+    from app.kernel.db import Bulk, WriteSession
     from connectors.contract import Batch, CommentSnapshot, PostSnapshot
 
 
@@ -112,6 +112,10 @@ class _Writer:
             self._pages = {row.external_id: row.id for row in found}
 
     async def store_posts(self, posts: Sequence[PostSnapshot]) -> None:
+        await self._put_posts(sql.UPSERT_POSTS, [post for post in posts if not post.named_only])
+        await self._put_posts(sql.NAME_POSTS, [post for post in posts if post.named_only])
+
+    async def _put_posts(self, put: Bulk, posts: Sequence[PostSnapshot]) -> None:
         newest: dict[tuple[int, str], PostSnapshot] = {}
         for post in posts:
             page_id = self._pages.get(post.page_external_id)
@@ -128,16 +132,16 @@ class _Writer:
         ]  # fmt: skip
         try:
             async with self.session.begin_nested():
-                await sql.UPSERT_POSTS.run(self.session, rows)
+                await put.run(self.session, rows)
         except DBAPIError as error:
             _raise_if_lost(error)
             for row, post in zip(rows, (newest[key] for key in sorted(newest)), strict=True):
-                await self._post_alone(row, post)
+                await self._post_alone(put, row, post)
 
-    async def _post_alone(self, row: tuple[object, ...], post: PostSnapshot) -> None:
+    async def _post_alone(self, put: Bulk, row: tuple[object, ...], post: PostSnapshot) -> None:
         try:
             async with self.session.begin_nested():
-                await sql.UPSERT_POSTS.run(self.session, [row])
+                await put.run(self.session, [row])
         except DBAPIError as error:
             _raise_if_lost(error)
             self.put_aside(_reason(error), post.raw, post.page_external_id)

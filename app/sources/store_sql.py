@@ -6,6 +6,21 @@ from sqlalchemy import text
 
 from app.kernel.db import Bulk
 
+_POST = {
+    "page_id": "bigint", "external_id": "text", "thread_ref": "text", "body": "text", "link": "text", "attachments": "text",
+    "published_at": "timestamptz", "observed_at": "timestamptz",
+}  # fmt: skip
+
+# As old as its first comment, so that whatever shows it later is newer.
+NAME_POSTS = Bulk(
+    """
+    INSERT INTO post (page_id, external_id, thread_ref, text, link, attachments, published_at, observed_at, probe_at)
+    SELECT page_id, external_id, thread_ref, body, link, CAST(attachments AS jsonb), published_at, published_at, observed_at FROM {rows}
+    ON CONFLICT DO NOTHING
+    """,
+    **_POST,
+)
+
 UPSERT_POSTS = Bulk(
     """
     INSERT INTO post AS p (page_id, external_id, thread_ref, text, link, attachments, published_at, observed_at, probe_at)
@@ -16,9 +31,8 @@ UPSERT_POSTS = Bulk(
       gone_at = NULL
     WHERE p.observed_at < excluded.observed_at
     """,
-    page_id="bigint", external_id="text", thread_ref="text", body="text", link="text", attachments="text",
-    published_at="timestamptz", observed_at="timestamptz",
-)  # fmt: skip
+    **_POST,
+)
 
 FIND_POSTS = Bulk(
     """

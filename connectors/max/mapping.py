@@ -150,6 +150,14 @@ def post(row: object, *, page: PageRef, observed_at: datetime) -> PostSnapshot:
     )
 
 
+def named_post(comment: CommentSnapshot, *, page: PageRef, post: str) -> PostSnapshot:
+    """What an event about a comment tells of its post: that it is there."""
+    return PostSnapshot(
+        page_external_id=page.external_id, external_id=post, text="", published_at=comment.written_at, observed_at=comment.observed_at,
+        link=home(page), raw=b"{}", named_only=True,
+    )  # fmt: skip
+
+
 def dialog_post(row: Json, *, page: PageRef, chat: str, observed_at: datetime) -> PostSnapshot:
     """The dialog that a private message came in: a post without words."""
     return PostSnapshot(

@@ -88,7 +88,8 @@ def _comment(update: Json, channels: dict[str, PageRef], observed_at: datetime) 
     if post is None:
         raise OddError("recipient.post_id is missing")
     under = mapping.Under(page=page, post=post, link=mapping.home(page), observed_at=observed_at)
-    return Batch(comments=(_formed(update, mapping.one_comment(message, under)),))
+    comment = _formed(update, mapping.one_comment(message, under))
+    return Batch(posts=(mapping.named_post(comment, page=page, post=post),), comments=(comment,))  # it may be older than all that is listed
 
 
 def _formed(update: Json, comment: CommentSnapshot) -> CommentSnapshot:

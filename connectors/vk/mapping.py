@@ -33,7 +33,7 @@ from connectors.payload import (
     to_bytes,
 )
 from connectors.vk.attachments import attachments
-from connectors.vk.links import comment_link, post_link, profile_link
+from connectors.vk.links import SITE, comment_link, post_link, profile_link
 from connectors.vk.places import Place, place_of
 
 if TYPE_CHECKING:
@@ -263,6 +263,15 @@ def pushed_comment(
     place = place_of(PostRef(page=PageRef(external_id=page_external_id), external_id=post_external_id))
     under = Under(page_external_id=page_external_id, post_external_id=post_external_id, observed_at=observed_at, place=place)
     return _comment(as_int(item.get("id"), "comment.id"), item, {}, under, None)
+
+
+def named_post(comment: CommentSnapshot, post_external_id: str) -> PostSnapshot:
+    """What an event about a comment tells of what it stands under: that it is there."""
+    place = place_of(PostRef(page=PageRef(external_id=comment.page_external_id), external_id=post_external_id))
+    return PostSnapshot(
+        page_external_id=comment.page_external_id, external_id=post_external_id, text="", published_at=comment.written_at,
+        observed_at=comment.observed_at, link=f"{SITE}/{place.address}", raw=b"{}", named_only=True,
+    )  # fmt: skip
 
 
 def _comment(number: int, item: Json, people: People, under: Under, root: int | None) -> CommentSnapshot | Deletion | Unreadable:

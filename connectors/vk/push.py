@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from connectors.contract import Batch, CommentSnapshot, Deletion, PostSnapshot, Pushed, PushRequest, UnknownPayload, Unreadable
-from connectors.payload import Json, OddError, as_int, as_object, is_object, maybe_int, maybe_text, pushed_object
+from connectors.contract import Batch, CommentSnapshot, Deletion, Pushed, PushRequest, UnknownPayload, Unreadable
+from connectors.payload import Json, OddError, as_int, as_object, is_object, maybe_int, maybe_text, pushed_object, to_bytes
 from connectors.vk import mapping
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class VkPush:
             event_id=number,
             page_external_id=str(-group),
             happened_at=_moment(event) if kind in _NEWS else None,
+            kept=to_bytes({name: told for name, told in event.items() if name != "secret"}),
         )
 
     def answer(self, pushed: Pushed, *, confirmation: str) -> bytes:
@@ -86,14 +87,8 @@ def _reply(told: Json, page: PageRef, observed_at: datetime, *, place: str, what
         gone = Deletion(page_external_id=page.external_id, post_external_id=post, external_id=str(number), observed_at=observed_at)
         return Batch(deletions=(gone,))
     found = mapping.pushed_comment(told, page_external_id=page.external_id, post_external_id=post, observed_at=observed_at)
-    if what == "new" and isinstance(found, CommentSnapshot):
-        found = replace(found, form_at=found.written_at)  # its first form, whenever the event comes; of an edit VK does not say when it was
-    return _batch(found)
-
-
-def _batch(*rows: CommentSnapshot | Deletion | Unreadable | PostSnapshot) -> Batch:
-    return Batch(
-        comments=tuple(row for row in rows if isinstance(row, CommentSnapshot)),
-        deletions=tuple(row for row in rows if isinstance(row, Deletion)),
-        unreadable=tuple(row for row in rows if isinstance(row, Unreadable)),
-    )
+    if isinstance(found, CommentSnapshot):  # under a post that no listing reaches, too
+        if what == "new":  # its first form, whenever the event comes; of an edit VK does not say when it was
+            found = replace(found, form_at=found.written_at)
+        return Batch(posts=(mapping.named_post(found, post),), comments=(found,))
+    return Batch(deletions=(found,)) if isinstance(found, Deletion) else Batch(unreadable=(found,))

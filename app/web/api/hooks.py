@@ -47,7 +47,8 @@ async def push(request: Request, parts: Parts, now: Now, platform: str, page: st
             logger.info("hook_refused", platform=platform[:40])
             return PlainTextResponse(_REFUSED, status_code=403)
         if pushed.event_id:
-            taken = await take_event(session, hook, event_id=pushed.event_id, body=body or b"", happened_at=pushed.happened_at, now=now)
+            kept = (body or b"") if pushed.kept is None else pushed.kept
+            taken = await take_event(session, hook, event_id=pushed.event_id, body=kept, happened_at=pushed.happened_at, now=now)
             if not taken:
                 logger.info("hook_repeated", page=hook.page_id)
     return PlainTextResponse(reader.answer(pushed, confirmation=hook.confirmation))

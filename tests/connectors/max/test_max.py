@@ -207,7 +207,7 @@ async def test_what_is_pushed_comes_with_its_secret_and_own_acts_raise_none() ->
     for name, (_, body) in zip(names, heard, strict=True):
         validator(name).validate(json.loads(body))
     parsed = [push.batch(body, pages=[CHANNEL], observed_at=NOW) for _, body in heard]
-    assert [len(one.posts) + len(one.comments) + len(one.deletions) for one in parsed] == [1, 1, 1, 1]
+    assert [(len(one.posts), len(one.comments), len(one.deletions)) for one in parsed] == [(1, 0, 0), (1, 1, 0), (1, 1, 0), (0, 0, 1)]
 
 
 async def test_answers_are_as_the_description_says_and_old_ones_stay_as_they_are(server: Server) -> None:
@@ -298,7 +298,8 @@ async def test_what_is_waited_for_is_what_would_be_pushed(server: Server) -> Non
     assert [event.event_id for event in again.events] == [event.event_id for event in heard.events]
     assert len({event.event_id for event in heard.events}) == len(heard.events) == 3
     assert all(event.happened_at is not None for event in heard.events)
-    assert [post.text for batch in told for post in batch.posts] == ["Дороги", ""]
+    posts = [(post.text, post.named_only) for batch in told for post in batch.posts]
+    assert posts == [("Дороги", False), ("", True), ("", False)]  # a comment names its post; a dialog has no words
     assert [one.text for batch in told for one in batch.comments] == ["А яма?", "Лично"]
     assert (rest.events, rest.cursor) == ((), heard.cursor)
 
