@@ -124,7 +124,7 @@ def _event(answer: object) -> object:
 OF_OURS = {
     ("vk.mapping", "author_of"),
     ("max.mapping", "home"), ("viber.mapping", "home"), ("telegram.mapping", "watch"), ("telegram.mapping", "maybe_number"),
-    ("max.mapping", "kind_of_place"),
+    ("max.mapping", "kind_of_place"), ("max.mapping", "named_post"), ("vk.mapping", "named_post"),
 }  # fmt: skip
 
 
