@@ -143,6 +143,7 @@ def _event(change: Replacement, operator_id: int | None, now: datetime) -> histo
             "from": timer.policy_version_id,
             "policy": change.planned.policy_version_id,
             "calendar": change.planned.calendar_version_id,
+            "calendar_before": timer.calendar_version_id,
             "due_before": timer.due_at,
             "due_after": change.due_at,
         },

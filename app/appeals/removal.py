@@ -40,7 +40,7 @@ _ENDINGS = text(
     """
     SELECT e.id, e.act, e.occurred_at, CAST(e.data ->> 'reply' AS bigint) AS reply_id,
       (SELECT CAST(o.data ->> 'agency' AS bigint) FROM appeal_event o
-        WHERE o.appeal_id = e.appeal_id AND o.act IN ('opened', 'routed') AND o.data ? 'agency' AND o.id < e.id
+        WHERE o.appeal_id = e.appeal_id AND o.act IN ('opened', 'routed', 'followed') AND o.data ? 'agency' AND o.id < e.id
         ORDER BY o.id DESC LIMIT 1) AS agency_id
     FROM appeal_event e
     WHERE e.appeal_id = :appeal AND e.cycle = :cycle AND e.act = ANY (:acts)

@@ -14,6 +14,8 @@ STOPPING_ACTS = (Act.REPLY_SENT, Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.CLO
 """What stops a first-answer clock: the first of these in a cycle. `recorded_at` of that event is when we knew."""
 HANDED_IN = (Act.REPLY_SUBMITTED, Act.REPLY_QUEUED)
 """The agency has done its part."""
+GIVEN = (Act.ROUTED, Act.FOLLOWED)
+"""An agency got it from another one: by itself, or with the appeal that it was merged into."""
 
 UNPROMISED = "unpromised"
 """The outcome of an answer for which no clock ran: it counts as an answer, and is neither in time nor late."""
@@ -44,10 +46,12 @@ _COUNTS = f"""AND NOT EXISTS (
   SELECT FROM appeal_event x WHERE x.appeal_id = a.id AND x.act = '{Act.REPLY_REMOVED.value}' AND x.data ? 'uncounted'
     AND x.data -> 'reply' = e.data -> 'reply' {{undone_known}})"""
 
-# A clock as it was known: had it been set going again only later, what that says of it still held.
+# A clock as it was known: had it been set going again only later, or its deadline been moved by a person, what the event of that says
+# of before still held. (Whatever else moves a deadline later, a pause, leaves it on the same side of the moment.)
 _CLOCKS_THEN = f"""(
-  SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at, s.calendar_version_id,
-    CASE WHEN u.was IS NULL THEN s.due_at ELSE CAST(u.was ->> 'due_at' AS timestamptz) END AS due_at,
+  SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at,
+    CASE WHEN y.act IS NULL THEN s.calendar_version_id ELSE y.calendar_version_id END AS calendar_version_id,
+    coalesce(m.due_at, s.due_at) AS due_at,
     CASE WHEN u.was IS NULL THEN s.stopped_at ELSE CAST(u.was ->> 'stopped_at' AS timestamptz) END AS stopped_at,
     CASE WHEN u.was IS NULL THEN s.outcome ELSE u.was ->> 'outcome' END AS outcome,
     CASE WHEN u.was IS NULL THEN s.agency_id ELSE CAST(u.was ->> 'agency' AS bigint) END AS agency_id,
@@ -57,7 +61,28 @@ _CLOCKS_THEN = f"""(
     SELECT x.data -> 'clocks' -> s.promise AS was FROM appeal_event x
     WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.act = '{Act.REPLY_REMOVED.value}' AND x.recorded_at > :as_of
       AND x.data -> 'clocks' ? s.promise
-    ORDER BY x.id LIMIT 1) u ON true)"""  # noqa: S608 - constants
+    ORDER BY x.id LIMIT 1) u ON true
+  LEFT JOIN LATERAL (
+    SELECT CAST(coalesce(x.data ->> 'due_before', x.data -> 'clocks' -> s.promise ->> 'due_at') AS timestamptz) AS due_at
+    FROM appeal_event x
+    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of
+      AND (x.act = '{Act.REPLY_REMOVED.value}' AND x.data -> 'clocks' ? s.promise
+        OR x.act IN ('{Act.EXTENDED.value}', '{Act.POLICY_APPLIED.value}') AND x.data ->> 'promise' = s.promise)
+    ORDER BY x.id LIMIT 1) m ON true
+  LEFT JOIN LATERAL (
+    SELECT x.act, CAST(x.data ->> 'calendar_before' AS bigint) AS calendar_version_id FROM appeal_event x
+    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of AND x.act = '{Act.POLICY_APPLIED.value}'
+      AND x.data ->> 'promise' = s.promise AND x.data ? 'calendar_before'
+    ORDER BY x.id LIMIT 1) y ON true)"""  # noqa: S608 - constants
+
+# A pause as it was known: whatever ended it since may have happened before. Its end has a row of its own in the history.
+_ENDS_PAUSE = (Act.RESUMED, Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED, Act.MERGED)
+_PAUSES_THEN = f"""(
+  SELECT s.appeal_id, s.since, CASE WHEN coalesce((
+    SELECT min(x.recorded_at) FROM appeal_event x
+    WHERE x.appeal_id = s.appeal_id AND x.act IN ({acts_sql(_ENDS_PAUSE)}) AND greatest(x.occurred_at, s.since) = s.until),
+    s.until) <= :as_of THEN s.until END AS until
+  FROM sla_pause s WHERE s.since <= :as_of)"""  # noqa: S608 - constants
 
 # Every cycle has a line, with a clock or without: figures that exist only where a promise was made flatter whoever made none.
 _CYCLES = f"""
@@ -81,7 +106,7 @@ LEFT JOIN LATERAL (
 
 # A clock that stands still has no end in sight; what had passed before it was stopped stays passed.
 _STANDS = """EXISTS (
-  SELECT FROM sla_pause p WHERE p.appeal_id = a.id AND p.since < {due} {open})"""
+  SELECT FROM {pauses} p WHERE p.appeal_id = a.id AND p.since < {due} AND p.until IS NULL)"""
 
 # The other promises of the cycle; one that ended is known by the act that ended it.
 _OTHER = """
@@ -101,7 +126,7 @@ _ENDED_THEN = f"""(o.stopped_at IS NOT NULL AND EXISTS (
 _HANDED = f"""
 LEFT JOIN LATERAL (
   SELECT e.id, e.occurred_at FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act = '{Act.ROUTED.value}' AND (stop.id IS NULL OR e.id < stop.id) {{known}}
+  WHERE e.appeal_id = a.id AND e.cycle = c.cycle AND e.act IN ({acts_sql(GIVEN)}) AND (stop.id IS NULL OR e.id < stop.id) {{known}}
   ORDER BY e.id DESC LIMIT 1) given ON true
 LEFT JOIN LATERAL (
   SELECT e.occurred_at AS until, coalesce(given.occurred_at, CASE WHEN c.cycle = 1 THEN a.opened_at ELSE c.started_at END) AS since
@@ -110,16 +135,29 @@ LEFT JOIN LATERAL (
   ORDER BY e.id LIMIT 1) handed ON true
 """  # noqa: S608 - constants
 
-# How long the clock stood still in it.
-STOOD = """
+_UPTO = """(
+  SELECT s.before + least(extract(epoch FROM {at} - s.opens_at), extract(epoch FROM s.closes_at - s.opens_at)) * 1000000 AS worked
+  FROM working_span s WHERE s.calendar_version_id = c.calendar_version_id AND s.opens_at <= {at}
+  ORDER BY s.opens_at DESC LIMIT 1) {name}"""
+_WORKED = "(SELECT {result} FROM {low}, {high})"
+
+
+def _worked(since: str, until: str, *, result: str) -> str:
+    """`otklik_worked` by the calendar of the cycle, said on the spot: called for each line, the function was half of the cost."""
+    return _WORKED.format(result=result, low=_UPTO.format(at=since, name="low"), high=_UPTO.format(at=until, name="high"))
+
+
+# How long the clock stood still in it; rounded only with what it ran.
+STOOD = f"""
 LEFT JOIN LATERAL (
   SELECT sum(extract(epoch FROM upper(span) - lower(span))) AS seconds,
-    sum(otklik_worked(c.calendar_version_id, lower(span), upper(span))) AS working
+    sum({_worked("lower(span)", "upper(span)", result="high.worked - low.worked")}) AS worked
   FROM unnest((
     SELECT range_agg(tstzrange(greatest(p.since, handed.since), least(coalesce(p.until, handed.until), handed.until)))
-    FROM sla_pause p WHERE {paused}p.appeal_id = a.id AND p.since < handed.until AND coalesce(p.until, handed.until) > handed.since)) span)
+    FROM {{pauses}} p
+    WHERE {{paused}}p.appeal_id = a.id AND p.since < handed.until AND coalesce(p.until, handed.until) > handed.since)) span)
   stood ON handed.until > handed.since
-"""
+"""  # noqa: S608 - constants
 
 # Of the first answer that was approved: from the moment it was handed in, not one that was returned before it.
 _APPROVED = f"""
@@ -167,7 +205,7 @@ LEFT JOIN LATERAL (
   ORDER BY e.id DESC LIMIT 1) about ON true
 LEFT JOIN LATERAL (
   SELECT e.id, CAST(e.data ->> 'territory' AS bigint) AS territory_id FROM appeal_event e
-  WHERE e.appeal_id = a.id AND e.act IN ('{Act.OPENED.value}', '{Act.ROUTED.value}') AND e.data ? 'territory'
+  WHERE e.appeal_id = a.id AND e.act IN ({acts_sql((Act.OPENED, *GIVEN))}) AND e.data ? 'territory'
     AND e.recorded_at <= :as_of
   ORDER BY e.id DESC LIMIT 1) place ON true
 """  # noqa: S608 - constants
@@ -178,7 +216,7 @@ _HOLDER_THEN = f"""(
   WHERE e.appeal_id = a.id AND e.recorded_at <= :as_of
     AND e.act IN ('{Act.TAKEN.value}', {acts_sql(HANDED_IN)}) AND NOT e.data ? 'again'
     AND e.id > coalesce((SELECT max(o.id) FROM appeal_event o
-      WHERE o.appeal_id = a.id AND o.act = '{Act.ROUTED.value}' AND o.recorded_at <= :as_of), 0)
+      WHERE o.appeal_id = a.id AND o.act IN ({acts_sql(GIVEN)}) AND o.recorded_at <= :as_of), 0)
   ORDER BY e.act = '{Act.TAKEN.value}' DESC, CASE WHEN e.act = '{Act.TAKEN.value}' THEN -e.id ELSE e.id END
   LIMIT 1)"""  # noqa: S608 - constants
 
@@ -211,7 +249,9 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
         )
         for name in ("interim", "final")
     )
-    joins = _CYCLES.format(**known) + others + _HANDED.format(**known) + STOOD.format(paused="")
+    joins = (
+        _CYCLES.format(**known) + others + _HANDED.format(**known) + STOOD.format(paused="", pauses=_PAUSES_THEN if as_of else "sla_pause")
+    )
     joins += _APPROVED.format(**known) + _MARKED.format(**known) + _NOTICED.format(**known)
     joins += _THEN if as_of else ""
     joins += WRITER.format(outcome=columns["first_outcome"], holder=_HOLDER_THEN if as_of else "a.operator_id")
@@ -222,8 +262,7 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
 
 def stands_sql(due: str, *, as_of: bool) -> str:
     """Whether the clock stands still, or stood still then."""
-    standing = "AND p.since <= :as_of AND (p.until IS NULL OR p.until > :as_of)" if as_of else "AND p.until IS NULL"
-    return _STANDS.format(due=due, open=standing)
+    return _STANDS.format(due=due, pauses=_PAUSES_THEN if as_of else "sla_pause")
 
 
 def columns_sql(*, as_of: bool) -> dict[str, str]:
@@ -280,29 +319,22 @@ _OWN_THEN = f"""coalesce((
   ORDER BY e.id DESC LIMIT 1), true)"""  # noqa: S608 - constants
 
 
-_UPTO = """(
-  SELECT s.before + least(extract(epoch FROM {at} - s.opens_at), extract(epoch FROM s.closes_at - s.opens_at)) * 1000000 AS worked
-  FROM working_span s WHERE s.calendar_version_id = c.calendar_version_id AND s.opens_at <= {at}
-  ORDER BY s.opens_at DESC LIMIT 1) {name}"""
-_WORKED = """(
-  SELECT CAST(least(greatest(round((high.worked - low.worked) / 1e6), 0), 2147483647) AS integer) FROM {low}, {high})"""
-
-
-def _worked(since: str, until: str) -> str:
-    """`otklik_worked` by the calendar of the cycle, said on the spot: called for each line, the function was half of the cost."""
-    return _WORKED.format(low=_UPTO.format(at=since, name="low"), high=_UPTO.format(at=until, name="high"))
+def _whole(since: str, until: str, *, less: str = "0") -> str:
+    """Working time in whole seconds."""
+    seconds = f"CAST(least(greatest(round((high.worked - low.worked - {less}) / 1e6), 0), 2147483647) AS integer)"
+    return _worked(since, until, result=seconds)
 
 
 _RAN = "handed.until > handed.since"
 _OWN_TIMES = {
-    "agency_seconds": f"CASE WHEN {_RAN} THEN {_LAG.format(until='handed.until', since='handed.since')}"
-    " - CAST(round(coalesce(stood.seconds, 0)) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
-    "agency_working": f"CASE WHEN {_RAN} THEN {_worked('handed.since', 'handed.until')}"
-    " - CAST(coalesce(stood.working, 0) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
+    "agency_seconds": f"CASE WHEN {_RAN} THEN CAST(greatest(round(extract(epoch FROM handed.until - handed.since)"
+    " - coalesce(stood.seconds, 0)), 0) AS integer) WHEN handed.until IS NOT NULL THEN 0 END",
+    "agency_working": f"CASE WHEN {_RAN} THEN {_whole('handed.since', 'handed.until', less='coalesce(stood.worked, 0)')}"
+    " WHEN handed.until IS NOT NULL THEN 0 END",
     "approval_seconds": f"CASE WHEN approved.until IS NOT NULL THEN {_LAG.format(until='approved.until', since='approved.since')} END",
-    "approval_working": _worked("approved.since", "approved.until"),
+    "approval_working": _whole("approved.since", "approved.until"),
     "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since='m.recorded_at')} END",
-    "triage_working": f"CASE WHEN m.id IS NOT NULL THEN {_worked('m.recorded_at', 'greatest(a.opened_at, m.recorded_at)')} END",
+    "triage_working": f"CASE WHEN m.id IS NOT NULL THEN {_whole('m.recorded_at', 'greatest(a.opened_at, m.recorded_at)')} END",
     "detection_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='m.recorded_at', since='a.written_at')} END",
 }
 

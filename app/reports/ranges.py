@@ -1,17 +1,17 @@
 """The lines of a range of appeals, found set by set: each table is read once in the order of its index and joined whole.
 
 The same values as `lines.py` computes, by its own expressions; only how rows come together differs. Looking up every appeal by
-itself, as `lines_sql` does, is right for few and takes five times as long for all. Tests hold the one reopenst the other.
+itself, as `lines_sql` does, is right for few and takes five times as long for all. Tests hold the one against the other.
 """
 
 from __future__ import annotations
 
 from app.appeals.rules import Act
-from app.reports.lines import COLUMNS, HANDED_IN, OWN, PROMISE_OF, STOOD, STOPPING_ACTS, WRITER, acts_sql, columns_sql, stands_sql
+from app.reports.lines import COLUMNS, GIVEN, HANDED_IN, OWN, PROMISE_OF, STOOD, STOPPING_ACTS, WRITER, acts_sql, columns_sql, stands_sql
 from app.sla.rules import Promise
 
 _READ = (
-    Act.OPENED, Act.REOPENED, Act.ROUTED, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_REMOVED, Act.RATED, *STOPPING_ACTS, *HANDED_IN,
+    Act.OPENED, Act.REOPENED, *GIVEN, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_REMOVED, Act.RATED, *STOPPING_ACTS, *HANDED_IN,
 )  # fmt: skip
 _COUNTS = "NOT EXISTS (SELECT FROM undone u WHERE u.appeal_id = e.appeal_id AND u.reply = e.data -> 'reply')"
 _IN_RANGE = "{of} > :after AND {of} <= :upto"
@@ -40,7 +40,7 @@ stops AS MATERIALIZED (
 givens AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.id, e.occurred_at
   FROM events e LEFT JOIN stops s ON s.appeal_id = e.appeal_id AND s.cycle = e.cycle
-  WHERE e.act = '{Act.ROUTED.value}' AND (s.id IS NULL OR e.id < s.id) ORDER BY e.appeal_id, e.cycle, e.id DESC),
+  WHERE e.act IN ({acts_sql(GIVEN)}) AND (s.id IS NULL OR e.id < s.id) ORDER BY e.appeal_id, e.cycle, e.id DESC),
 handeds AS MATERIALIZED (
   SELECT DISTINCT ON (e.appeal_id, e.cycle) e.appeal_id, e.cycle, e.occurred_at, g.occurred_at AS given_at
   FROM events e LEFT JOIN givens g ON g.appeal_id = e.appeal_id AND g.cycle = e.cycle
@@ -75,7 +75,7 @@ LEFT JOIN handeds h ON h.appeal_id = c.appeal_id AND h.cycle = c.cycle
 CROSS JOIN LATERAL (
   SELECT h.occurred_at AS until, coalesce(h.given_at, CASE WHEN c.cycle = 1 THEN a.opened_at ELSE c.started_at END) AS since) handed
 LEFT JOIN paused ON paused.appeal_id = c.appeal_id
-{STOOD.format(paused="paused.appeal_id IS NOT NULL AND ")}
+{STOOD.format(paused="paused.appeal_id IS NOT NULL AND ", pauses="sla_pause")}
 LEFT JOIN approvals approved ON approved.appeal_id = c.appeal_id AND approved.cycle = c.cycle
 LEFT JOIN marks marked ON marked.appeal_id = c.appeal_id AND marked.cycle = c.cycle
 LEFT JOIN LATERAL (

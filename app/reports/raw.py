@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import text
 
 from app.appeals.rules import Act
+from app.reports.lines import GIVEN
 from app.reports.recount import Answer, Event, History, Stored
 from app.reports.relines import Matter
 from app.sla.calendar import CalendarError, WorkingCalendar, from_json
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 _ACTS = [
     act.value
     for act in (
-        Act.OPENED, Act.REOPENED, Act.ROUTED, Act.TOPIC_SET, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_QUEUED, Act.REPLY_SENT,
+        Act.OPENED, Act.REOPENED, *GIVEN, Act.TOPIC_SET, Act.REPLY_SUBMITTED, Act.REPLY_APPROVED, Act.REPLY_QUEUED, Act.REPLY_SENT,
         Act.INTERIM_SENT, Act.ANSWERED_BY_HAND, Act.EXTENDED, Act.POLICY_APPLIED, Act.RESUMED, Act.MERGED, Act.UNMERGED, Act.CLOSED,
         Act.DISMISSED, Act.RATED, Act.REPLY_REMOVED,
     )

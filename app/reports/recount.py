@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.appeals.rules import Act
+from app.reports.lines import GIVEN
 from app.sla.calendar import CalendarError, WorkingCalendar, measure, round_the_clock
 from app.sla.policy import PolicyError, deadline, promises_from_json
 from app.sla.rules import Pause, Promise, StopCause, TimerOutcome, effective_due, outcome
@@ -259,7 +260,7 @@ def spent(calendar: WorkingCalendar | None, start: datetime, end: datetime, paus
 def _holder(history: History, stop: Event | None) -> int | None:
     """The agency that held the appeal when the clock stopped, else the one that holds it."""
     before = [one for one in history.events if stop is None or one.id < stop.id]
-    return last_said(before, (Act.OPENED, Act.ROUTED), "agency", history.agency_id)
+    return last_said(before, (Act.OPENED, *GIVEN), "agency", history.agency_id)
 
 
 def last_said(events: Sequence[Event], acts: tuple[Act, ...], name: str, otherwise: int | None) -> int | None:

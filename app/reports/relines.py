@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.appeals.marks import LOWEST
 from app.appeals.rules import Act
 from app.reports.figures import Figures
-from app.reports.lines import HANDED_IN, PROMISE_OF, UNPROMISED
+from app.reports.lines import GIVEN, HANDED_IN, PROMISE_OF, UNPROMISED
 from app.reports.models import MARKS
 from app.reports.queries import Clock
 from app.reports.recount import begun, last_said, spent, stop_of, uncounted
@@ -133,7 +133,7 @@ def _plain(stop: Event | None, since: datetime) -> Time:
 def _agency(cycle: int, matter: Matter, history: History, since: datetime, stop: Event | None, calendar: WorkingCalendar | None) -> Time:
     """From the last time that it was given to the agency before the answer to the first draft after that, without pauses."""
     own = [one for one in history.events if one.cycle == cycle]
-    given = next((one for one in reversed(own) if one.act is Act.ROUTED and (stop is None or one.id < stop.id)), None)
+    given = next((one for one in reversed(own) if one.act in GIVEN and (stop is None or one.id < stop.id)), None)
     undone = uncounted(history.events)
     drafts = (one for one in own if one.act in HANDED_IN and one.data.get("reply") not in undone)
     handed = next((one for one in drafts if one.id > (given.id if given else 0)), None)

@@ -155,8 +155,6 @@ _UNKEPT = text(
     " AND NOT EXISTS (SELECT FROM report_queue q WHERE q.appeal_id = i)"
 )
 _SHAPES = ("median_s", "p90_s", "p99_s")
-_ROUNDED = 1
-"""Seconds: working time of an agency's own is rounded once here, and once for each pause there."""
 
 
 async def _kept(session: ReadSession, told: Mapping[int, Sequence[Line]]) -> list[Difference]:
@@ -173,7 +171,7 @@ async def _kept(session: ReadSession, told: Mapping[int, Sequence[Line]]) -> lis
             found += [
                 Difference(what=f"line.{what}", stored=getattr(row, what), expected=value, number=one.number, cycle=one.cycle)
                 for what, value in _columns(one).items()
-                if not _same(getattr(row, what), value, rounded=what.startswith("agency_"))
+                if not _same(getattr(row, what), value)
             ]
     number = {appeal_id: lines[0].number for appeal_id, lines in told.items() if lines}
     found += [
@@ -194,9 +192,7 @@ def _columns(one: Line) -> dict[str, object]:
     return values | {"mark": one.mark, "reopened": one.reopened, "repeated": one.repeated, "dismissed": one.dismissed}
 
 
-def _same(mine: Any, other: Any, *, rounded: bool) -> bool:  # noqa: ANN401 - a column's value
-    if rounded and isinstance(mine, int) and isinstance(other, int):
-        return abs(mine - other) <= _ROUNDED
+def _same(mine: Any, other: Any) -> bool:  # noqa: ANN401 - a column's value
     if isinstance(mine, datetime) and mine.tzinfo is None:  # infinity comes without a zone
         mine = mine.replace(tzinfo=UTC)
     return bool(mine == other)

@@ -357,7 +357,7 @@ def test_the_past_and_the_hours_of_a_place_are_told(otklik: Run, database_url: U
 
     number, login, code = asyncio.run(arrange())
     before = otklik("appeals", "at", number, (make.MORNING + timedelta(minutes=30)).isoformat(), "--json").json
-    assert (before["status"], before["last"], before["territory"]) == ("new", "opened", None)
+    assert (before["status"], before["last"], before["territory"]) == ("new", "opened", code)
     assert "time zone" in otklik("appeals", "at", number, "2026-01-01").err
     file = tmp_path / "days.ics"
     entries = ("DTSTART;VALUE=DATE:20261208\r\nSUMMARY:Праздник", "DTSTART:20261209T100000\r\nSUMMARY:Концерт")

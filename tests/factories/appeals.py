@@ -86,8 +86,10 @@ async def make_appeal(
         cycle=1,
         occurred_at=opener.written_at,
         recorded_at=opened,
-        data={"comment": opener.id, "agency": appeal.agency_id, "rule": None, "topic": appeal.topic_id},
-    )
+        data={
+            "comment": opener.id, "agency": appeal.agency_id, "territory": appeal.territory_id, "rule": None, "topic": appeal.topic_id,
+        },
+    )  # fmt: skip
     await make_assignment(session, appeal=appeal, agency_id=appeal.agency_id, operator=operator, since=opened)
     return appeal
 

@@ -14,7 +14,7 @@ from app.kernel.db import utc_now_of
 from app.reports import rollup
 from app.reports.backlog import backlog
 from app.reports.ground import source_of
-from app.reports.measures import BACKLOG
+from app.reports.measures import BACKLOG, MEASURES
 from app.reports.queries import Source
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked, measured, response_times
@@ -115,3 +115,44 @@ async def test_an_answer_noticed_late_was_not_there_before(owner_db: Database) -
     assert early.opened == 0, "not recorded yet"
     assert (before.waiting, before.answered, before.oldest_unanswered_age_s) == (1, 0, 5 * 3600)
     assert (after.waiting, after.answered, after.average_s) == (0, 1, 2 * 3600)
+
+
+async def test_a_norm_that_was_applied_later_makes_no_past_report_late(owner_db: Database) -> None:
+    """What waits is put under another norm: as of before, its deadline is the one before."""
+    office = Office(owner_db, random.Random(1))
+    await office.open(4)
+    async with owner_db.read() as session:
+        moment = await utc_now_of(session)
+        then = await reports(session, period=around(moment), now=moment, as_of=None)
+    overdue = set()
+    for _ in range(4):
+        await office.step(Act.POLICY_APPLIED)
+        async with owner_db.read() as session:
+            now = await utc_now_of(session)
+            today = await reports(session, period=around(moment), now=now, as_of=None)
+            again = await reports(session, period=around(moment), now=now, as_of=moment)
+        assert [(one.rows, one.total) for one in again] == [(one.rows, one.total) for one in then]
+        overdue.add(today[0].total.overdue)
+    assert overdue != {then[0].total.overdue}
+
+
+async def test_a_pause_whose_end_was_noticed_late_went_on_until_then(owner_db: Database) -> None:
+    """The citizen wrote at 12:00 and was heard at 16:00: at 15:00 the clock stood still, and the agency had had half an hour."""
+    ten = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
+    since, until, heard = ten + timedelta(minutes=30), ten + timedelta(hours=2), ten + timedelta(hours=6)
+    async with owner_db.write() as session:
+        appeal = await make.make_taken_down_appeal(session, written_at=ten)
+        await make.make_timer(session, appeal=appeal, due_at=ten + timedelta(hours=2, minutes=30))  # 11:00, and as long as it stood
+        await make.make_pause(session, appeal=appeal, since=since, until=until)
+        await make.make_event(session, appeal=appeal, act=Act.PAUSED, occurred_at=since)
+        await make.make_event(session, appeal=appeal, act=Act.REPLY_SUBMITTED, occurred_at=ten + timedelta(hours=3), data={"reply": 1})
+        await make.make_event(session, appeal=appeal, act=Act.RESUMED, occurred_at=until, recorded_at=heard)
+    period = Period(start=date(2026, 11, 17), end=date(2026, 11, 17), tz="UTC")
+    told = {}
+    async with owner_db.read() as session:
+        for moment in (ten + timedelta(hours=5), heard):
+            asked = Asked(access=None, period=period, now=ten + timedelta(days=2), as_of=moment)
+            first = await measured(session, asked, group_by=Grouping.AGENCY)
+            own = await measured(session, replace(asked, measure=MEASURES["agency-answer"]), group_by=Grouping.AGENCY)
+            told[moment] = (first.total.waiting, first.total.overdue, own.total.average_s)
+    assert list(told.values()) == [(1, 0, 1800), (1, 1, 1800 + 3600)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from app.appeals import merging, service as appeals
 from app.appeals.rules import Act, Status
 from app.kernel.db import utc_now_of
 from app.replies.rules import ReplyState
@@ -95,6 +96,33 @@ async def test_what_the_services_write_is_what_the_history_says(owner_db: Databa
     checked = await verify(owner_db, period=around(now), now=now)
     assert checked.timers >= 8
     assert checked.differences == (), f"seed {seed}"
+
+
+async def test_what_followed_another_appeal_to_an_agency_was_given_to_it(owner_db: Database) -> None:
+    """Merged, handed on with the older one, and parted again: the clocks of both are the second agency's."""
+    office = Office(owner_db, random.Random(1))
+    await office.open(0)
+    first, second, *_ = office.agencies
+    office.agencies = [first]
+    await office.write()
+    await office.write()
+    access = office.people[0]
+    async with owner_db.write(operator_id=access.operator_id) as session:
+        now = await utc_now_of(session)
+        await session.execute(text("UPDATE appeal SET opened_at = written_at"))
+        older, younger = (await session.scalars(text("SELECT number FROM appeal ORDER BY written_at"))).all()
+        await merging.merge(session, access, number=younger, other=older, seen_version=None, now=now)
+        await appeals.route(session, access, number=older, agency_id=second.id, territory_id=None, seen_version=None, now=now)
+    async with owner_db.write(operator_id=access.operator_id) as session:
+        now = await utc_now_of(session)
+        await merging.unmerge(session, access, number=younger, seen_version=None, now=now)
+        await appeals.answer(session, access, number=younger, words="Починим.", text_limits={}, now=now)
+    await rollup.refresh(owner_db, tz="UTC")
+    checked = await verify(owner_db, period=around(now), now=now)
+    assert checked.differences == ()
+    async with owner_db.read() as session:
+        own = await session.scalar(text("SELECT agency_seconds FROM report_line WHERE agency_seconds IS NOT NULL"))
+    assert own < 60, "it is not asked for the time before it had it"
 
 
 def whats(checked: Verification) -> set[str]:
