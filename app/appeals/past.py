@@ -37,6 +37,7 @@ class Past:
     topic_id: int | None
     operator_id: int | None = None
     close_reason: str | None = None
+    merged_into: int | None = None
 
 
 def rebuilt(history: Iterable[Told], *, at: datetime | None = None) -> Past | None:
@@ -74,7 +75,7 @@ def _next(past: Past, event: Told) -> Past:
         case Act.CLOSED | Act.DISMISSED:
             changed = {"close_reason": data.get("reason")}
         case Act.MERGED:
-            changed = {"close_reason": MERGED_REASON}
+            changed = {"close_reason": MERGED_REASON, "merged_into": data["into"]}
         case Act.REOPENED | Act.UNMERGED:
-            changed = {"close_reason": None}
+            changed = {"close_reason": None, "merged_into": None}
     return replace(past, status=after(event.act, past.status), cycle=event.cycle, **changed)

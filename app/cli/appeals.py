@@ -27,7 +27,8 @@ _EVENTS = text("SELECT e.act, e.cycle, e.operator_id, e.recorded_at, e.data FROM
 _NAMES = text(
     """
     SELECT (SELECT code FROM agency WHERE id = :agency) AS agency, (SELECT code FROM territory WHERE id = :territory) AS territory,
-      (SELECT code FROM topic WHERE id = :topic) AS topic, (SELECT login FROM operator WHERE id = :operator) AS operator
+      (SELECT code FROM topic WHERE id = :topic) AS topic, (SELECT login FROM operator WHERE id = :operator) AS operator,
+      (SELECT number FROM appeal WHERE id = :into) AS merged_into
     """
 )
 
@@ -68,7 +69,10 @@ def at(
 
 
 async def _told(session: ReadSession, past: Past) -> dict[str, Any]:
-    ids = {"agency": past.agency_id, "territory": past.territory_id, "topic": past.topic_id, "operator": past.operator_id}
+    ids = {
+        "agency": past.agency_id, "territory": past.territory_id, "topic": past.topic_id, "operator": past.operator_id,
+        "into": past.merged_into,
+    }  # fmt: skip
     names = (await session.execute(_NAMES, ids)).one()
     return {"status": past.status.value, "cycle": past.cycle, **names._mapping, "close_reason": past.close_reason}  # noqa: SLF001
 

@@ -109,6 +109,7 @@ class Laws:
         stored = Past(
             status=Status(appeal["status"]), cycle=appeal["cycle"], agency_id=appeal["agency_id"], territory_id=appeal["territory_id"],
             topic_id=appeal["topic_id"], operator_id=appeal["operator_id"], close_reason=appeal["close_reason"],
+            merged_into=appeal["merged_into"],
         )  # fmt: skip
         told = [
             Told(
