@@ -34,9 +34,10 @@ ALWAYS = datetime.combine(FIRST_DAY, time.min, UTC)
 _KEPT = """
 WITH {queued}
 spans AS (
-  SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[]), CAST(:slices AS integer[])) s(level, start, slice)),
+  SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[]), CAST(:signs AS integer[]), CAST(:slices AS integer[]))
+    s(level, start, sign, slice)),
 moves AS (
-  SELECT s.slice, c.opened - c.ended AS step FROM report_cell c JOIN spans s ON s.level = c.level AND s.start = c.start
+  SELECT s.slice, s.sign * (c.opened - c.ended) AS step FROM report_cell c JOIN spans s ON s.level = c.level AND s.start = c.start
   WHERE c.dim = :dim {cell_scope}
   {signed})
 SELECT slice, CAST(sum(step) AS bigint) AS step FROM moves GROUP BY slice
@@ -71,7 +72,8 @@ async def _kept(session: ReadSession, asked: Asked, parts: list[Slice], *, dim: 
     keys = await keys_of(session, asked, dim)
     spans = cover([Slice(FIRST_DAY, asked.period.start - timedelta(days=1)), *parts], daily=True)
     params = {
-        "dim": DIMS[dim.value], "levels": spans.levels, "starts": spans.starts, "slices": [number - 1 for number in spans.slices],
+        "dim": DIMS[dim.value], "levels": spans.levels, "starts": spans.starts, "signs": spans.signs,
+        "slices": [number - 1 for number in spans.slices],
         "edges": edges(asked.period, parts), "until": asked.period.until, "keys": list(keys or ()), "as_of": asked.as_of,
     }  # fmt: skip
     statement = _kept_sql(dim, source, scoped=keys is not None)
@@ -84,7 +86,7 @@ async def _kept(session: ReadSession, asked: Asked, parts: list[Slice], *, dim: 
 def _kept_sql(dim: Grouping, source: Source, *, scoped: bool) -> TextClause:
     signed = _SIGNED.format(
         columns=", ".join(["l.sign", *(f"l.{column}" for column in COLUMNS)]),
-        lines=PUT_RIGHT.removeprefix(" UNION ALL "),
+        lines=PUT_RIGHT,
         line_scope=f"AND {KEY_OF[dim]} = ANY (CAST(:keys AS text[]))" if scoped else "",
     )
     return text(

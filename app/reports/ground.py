@@ -12,7 +12,7 @@ from app.reports.cells import DAILY, DIMS
 from app.reports.queries import GROUND, SOURCE, TOUCHED, Sight, Source
 from app.reports.rolled import CELL_CLOCKS
 from app.reports.rules import TREES, Grouping, Slice
-from app.reports.spans import Spans, cover, days_within
+from app.reports.spans import Spans, cover, nearest_days
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,8 +35,8 @@ class Ground:
     rolled: bool = False
     spans: Spans = field(default_factory=Spans)
     days: Slice | None = None
-    """Days that lie in the period as a whole; `ends`: what is left of it at both ends, in a zone whose days are others."""
-    ends: tuple[tuple[datetime, datetime], ...] = ()
+    """The days of that zone nearest to the period; `ends`: from when to when lines are added (1) or taken away (-1) besides."""
+    ends: tuple[tuple[datetime, datetime, int], ...] = ()
     dim: Grouping = Grouping.PLATFORM
     keys: tuple[str, ...] | None = None
 
@@ -62,7 +62,13 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
     # However it is cut, it is as much: platforms have the fewest cells.
     counted = dim if keys is not None else Grouping.PLATFORM
     most = cover(parts, daily=counted.value in DAILY)
-    of = {"dim": DIMS[counted.value], "levels": most.levels, "starts": most.starts, "keys": None if keys is None else list(keys)}
+    of = {
+        "dim": DIMS[counted.value],
+        "levels": most.levels,
+        "starts": most.starts,
+        "signs": most.signs,
+        "keys": None if keys is None else list(keys),
+    }
     known = (await session.execute(GROUND, of)).one()
     source = Source.NEVER if not known.built else Source.NOW if known.queued else Source.KEPT
     if asked.as_of is not None:
@@ -75,7 +81,7 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
     days, ends = (
         (parts[0], ())
         if not able or known.tz == asked.period.tz
-        else days_within(asked.period.since, asked.period.until, ZoneInfo(known.tz))
+        else nearest_days(asked.period.since, asked.period.until, ZoneInfo(known.tz))
     )
     return Ground(
         source=source,

@@ -61,8 +61,9 @@ GROUND = text(
     """
     SELECT EXISTS (SELECT FROM report_state WHERE lines_kept) AS built, (SELECT tz FROM report_state WHERE stage = 'done') AS tz,
       EXISTS (SELECT FROM report_queue) AS queued,
-      (SELECT sum(c.opened) FROM report_cell c
-        JOIN unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[])) s(level, start) ON s.level = c.level AND s.start = c.start
+      (SELECT sum(s.sign * c.opened) FROM report_cell c
+        JOIN unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[]), CAST(:signs AS integer[])) s(level, start, sign)
+          ON s.level = c.level AND s.start = c.start
         WHERE c.dim = :dim AND (CAST(:keys AS text[]) IS NULL OR c.key = ANY (CAST(:keys AS text[])))) AS opened
     """
 )

@@ -38,16 +38,16 @@ _SLICE = "CAST(width_bucket(l.started_at, CAST(:edges AS timestamptz[])) AS text
 
 _STATEMENT = """
 WITH spans AS MATERIALIZED (
-  SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[]), CAST(:slices AS integer[])) s(level, start, slice)),
+  SELECT * FROM unnest(CAST(:levels AS smallint[]), CAST(:starts AS date[]), CAST(:signs AS integer[]), CAST(:slices AS integer[]))
+    s(level, start, sign, slice)),
 {queued}
 signed AS MATERIALIZED (
-  SELECT {line_key} AS key, true AS begins, l.* FROM ({lines}) l
-  WHERE l.started_at >= :since AND l.started_at < :until {line_scope}),
+  SELECT {line_key} AS key, true AS begins, l.* FROM ({lines}) l WHERE true {line_scope}),
 moved AS (SELECT key, {moved} FROM signed d GROUP BY key),
 {ranked}
 numbers AS (
   SELECT key, {added} FROM (
-    SELECT {cell_key} AS key, {c_names} FROM {cells}
+    SELECT {cell_key} AS key, {signed_names} FROM {cells}
     UNION ALL SELECT key, {names} FROM moved {moved_ranked}) b GROUP BY key),
 waits AS (
   SELECT {line_key} AS key, count(*) AS waiting, count(*) FILTER (WHERE l.due_at < :ages_at) AS overdue,
@@ -61,7 +61,7 @@ FROM numbers n LEFT JOIN waits w USING (key) WHERE {counted} <> 0
 _SHAPES = """
 UNION ALL
 SELECT 'shape', key, NULL, NULL, NULL, NULL, numeric_send({of_shapes}(calendar)), numeric_send({of_shapes}(working)) FROM (
-  SELECT {cell_key} AS key, c.calendar, c.working FROM {shapes}
+  SELECT {cell_key} AS key, {c_shapes} FROM {shapes}
   UNION ALL SELECT key, {clock}_calendar, {clock}_working FROM (SELECT key, {sketched} FROM signed d GROUP BY key) d {moved_ranked}) one
 {by_key}
 """
@@ -71,7 +71,7 @@ _OF_EACH = """{keys} k CROSS JOIN spans s CROSS JOIN LATERAL (
   SELECT * FROM report_{kind} c WHERE c.dim = {dim} AND c.level = s.level AND c.start = s.start AND c.key = k.key {more} OFFSET 0) c"""
 _RANKED = """ranked AS MATERIALIZED (
   SELECT key FROM (
-    SELECT c.key, {ordered} AS n, {counted} AS counted FROM {able_cells}
+    SELECT c.key, s.sign * {ordered} AS n, s.sign * {counted} AS counted FROM {able_cells}
     UNION ALL SELECT key, {ordered}, {counted} FROM (SELECT key, {filled} FROM moved) m) b
   GROUP BY key HAVING sum(counted) <> 0 ORDER BY sum(n) DESC, key LIMIT :most),"""
 # No key counts more than it has lines. So whoever has as much in all as the last of fifty has in some cell of its own at least that,
@@ -92,19 +92,19 @@ able AS MATERIALIZED (
     WHERE c.dim = {dim} AND c.level = s.level AND c.start = s.start AND c.lines >= CAST(ceil(least.n) AS bigint) OFFSET 0) c),"""
 # Of the whole, the platforms' cells: a few.
 _WHOLE = (
-    "JOIN unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[])) s(level, start)"
+    "JOIN unnest(CAST(:whole_levels AS smallint[]), CAST(:whole_starts AS date[]), CAST(:whole_signs AS integer[])) s(level, start, sign)"
     " ON s.level = c.level AND s.start = c.start"
 )
 _TOTAL = f"""
 UNION ALL
 SELECT 'total', NULL, (SELECT ARRAY[{{names}}] FROM (SELECT {{added}} FROM (
-    SELECT {{c_names}} FROM report_cell c {_WHOLE} WHERE c.dim = 4 {{cell_scope}}
+    SELECT {{signed_names}} FROM report_cell c {_WHOLE} WHERE c.dim = 4 {{cell_scope}}
     UNION ALL SELECT {{names}} FROM (SELECT {{moved}} FROM signed d WHERE NOT d.of_rest) d) b) t),
   (SELECT CAST(sum(waiting) AS bigint) FROM waits),
   (SELECT CAST(sum(overdue) AS bigint) FROM waits), (SELECT min(oldest) FROM waits), whole.calendar, whole.working
 FROM (
   SELECT numeric_send(sum(calendar)) AS calendar, numeric_send(sum(working)) AS working FROM (
-    SELECT c.calendar, c.working FROM report_shape c {_WHOLE} WHERE {{shaped}} AND c.dim = 4 {{cell_scope}} AND c.clock = '{{clock}}'
+    SELECT {{signed_shapes}} FROM report_shape c {_WHOLE} WHERE {{shaped}} AND c.dim = 4 {{cell_scope}} AND c.clock = '{{clock}}'
     UNION ALL
     SELECT {{clock}}_calendar, {{clock}}_working FROM (SELECT {{sketched}} FROM signed d WHERE {{shaped}} AND NOT d.of_rest) d) one) whole
 """  # noqa: S608 - fragments of this file
@@ -120,11 +120,12 @@ kept AS MATERIALIZED (SELECT {", ".join(COLUMNS)} FROM report_line WHERE appeal_
 CORRECTED = {Source.KEPT: "", Source.NOW: _QUEUED_LINES, Source.SINCE: _CHANGED_LINES}
 """What is to be put right of what is kept: `fresh` lines are added and `kept` ones taken away."""
 _REST = f"""
-  SELECT 1 AS sign, r.celled AS of_rest, {", ".join(f"l.{column}" for column in COLUMNS)} FROM report_line l
-  CROSS JOIN unnest(CAST(:rest_since AS timestamptz[]), CAST(:rest_until AS timestamptz[]), CAST(:rest_celled AS boolean[]))
-    r(low, high, celled)
+  SELECT r.sign, r.celled AS of_rest, {", ".join(f"l.{column}" for column in COLUMNS)} FROM report_line l
+  CROSS JOIN unnest(CAST(:rest_since AS timestamptz[]), CAST(:rest_until AS timestamptz[]), CAST(:rest_signs AS integer[]),
+    CAST(:rest_celled AS boolean[])) r(low, high, sign, celled)
   WHERE l.started_at >= r.low AND l.started_at < r.high"""  # noqa: S608 - columns of this package
-PUT_RIGHT = " UNION ALL SELECT 1 AS sign, false AS of_rest, f.* FROM fresh f UNION ALL SELECT -1, false, k.* FROM kept k"
+PUT_RIGHT = "SELECT 1 AS sign, false AS of_rest, f.* FROM fresh f UNION ALL SELECT -1, false, k.* FROM kept k"
+_PUT_RIGHT_WITHIN = f" UNION ALL SELECT * FROM ({PUT_RIGHT}) p WHERE p.started_at >= :since AND p.started_at < :until"  # noqa: S608 - likewise
 
 
 @cache
@@ -144,7 +145,7 @@ def rolled_sql(
     """By a grouping, or (None) by slice of the period, or (`sliced`, of trees) by both: keys are then `key/slice`.
 
     `of`: the dimension whose cells are read when there is no grouping; `source`: what is to be put right of them; `scoped`: only the
-    keys of `:keys` count; `shaped`: percentiles are wanted. `single`: there is one span; `covered`: spans leave no lines to be read.
+    keys of `:keys` count; `shaped`: percentiles are wanted. `single`: one span is all; `covered`: spans leave no days to be read.
     Of a flat grouping a page's rows and the total come; of a tree all rows.
     """
     dim = group_by or of
@@ -159,6 +160,7 @@ def rolled_sql(
         "cells": read("cell", "ranked" if flat else None),
         "shapes": read("shape", "ranked" if flat else None),
         "of_shapes": added,
+        "c_shapes": fragments["signed_shapes"] if added else "c.calendar, c.working",
         "by_key": "GROUP BY key" if added else "",
     }
     indexed = flat and covered and dim is not Grouping.PLATFORM
@@ -188,7 +190,7 @@ def _summing(clock: Clock, source: Source, *, dismissed: bool) -> dict[str, str]
     return {
         "clock": clock.value,
         "queued": CORRECTED[source],
-        "lines": _REST + ("" if source is Source.KEPT else PUT_RIGHT),
+        "lines": _REST + ("" if source is Source.KEPT else _PUT_RIGHT_WITHIN),
         "waiting": _waiting(clock, source),
         "moved": moved_sql(),
         "sketched": sketched_sql(clock.value),
@@ -197,7 +199,8 @@ def _summing(clock: Clock, source: Source, *, dismissed: bool) -> dict[str, str]
         "added": ", ".join(f"CAST(coalesce(sum(b.{one}), 0) AS bigint) AS {one}" for one in names),
         "names": ", ".join(names),
         "filled": ", ".join(f"coalesce({one}, 0) AS {one}" for one in names),
-        "c_names": ", ".join(f"c.{one}" for one in names),
+        "signed_names": ", ".join(f"s.sign * c.{one} AS {one}" for one in names),
+        "signed_shapes": ", ".join(f"CASE WHEN s.sign < 0 THEN -c.{one} ELSE c.{one} END AS {one}" for one in ("calendar", "working")),
     }
 
 

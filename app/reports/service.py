@@ -182,10 +182,10 @@ async def _rolled_groups(session: ReadSession, asked: Asked, group_by: Grouping,
     params = rolled_params(asked, ground) | {"edges": None}
     if group_by not in TREES:
         whole = cover([] if ground.days is None else [ground.days], daily=True)
-        params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts}
+        params |= {"most": limit + 1, "whole_levels": whole.levels, "whole_starts": whole.starts, "whole_signs": whole.signs}
     statement = rolled_sql(
         group_by, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None,
-        single=len(ground.spans.levels) == 1, covered=not params["rest_since"], **_kind(asked),
+        single=len(ground.spans.levels) == 1 and not ground.ends, covered=not ground.spans.rest, **_kind(asked),
     )  # fmt: skip
     found = piles_of((await session.execute(statement, used_params(statement, params))).all())
     if group_by in TREES:
@@ -229,8 +229,11 @@ async def _rolled_slices(
 
 async def rolled_piles(session: ReadSession, asked: Asked, ground: Ground, parts: list[Slice]) -> dict[int, Pile]:
     """The sums of each slice, by its number from 1."""
-    ground = ground if len(parts) == 1 else replace(ground, spans=cover(parts, daily=True))
-    params = rolled_params(asked, ground) | {"edges": edges(asked.period, parts)}
+    if len(parts) > 1:
+        ground = replace(ground, spans=cover(parts, daily=True))
+    cuts = edges(asked.period, parts)
+    cuts = cuts if len(parts) > 1 else [min((cuts[0], *(low for low, _, _ in ground.ends)))]  # one slice has all that is read
+    params = rolled_params(asked, ground) | {"edges": cuts}
     statement = rolled_sql(
         None, of=ground.dim, clock=asked.measure.clocked, source=ground.source, scoped=ground.keys is not None, **_kind(asked)
     )
@@ -248,9 +251,11 @@ def rolled_params(asked: Asked, ground: Ground) -> dict[str, Any]:
         "dim": DIMS[ground.dim.value],
         "levels": spans.levels,
         "starts": spans.starts,
+        "signs": spans.signs,
         "slices": spans.slices,
-        "rest_since": [*(midnight(zone, first) for first, _ in spans.rest), *(low for low, _ in ground.ends)],
-        "rest_until": [*(midnight(zone, last, days=1) for _, last in spans.rest), *(high for _, high in ground.ends)],
+        "rest_since": [*(midnight(zone, first) for first, _ in spans.rest), *(low for low, _, _ in ground.ends)],
+        "rest_until": [*(midnight(zone, last, days=1) for _, last in spans.rest), *(high for _, high, _ in ground.ends)],
+        "rest_signs": [1] * len(spans.rest) + [sign for _, _, sign in ground.ends],
         "rest_celled": [True] * len(spans.rest) + [False] * len(ground.ends),
         "keys": list(ground.keys or ()),
         "as_of": asked.as_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -19,9 +20,9 @@ from app.reports import rollup, sketch
 from app.reports.backlog import backlog
 from app.reports.lines import COLUMNS, lines_sql
 from app.reports.measures import BACKLOG, MEASURES
-from app.reports.rules import Bucket, Filters, Grouping, Period, midnight, slices
+from app.reports.rules import Bucket, Filters, Grouping, Period, Slice, midnight, slices
 from app.reports.service import Asked, measured, trend
-from app.reports.spans import DAY, MONTH, cover, days_within
+from app.reports.spans import DAY, MONTH, YEAR, cover, nearest_days
 from tests.app.reports.alike import CELLS_ALWAYS, alike
 from tests.app.reports.office import Office
 from tests.app.reports.test_as_of import around
@@ -52,18 +53,27 @@ async def all_ways(session: ReadSession, seed: int) -> None:
     waits = Asked(measure=BACKLOG, access=None, period=around(now), now=now)
     kept, told = [(await backlog(session, one)).points for one in (waits, replace(waits, as_of=now, replayed=True))]
     assert kept == told, f"seed {seed}"
-    for group_by in (Grouping.AGENCY, Grouping.PAGE, Grouping.OPERATOR):  # and by days that are none of the cells'
-        far = Asked(access=None, period=replace(around(now), tz="Asia/Kathmandu"), now=now)
-        pair = [await measured(session, replace(far, exact_up_to=most), group_by=group_by) for most in (CELLS_ALWAYS, 10**9)]
-        assert [one.approximate for one in pair] == [True, False]
-        assert [row.key for row in pair[0].rows] == [row.key for row in pair[1].rows]
-        where = f"seed {seed}: {group_by} by other days"
-        assert all(alike(mine, theirs) for mine, theirs in zip(pair[0].rows, pair[1].rows, strict=True)), where
-        assert alike(pair[0].total, pair[1].total), where
+    await by_other_days(session, now, seed)
     for bucket in (Bucket.DAY, Bucket.MONTH):
         days = await trend(session, access=None, period=around(now), now=now, bucket=bucket)
         rolled = await trend(session, access=None, period=around(now), now=now, bucket=bucket, exact_up_to=CELLS_ALWAYS)
         assert all(alike(mine, theirs) for mine, theirs in zip(days.points, rolled.points, strict=True)), f"seed {seed}: {bucket}"
+
+
+async def by_other_days(session: ReadSession, now: datetime, seed: int) -> None:
+    """By days that are none of the cells', and of periods that are sooner had by taking away."""
+    begun, yesterday = now.date().replace(month=1, day=1), now.date() - timedelta(days=1)
+    periods = [replace(around(now), tz="Asia/Kathmandu")]
+    periods += [Period(start=begun, end=yesterday, tz=tz) for tz in ("UTC", "Asia/Kamchatka", "America/Caracas")]
+    for period in periods:
+        for group_by in (Grouping.AGENCY, Grouping.PLATFORM, Grouping.PAGE, Grouping.OPERATOR):
+            far = Asked(access=None, period=period, now=now)
+            pair = [await measured(session, replace(far, exact_up_to=most), group_by=group_by) for most in (CELLS_ALWAYS, 10**9)]
+            where = f"seed {seed}: {group_by}, {period}"
+            assert [one.approximate for one in pair] == [True, False], where
+            assert [row.key for row in pair[0].rows] == [row.key for row in pair[1].rows], where
+            assert all(alike(mine, theirs) for mine, theirs in zip(pair[0].rows, pair[1].rows, strict=True)), where
+            assert alike(pair[0].total, pair[1].total), where
 
 
 _LOST = "SELECT count(*) FROM (({lines}) EXCEPT SELECT {columns} FROM report_line) lost"
@@ -203,16 +213,31 @@ def test_cells_cover_a_period_once(start: date, length: int, daily: bool, bucket
     period = Period(start=start, end=start + timedelta(days=length), tz="UTC")
     parts = slices(period, bucket)
     spans = cover(parts, daily=daily)
-    days: list[date] = []
-    for level, first in zip(spans.levels, spans.starts, strict=True):
+    days: Counter[date] = Counter()
+    for level, first, sign in zip(spans.levels, spans.starts, spans.signs, strict=True):
         after = first + timedelta(days=1) if level == DAY else date(first.year + 1, 1, 1)
         if level == MONTH:
             after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        days += [first + timedelta(days=n) for n in range((after - first).days)]
+        days.update({first + timedelta(days=n): sign for n in range((after - first).days)})
     for first, last in spans.rest:
-        days += [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    assert sorted(days) == [start + timedelta(days=n) for n in range(length + 1)]
+        days.update(first + timedelta(days=n) for n in range((last - first).days + 1))
+    assert +days == {start + timedelta(days=n): 1 for n in range(length + 1)}
+    assert not -days, "nothing is taken away that was not there"
     assert daily <= (not spans.rest)
+    assert daily or min(spans.signs, default=1) == 1
+
+
+def test_a_period_is_had_of_the_fewest_cells() -> None:
+    def cells(*days: date) -> list[tuple[int, date, int]]:
+        spans = cover([Slice(*days)], daily=True)
+        return list(zip(spans.levels, spans.starts, spans.signs, strict=True))
+
+    whole = (YEAR, date(2026, 1, 1), 1)
+    assert cells(date(2026, 1, 1), date(2026, 12, 31)) == [whole]
+    assert cells(date(2026, 1, 2), date(2026, 12, 30)) == [whole, (DAY, date(2026, 1, 1), -1), (DAY, date(2026, 12, 31), -1)]
+    assert cells(date(2026, 1, 1), date(2026, 10, 31)) == [whole, (MONTH, date(2026, 11, 1), -1), (MONTH, date(2026, 12, 1), -1)]
+    assert cells(date(2026, 2, 1), date(2026, 3, 1)) == [(MONTH, date(2026, 2, 1), 1), (DAY, date(2026, 3, 1), 1)]
+    assert len(cells(date(2026, 1, 15), date(2026, 12, 20))) == 1 + 14 + 11
 
 
 @given(
@@ -221,9 +246,10 @@ def test_cells_cover_a_period_once(start: date, length: int, daily: bool, bucket
 def test_days_of_another_zone_cover_a_period_with_its_ends(first: int, hours: int, zone: str) -> None:
     since = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=first)
     until, place = since + timedelta(hours=hours), ZoneInfo(zone)
-    days, ends = days_within(since, until, place)
-    pieces = [*ends] if days is None else [*ends, (midnight(place, days.start), midnight(place, days.end, days=1))]
-    pieces.sort()
-    assert (pieces[0][0], pieces[-1][1]) == (since, until)
-    assert all(low[1] == high[0] for low, high in pairwise(pieces))
-    assert all(high - low < timedelta(hours=50 if days is None else 26) for low, high in ends)
+    days, ends = nearest_days(since, until, place)
+    pieces = [*ends, *([] if days is None else [(midnight(place, days.start), midnight(place, days.end, days=1), 1)])]
+    cuts = sorted({since, until, *(low for low, _, _ in pieces), *(high for _, high, _ in pieces)})
+    for low, high in pairwise(cuts):
+        held = sum(sign for begin, end, sign in pieces if begin <= low and high <= end)
+        assert held == (since <= low and high <= until)
+    assert all(high - low < timedelta(hours=25 if days is None else 13) for low, high, _ in ends)
