@@ -38,6 +38,8 @@ class Led:
     text: str = ""
     author_name: str = ""
     written_at: datetime | None = None
+    of_post: bool = False
+    """Whether the link names a post and no comment: whoever answers a post does so by hand, on our own page too."""
 
 
 def read_link(plugins: Mapping[str, Plugin], link: str) -> tuple[str, Reference] | None:
@@ -59,7 +61,7 @@ async def follow(session: WriteSession, access: Access, *, platform: str, refere
     if lookup is None:
         lookup = await lookups.ask(session, operator_id=access.operator_id, platform=platform, reference=reference, now=now)
     if lookup.comment_id is None:
-        return _led(lookup)
+        return replace(_led(lookup), of_post=reference.comment is None)
     stored = await _appeal_of(session, lookup.comment_id)
     if stored is None:  # under another agency's page: its words can be taken down all the same
         return replace(_led(lookup), state="found", comment_id=None)

@@ -59,13 +59,13 @@ def profile_link(number: int) -> str:
 
 
 _HOSTS = frozenset({"vk.com", "m.vk.com", "vk.ru", "m.vk.ru"})
-_POST = re.compile(r"(?:^/|[?&]w=)wall(-?\d{1,18})_(\d{1,18})(?:_r(\d{1,18}))?(?=$|[?&/])", re.ASCII)
-_REPLY = re.compile(r"[?&]reply=(\d{1,18})", re.ASCII)
+_POST = re.compile(r"(?:^/|[?&][wz]=)(wall|photo|video|topic)(-?\d{1,18})_(\d{1,18})(?:_r(\d{1,18}))?(?=$|[?&/%])", re.ASCII)
+_REPLY = re.compile(r"[?&](?:reply|post)=(\d{1,18})", re.ASCII)
 _THREAD = re.compile(r"[?&]thread=(\d{1,18})", re.ASCII)
 
 
 class VkLinks:
-    """Posts and comments of walls: of communities and of people, alone or opened over another page (`?w=wall…`)."""
+    """Posts, photos, videos and discussions of communities and of people and their comments, alone or over another page (`?w=wall…`)."""
 
     def read(self, link: str) -> Reference | None:
         """What a link names."""
@@ -74,9 +74,11 @@ class VkLinks:
         found = _POST.search(place)
         if found is None:
             return None
-        page, post, comment = found.groups()
+        kind, page, number, comment = found.groups()
         reply, thread = _REPLY.search(place), _THREAD.search(place)
         comment = reply.group(1) if reply else comment
         root = thread.group(1) if thread and comment else comment
-        canonical = post_link(page, post) if comment is None else comment_link(page, post, comment, root or comment)
-        return Reference(link=canonical, page=page, post=post, comment=comment, root=root)
+        shown = f"{SITE}/{kind}{page}_{number}"
+        if comment is not None:
+            shown += f"?post={comment}" if kind == "topic" else f"?reply={comment}" + (f"&thread={root}" if root != comment else "")
+        return Reference(link=shown, page=page, post=number if kind == "wall" else f"{kind}{number}", comment=comment, root=root)

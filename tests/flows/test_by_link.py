@@ -77,6 +77,8 @@ async def test_a_comment_of_ours_that_nobody_has_read_yet_is_stored_and_answered
     (timer,) = await rows("SELECT min(started_at) AS at FROM sla_timer")
     assert timer.at == wrote_at
     assert await open_it(town, led.comment_id) == number
+    of_post = await follow(town, town.world.posts[post].link)
+    assert (of_post.state, of_post.of_post, led.of_post) == ("found", True, False)
     again = await follow(town, town.world.comments[comment].link)
     assert (again.state, again.number) == ("appeal", number)
     await town.answer(number, "Поставим.")

@@ -187,6 +187,7 @@ def _link_view(led: Led) -> LinkView:
         author=led.author_name,
         text=led.text,
         written_at=led.written_at,
+        of_post=led.of_post,
     )
 
 

@@ -171,6 +171,7 @@ class LinkView:
     author: str = ""
     text: str = ""
     written_at: datetime | None = None
+    of_post: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from connectors.amends import Standing
 from connectors.conformance.stage import caught
 from connectors.contract import Absent, AccessLost, CannotTell, Found, PostRef, PushRequest, Rejected, utc_now
 from connectors.sandbox.limits import Limits
+from connectors.vk.links import VkLinks
 from connectors.vk.push import VkPush
 from tests.connectors.vk.test_vk import PAGE, town
 
@@ -52,6 +53,12 @@ async def test_what_people_write_beside_the_wall_is_found_read_and_answered(kind
         assert told[first].root_external_id == first
         assert told[reply].root_external_id == {"photo": None, "video": first, "topic": reply}[kind]  # as far as VK tells
         assert batch.complete_for
+        for number, one in told.items():  # and so does a link that somebody pastes
+            reference = VkLinks().read(one.link)
+            assert reference is not None
+            (fetched,) = (await here.vk.fetch_reference(reference, PAGE)).batch.comments
+            assert (fetched.external_id, fetched.text, fetched.author) == (number, one.text, one.author)
+            assert (fetched.post_external_id, fetched.link.partition("&")[0]) == (place.external_id, one.link.partition("&")[0])
         sent = await here.vk.send(here.answer(place, first, "Завтра"))
         assert sent.link.startswith(post.link)
         found = await here.vk.find_sent(here.answer(place, first, "Завтра"))
