@@ -12,7 +12,7 @@ working_time(a, add_working(a, d)) == d always, and add_working(a, working_time(
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -43,6 +43,7 @@ __all__ = [
     "Ranges",
     "WorkingCalendar",
     "add_days",
+    "add_days_to_all",
     "add_working",
     "add_working_days",
     "add_working_to_all",
@@ -55,6 +56,7 @@ __all__ = [
     "in_utc",
     "measure",
     "parse_hours",
+    "parts_of_all",
     "round_the_clock",
     "to_json",
     "working_time",
@@ -165,6 +167,35 @@ def add_days(calendar: WorkingCalendar, start: datetime, days: int) -> datetime:
     except OverflowError:
         raise CalendarError(f"past the year {LAST_YEAR}: {days} days") from None
     return to_moment(local_midnight(calendar.zone, after))
+
+
+def add_days_to_all(calendar: WorkingCalendar, starts: Iterable[datetime], days: int, *, working: bool) -> list[datetime]:
+    """Return `add_working_days` or `add_days` of each start: of those on one local day it is one moment, counted once."""
+    reckon = add_working_days if working else add_days
+    known: dict[int, datetime] = {}
+    found = []
+    for start in starts:
+        day = in_utc(start).astimezone(calendar.zone).toordinal()
+        due = known.get(day)
+        if due is None:
+            due = known[day] = reckon(calendar, start, days)
+        found.append(due)
+    return found
+
+
+def parts_of_all(
+    calendar: WorkingCalendar | None, terms: Sequence[tuple[datetime, datetime]], shares: Sequence[float]
+) -> list[tuple[datetime, ...]]:
+    """Return for each term, from its start to its end in UTC, the moments at which these shares of it have passed by the calendar."""
+    if calendar is None or not terms:
+        return [tuple(start + (end - start) * share for share in shares) for start, end in terms]
+    table = calendar.table(min(start for start, _ in terms), max(end for _, end in terms))
+    found = []
+    for start, end in terms:
+        before = table.worked(start)
+        parts = [(table.worked(end) - before) * share for share in shares]
+        found.append(tuple(table.moment(before + part) if part else start for part in parts))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import repeat
 
-from app.sla.calendar import WorkingCalendar, add_days, add_working_days, advance, advance_all, in_utc, measure
+from app.sla.calendar import (
+    WorkingCalendar,
+    add_days,
+    add_days_to_all,
+    add_working_days,
+    advance,
+    advance_all,
+    in_utc,
+    measure,
+    parts_of_all,
+)
 from app.sla.rules import Promise
 
 CONDITIONS = ("priority", "topic", "agency", "territory", "platform")
@@ -168,10 +178,12 @@ def deadlines(
     term: Term, calendar: WorkingCalendar, starts: Iterable[datetime], warn_shares: Sequence[float] = WARN_SHARES
 ) -> list[Deadline]:
     """Return `deadline` of each start; CalendarError when any of them is out of reach."""
-    if term.days:
-        return [deadline(term, calendar, start, warn_shares) for start in starts]
     clock, shares = clock_of(term, calendar), sorted(warn_shares)
     begun = advance_all(None, starts, timedelta(0))
+    if term.days:
+        ends = add_days_to_all(calendar, begun, term.days, working=term.working)
+        parts = parts_of_all(clock, list(zip(begun, ends, strict=True)), shares)
+        return [Deadline(*one) for one in zip(begun, ends, parts, strict=True)]
     whole = timedelta(seconds=term.seconds)
     due, *warned = (advance_all(clock, begun, one) for one in (whole, *(whole * share for share in shares)))
     warnings = zip(*warned, strict=True) if warned else repeat(())

@@ -32,6 +32,7 @@ from app.sla.calendar import (
     round_the_clock,
     working_time,
 )
+from app.sla.policy import Term, deadline, deadlines
 from app.sla.production_calendar import OFFICE_WEEK, russian_calendar
 
 MICROSECOND = timedelta(microseconds=1)
@@ -143,6 +144,18 @@ def test_deadline_and_working_time_are_inverse(calendar: WorkingCalendar, start:
         assert working_time(calendar, start, due - MICROSECOND) == duration - MICROSECOND
     else:
         assert due == start
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    calendars().filter(lambda calendar: any(calendar.week)),
+    st.lists(st.one_of(moments, elsewhere), max_size=12),
+    st.builds(Term, days=st.integers(1, 400), working=st.booleans()),
+    st.lists(st.floats(1e-9, 0.999), max_size=3, unique=True),
+)
+def test_terms_in_days_are_each_by_itself_too(calendar: WorkingCalendar, starts: list[datetime], term: Term, shares: list[float]) -> None:
+    fresh = replace(calendar)
+    assert deadlines(term, fresh, starts, shares) == [deadline(term, calendar, start, shares) for start in starts]
 
 
 @settings(deadline=None, max_examples=60)
