@@ -129,6 +129,7 @@ def _alone(looked: Looked) -> tuple[Fate, str]:
         (looked.comment.deleted, Fate.NOT_APPEAL, "deleted"),
         (looked.comment.elsewhere, Fate.IN_TRIAGE, "elsewhere"),
         (told.is_appeal is False, Fate.NOT_APPEAL, told.kind.value),
+        (looked.comment.decided and looked.operator_id is None, Fate.IN_TRIAGE, "edited"),
         (told.is_appeal is None, Fate.IN_TRIAGE, "undecided"),
         (looked.route.agency_id is None, Fate.IN_TRIAGE, "no_agency"),
     )

@@ -78,8 +78,8 @@ def look(office: Office, comments: Sequence[UnseenComment]) -> list[Looked]:
 
 
 def _for_a_person(comment: UnseenComment, told: Classification, route: Route) -> bool:
-    """Whether a person decides: always of what a search found elsewhere, whatever it looks like."""
-    return comment.elsewhere or told.is_appeal is None or route.agency_id is None
+    """Whether a person decides: always of what a search found elsewhere, and of what a person has decided before it was edited."""
+    return comment.elsewhere or comment.decided or told.is_appeal is None or route.agency_id is None
 
 
 async def open_all(database: Database, keeper: OfficeKeeper, clock: Clock, *, most: int = BATCH) -> int:

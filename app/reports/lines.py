@@ -225,6 +225,8 @@ _PLAIN_OUTCOME = f"""CASE WHEN stop.act IN ({_REPLY_ACTS}) THEN '{UNPROMISED}'
     WHEN stop.act = '{Act.CLOSED.value}' THEN {_UNANSWERED} WHEN stop.act = '{Act.DISMISSED.value}' THEN {_CANCELLED} END"""
 _PLAIN_SECONDS = """CAST(CASE WHEN stop.id IS NOT NULL THEN greatest(round(extract(epoch FROM stop.occurred_at - c.started_at)), 0) END
     AS integer)"""
+_SEEN = "greatest(m.recorded_at, a.written_at)"
+"""What was no appeal until it was edited had been seen before anything was asked."""
 _LAG = "CAST(greatest(round(extract(epoch FROM {until} - {since})), 0) AS integer)"
 
 
@@ -333,8 +335,8 @@ _OWN_TIMES = {
     " WHEN handed.until IS NOT NULL THEN 0 END",
     "approval_seconds": f"CASE WHEN approved.until IS NOT NULL THEN {_LAG.format(until='approved.until', since='approved.since')} END",
     "approval_working": _whole("approved.since", "approved.until"),
-    "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since='m.recorded_at')} END",
-    "triage_working": f"CASE WHEN m.id IS NOT NULL THEN {_whole('m.recorded_at', 'greatest(a.opened_at, m.recorded_at)')} END",
+    "triage_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='a.opened_at', since=_SEEN)} END",
+    "triage_working": f"CASE WHEN m.id IS NOT NULL THEN {_whole(_SEEN, f'greatest(a.opened_at, {_SEEN})')} END",
     "detection_seconds": f"CASE WHEN m.id IS NOT NULL THEN {_LAG.format(until='m.recorded_at', since='a.written_at')} END",
 }
 

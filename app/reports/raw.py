@@ -34,8 +34,11 @@ _ACTS = [
 ]  # fmt: skip
 _APPEALS = text(
     """
-    SELECT a.id, a.number, a.agency_id, a.operator_id, coalesce(c.written_at, a.written_at) AS begun_at, a.written_at, a.opened_at,
-      c.recorded_at AS noticed_at, a.territory_id, a.topic_id, a.page_id, a.platform, EXISTS (
+    SELECT a.id, a.number, a.agency_id, a.operator_id, coalesce((
+        SELECT a.written_at FROM comment_revision r WHERE r.comment_id = c.id AND r.revision > 1 AND c.written_at <> a.written_at
+          AND coalesce(r.edited_at, r.observed_at) = a.written_at LIMIT 1), c.written_at, a.written_at) AS begun_at,
+      CASE WHEN c.id IS NOT NULL THEN greatest(c.recorded_at, a.written_at) END AS noticed_at,
+      a.written_at, a.opened_at, a.territory_id, a.topic_id, a.page_id, a.platform, EXISTS (
         SELECT FROM appeal b WHERE b.author_id = a.author_id AND b.written_at < a.written_at
           AND b.written_at >= a.written_at - interval '30 days' AND b.topic_id IS NOT DISTINCT FROM a.topic_id) AS repeated
     FROM appeal a LEFT JOIN comment c ON c.id = a.comment_id WHERE a.id = ANY (:ids) ORDER BY a.id

@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 
     from app.kernel.db import ReadSession
 
+# Whether an earlier form was said to be no appeal: the newest one came after that verdict.
+_WAS_NONE = """
+c.revision > 1 AND c.appeal_id IS NULL AND NOT c.by_page AND EXISTS (
+    SELECT FROM verdict v JOIN comment_revision r ON r.comment_id = v.comment_id
+    WHERE v.comment_id = c.id AND v.is_appeal IS FALSE AND r.revision = c.revision AND v.recorded_at < r.recorded_at{more})
+"""
+
 # What a classifier may see of one comment: enough for any judgement, bounded for the memory.
 READ_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnseenComment:
-    """A stored comment that nobody has looked at, with what triage needs to know of its place."""
+    """A stored comment that nobody has looked at, with what triage needs to know of its place.
+
+    `written_at`: the citizen's own time. Of what was no appeal and has been edited since it is the edit: only then was anything asked.
+    """
 
     id: int
     platform: str
@@ -40,6 +50,8 @@ class UnseenComment:
     is_context: bool
     elsewhere: bool
     """Found by a search on another's page."""
+    decided: bool
+    """A person has said of an earlier form of it that it is no appeal."""
     post_text: str
     page_agency_id: int
     territory_id: int
@@ -47,7 +59,9 @@ class UnseenComment:
 
 _COLUMNS = f"""
 SELECT c.id, g.platform, c.page_id, c.post_id, c.external_id, c.root_external_id, c.reply_to_external_id, c.author_id, c.by_page,
-  left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link, c.written_at,
+  left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link,
+  CASE WHEN {_WAS_NONE.format(more="")} THEN c.edited_at ELSE c.written_at END AS written_at,
+  {_WAS_NONE.format(more=" AND v.operator_id IS NOT NULL")} AS decided,
   c.deleted_at IS NOT NULL AS deleted,
   c.written_at < g.watched_since AS is_context, g.elsewhere, left(p.text, {READ_CHARACTERS}) AS post_text,
   g.agency_id AS page_agency_id, g.territory_id

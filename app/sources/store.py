@@ -56,9 +56,10 @@ class Change:
 
 @dataclass(kw_only=True, slots=True)
 class Stored:
-    """What a batch did. `lags`: seconds from the citizen's time to our noticing, of the new ones."""
+    """What a batch did. `again`: what triage looks at besides. `lags`: seconds from the citizen's time to our noticing, of the new."""
 
     new: list[int] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
     lags: list[Lag] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     set_aside: int = 0
@@ -76,8 +77,9 @@ async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now
     await writer.aside.store(session, now=now)
     stored = writer.stored
     stored.set_aside = writer.aside.told
+    if unseen := stored.new + stored.again:
+        await enqueue(session, INBOUND_TRIAGE, {"upto": max(unseen)})
     if stored.new:
-        await enqueue(session, INBOUND_TRIAGE, {"upto": stored.new[-1]})
         metrics.COMMENTS_STORED.labels(platform=platform).inc(len(stored.new))
         for lag in stored.lags:
             metrics.COMMENT_LAG_SECONDS.labels(platform=platform).observe(lag.seconds)
@@ -321,8 +323,8 @@ class _Writer:
                 updated.append((old.id, row.text, row.altered, row.attachments, revision, at, seen, *form))
                 revisions.append((old.id, revision, row.text, row.attachments, row.snapshot.raw, edited_at(row.snapshot), seen))
                 changes.append(Change(comment_id=old.id, appeal_id=old.appeal_id, at=at, revision=revision))
-        await sql.TOUCH_COMMENTS.run(self.session, touched)
-        await sql.UPDATE_COMMENTS.run(self.session, updated)
+        after = await sql.TOUCH_COMMENTS.run(self.session, touched) + await sql.UPDATE_COMMENTS.run(self.session, updated)
+        self.stored.again += [row.id for row in after if row.fate is None]
         return changes, revisions
 
     # --- deletions and what will not go in

@@ -108,15 +108,16 @@ LOCK_COMMENTS = Bulk(
     page_id="bigint", post_id="bigint", external_id="text",
 )  # fmt: skip
 
-# A comment that was gone when triage looked, and is back, is looked at again.
+# A comment that was gone when triage looked, and is back, is looked at again; so is what was no appeal, when its words change.
 BACK = "c.fate = 'not_appeal' AND c.fate_reason = 'deleted'"
+CHANGED = "c.fate = 'not_appeal' AND c.fate_reason <> 'context'"
 
 UPDATE_COMMENTS = Bulk(
     f"""
     UPDATE comment c SET text = r.body, text_altered = r.altered, attachments = CAST(r.attachments AS jsonb), revision = r.revision,
       edited_at = r.edited_at, deleted_at = NULL, observed_at = greatest(c.observed_at, r.observed_at), form_at = r.form_at,
-      form_number = r.form_number, fate = CASE WHEN {BACK} THEN NULL ELSE c.fate END
-    FROM {{rows}} WHERE c.id = r.id
+      form_number = r.form_number, fate = CASE WHEN {CHANGED} THEN NULL ELSE c.fate END
+    FROM {{rows}} WHERE c.id = r.id RETURNING c.id, c.fate
     """,  # noqa: S608 - a constant
     id="bigint", body="text", altered="boolean", attachments="text", revision="integer", edited_at="timestamptz",
     observed_at="timestamptz", form_at="timestamptz", form_number="bigint",
@@ -127,7 +128,7 @@ TOUCH_COMMENTS = Bulk(
     UPDATE comment c SET observed_at = greatest(c.observed_at, r.observed_at), form_at = r.form_at, form_number = r.form_number,
       deleted_at = CASE WHEN r.gone THEN coalesce(c.deleted_at, r.observed_at) END,
       fate = CASE WHEN NOT r.gone AND {BACK} THEN NULL ELSE c.fate END
-    FROM {{rows}} WHERE c.id = r.id
+    FROM {{rows}} WHERE c.id = r.id RETURNING c.id, c.fate
     """,  # noqa: S608 - a constant
     id="bigint", observed_at="timestamptz", form_at="timestamptz", form_number="bigint", gone="boolean",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,8 @@ from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
 from app.appeals.rules import CloseReason, DismissReason
 from app.kernel.errors import ConflictError, NotFoundError
+from app.reports.rules import Period
+from app.reports.verify import verify
 from app.triage.rules import Kind
 from connectors.contract import Attachment
 from tests.flows.conftest import PIT, Town
@@ -190,6 +192,47 @@ async def test_edits_and_deletions_stay_readable(town: Town, rows: Rows) -> None
     (appeal,) = await rows("SELECT number FROM appeal")
     with pytest.raises(ConflictError, match="deleted"):
         await town.answer(appeal.number, "Завтра.")
+
+
+@pytest.mark.parametrize("decided", [False, True])
+async def test_what_was_no_appeal_is_looked_at_again_when_it_is_edited(town: Town, rows: Rows, *, decided: bool) -> None:
+    """An edit that asks opens an appeal, whose clock begins with the edit. What a person decided, a person decides again."""
+    post = town.world.write_post(town.page, "Дороги")
+    photo = (Attachment(kind="photo", external_id="1"),) if decided else ()
+    comment = town.world.write_comment(post, "" if decided else "Спасибо большое!", author="Олег", attachments=photo)
+    await town.bring_in()
+    office = await OfficeKeeper(town.web, town.clock).get()
+    if decided:
+        async with town.web.write(operator_id=town.coordinator.operator_id) as session:
+            await decide_comment(
+                session, town.coordinator, office, comment_id=1, topic_id=None, agency_id=None, kind=Kind.CHATTER, now=town.clock.now()
+            )
+    states = f"SELECT fate, fate_reason, triage_due_at FROM comment WHERE external_id = '{comment}'"  # noqa: S608 - the fake's number
+
+    async def edited(words: str) -> Any:
+        town.pass_time(5 * 3600)
+        town.world.edit_comment(comment, words)
+        town.world.write_comment(post, "Хорошо!", author="Вера")  # a counter changes: the wall is read again
+        await town.bring_in()
+        (row,) = await rows(states)
+        return row
+
+    assert (await edited("Спасибо!")).fate == "not_appeal"
+    one = await edited(PIT)
+    edited_at = town.world.comments[comment].edited_at
+    assert edited_at is not None
+    if decided:
+        assert (one.fate, one.fate_reason) == ("in_triage", "edited")
+        assert one.triage_due_at > edited_at
+        async with town.web.write(operator_id=town.coordinator.operator_id) as session:
+            await decide_comment(
+                session, town.coordinator, office, comment_id=1, topic_id=None, agency_id=town.agency_id, kind=Kind.APPEAL,
+                now=town.clock.now(),
+            )  # fmt: skip
+    begun = await rows("SELECT a.written_at, t.started_at FROM appeal a JOIN sla_timer t ON t.appeal_id = a.id")
+    assert {(row.written_at, row.started_at) for row in begun} == {(edited_at, edited_at)}
+    period = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
+    assert (await verify(town.owner, period=period, now=town.clock.now())).differences == ()
 
 
 async def test_a_coordinator_decides_what_triage_could_not(town: Town, rows: Rows) -> None:

@@ -243,6 +243,7 @@ REASON = {
     "no_rule": N_("No rule says who answers about this"),
     "no_rule_for_unknown_topic": N_("The topic is unclear, and no rule covers the page as a whole"),
     "by_person": N_("A coordinator chose it"),
+    "edited": N_("It was decided that this is no appeal; the author has edited it since"),
     "chosen": N_("The policy “%(policy)s”, version %(version)s, fits best"),
     "less_specific": N_("The policy “%(policy)s” fits too, but is less exact"),
     "no_policy": N_("No policy promises this"),

@@ -20,7 +20,7 @@ from app.web.ui.fields import Fields, Form, row_number
 from app.web.ui.reasons import route_reasons, triage_reasons
 from app.web.ui.thread_view import attachments, web_address
 from app.web.ui.triage_views import ActionForm, Suggestion, TriagePage, TriageRow
-from app.web.ui.views import Choice, Due
+from app.web.ui.views import Choice, Due, Reason
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def _row(visit: Visit, row: FoundRow) -> TriageRow:
     reasons = triage_reasons(row.reasons, directory)
     if row.agency_id is None:
         reasons += route_reasons(row.route_reason, directory, row.page_title)
+    if row.fate_reason == "edited":
+        reasons = (Reason(code="edited"), *reasons)
     return TriageRow(
         comment_id=str(row.comment_id),
         version=row.revision,
