@@ -31,7 +31,8 @@ _ANSWER = text(
     """
     SELECT a.number, r.agency_id, r.state, r.by_hand, r.external_id, r.text, r.published_at, EXISTS (
         SELECT FROM appeal_event e WHERE e.appeal_id = r.appeal_id AND e.act = 'reopened' AND e.cycle > r.cycle AND NOT e.data ? 'comment')
-      AS anew, g.external_id AS page_external_id, g.options AS page_options, p.external_id AS post_external_id
+      AS anew, otklik_token_kinds(r.page_id) AS token_kinds, g.external_id AS page_external_id,
+      g.options AS page_options, p.external_id AS post_external_id
     FROM reply r JOIN appeal a ON a.id = r.appeal_id LEFT JOIN post p ON p.id = a.post_id LEFT JOIN page g ON g.id = p.page_id
     WHERE r.id = :id
     """
@@ -53,7 +54,7 @@ async def amend(
     """Ask for it; the appeal's number and the amendment's id. Other words wait for approval where the agency's answers do.
 
     NotFoundError out of sight; ForbiddenError for another agency's answer; InvalidError without words or a reason; ConflictError when the
-    answer does not stand, another change is under way, or the platform does not let it be done.
+    answer does not stand, another change is under way, or the platform does not let it be done, or not with the tokens there are.
     """
     row = (await session.execute(_ANSWER, {"id": reply_id})).one_or_none()
     if row is None:
@@ -79,7 +80,7 @@ def _checked(access: Access, held: Held, row: Any, change: Change, words: str, *
         raise ConflictError("amendment.standing", "Only an answer that stands on the platform, sent from here, can be changed.")
     if row.agency_id is not None and row.agency_id != held.agency_id:
         require_reach(access, Permission.APPEAL_WORK, agency_id=row.agency_id, territory_id=held.territory_id)
-    allowed = leave(change, plugin, _post_of(row), published_at=row.published_at)
+    allowed = leave(change, plugin, _post_of(row), token_kinds=row.token_kinds, published_at=row.published_at)
     if allowed is None:
         raise ConflictError("amendment.unsupported", "This platform does not let it be done from here: do it there by hand.")
     if allowed.over(now):

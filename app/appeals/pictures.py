@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.kernel.db import WriteSession
     from app.people.rules import Access
-    from connectors.contract import Plugin
+    from connectors.contract import Pictures, Plugin
 
 MOST_RATIO = 20
 """No side longer than so many times the other: platforms refuse such strips."""
@@ -35,10 +35,10 @@ class PictureLimits:
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2), compare=False)
     """Of this process: drawing takes memory and time."""
 
-    def taken(self, plugins: Mapping[str, Plugin]) -> dict[str, int]:
-        """How many pictures an answer may have, by platform; a platform that takes none is not there."""
-        able = {name: min(plugin.pictures.most, self.most) for name, plugin in plugins.items() if plugin.pictures is not None}
-        return {name: most for name, most in able.items() if most}
+    def taken(self, plugins: Mapping[str, Plugin]) -> dict[str, Pictures]:
+        """What pictures an answer may have, by platform; a platform that takes none is not there."""
+        told = {name: plugin.pictures for name, plugin in plugins.items() if plugin.pictures is not None}
+        return {name: replace(one, most=min(one.most, self.most)) for name, one in told.items() if min(one.most, self.most)}
 
 
 async def drawn(files: Sequence[bytes], limits: PictureLimits) -> list[NewPicture]:
@@ -70,7 +70,9 @@ async def copied(session: WriteSession, access: Access, chosen: Chosen, *, of_re
     return replace(chosen, ids=await pictures.copies(session, of_reply=of_reply, operator_id=access.operator_id, now=now))
 
 
-async def keep(session: WriteSession, access: Access, brought: Sequence[NewPicture], taken: Mapping[str, int], *, now: datetime) -> Chosen:
+async def keep(
+    session: WriteSession, access: Access, brought: Sequence[NewPicture], taken: Mapping[str, Pictures], *, now: datetime
+) -> Chosen:
     """What came with the answer itself."""
     return Chosen(ids=[await pictures.bring(session, one, operator_id=access.operator_id, now=now) for one in brought], taken=taken)
 
@@ -96,10 +98,10 @@ def _unfit(code: str, number: int) -> InvalidError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
-    """The pictures that go with an answer, by their ids, and how many of them a platform takes."""
+    """The pictures that go with an answer, by their ids, and what a platform takes."""
 
     ids: Sequence[int] = ()
-    taken: Mapping[str, int] = field(default_factory=dict)
+    taken: Mapping[str, Pictures] = field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, object]:
@@ -111,13 +113,13 @@ NO_PICTURES = Chosen()
 
 
 async def put_to(session: WriteSession, access: Access, chosen: Chosen, *, reply_id: int, platform: str) -> None:
-    """They go with the answer. InvalidError when the platform does not take so many, or they are not one's own."""
+    """They go with the answer. InvalidError when the platform or our tokens do not let so many be put there, or they are not one's own."""
     if not chosen.ids:
         return
-    most = chosen.taken.get(platform, 0)
-    if most == 0:
+    taken = chosen.taken.get(platform)
+    if taken is None or set(taken.token_kinds).isdisjoint(await pictures.token_kinds(session, reply_id=reply_id)):
         raise InvalidError("picture.platform", "No pictures can be published there: take them out.", field="pictures")
-    if len(chosen.ids) > most:
-        raise InvalidError("picture.many", f"At most {most} pictures go with an answer there.", field="pictures", most=most)
+    if len(chosen.ids) > taken.most:
+        raise InvalidError("picture.many", f"At most {taken.most} pictures go with an answer there.", field="pictures", most=taken.most)
     if not await pictures.put(session, chosen.ids, reply_id=reply_id, operator_id=access.operator_id):
         raise InvalidError("picture.unknown", "One of the pictures is not there any more: choose them again.", field="pictures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,12 +63,15 @@ class Leave:
         return self.until is not None and now > self.until
 
 
-def leave(change: Change, plugin: Plugin | None, post: PostRef | None, *, published_at: datetime | None) -> Leave | None:
-    """What the platform says of an answer under this post; None: it lets it be done nowhere, or not there."""
+def leave(
+    change: Change, plugin: Plugin | None, post: PostRef | None, *, token_kinds: Collection[str], published_at: datetime | None
+) -> Leave | None:
+    """What the platform says of an answer under this post; None: it lets it be done nowhere, not there, or with no token that we have."""
     if plugin is None or post is None:
         return None
     here = None if plugin.places is None else plugin.places(post)
-    able = next((one for one in plugin.capabilities if one.verb == VERBS[change] and one.at in {None, here}), None)
+    fits = (one for one in plugin.capabilities if one.verb == VERBS[change] and one.at in {None, here})
+    able = next((one for one in fits if not set(one.token_kinds).isdisjoint(token_kinds)), None)
     if able is None:
         return None
     return Leave(until=None if able.within is None or published_at is None else published_at + able.within)

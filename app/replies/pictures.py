@@ -108,3 +108,8 @@ async def one_of(session: ReadSession, *, reply_id: int, place: int) -> bytes | 
 async def tidy(session: WriteSession, *, now: datetime) -> int:
     """Drop what never came to an answer; how many."""
     return int(await session.scalar(text("SELECT otklik_drop_loose_pictures(:before)"), {"before": now - LOOSE}) or 0)
+
+
+async def token_kinds(session: ReadSession, *, reply_id: int) -> Sequence[str]:
+    """Of which kinds the tokens are that may be used for the page where an answer is to stand."""
+    return await session.scalar(text("SELECT otklik_token_kinds(page_id) FROM reply WHERE id = :id"), {"id": reply_id}) or ()

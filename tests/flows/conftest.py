@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from app.appeals import service as appeals
 from app.appeals.office import OfficeKeeper
@@ -23,7 +24,7 @@ from connectors.fake import FakeWorld, fake_plugin
 from tests.factories import make_agency, make_operator, make_territory, make_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
@@ -102,9 +103,15 @@ class Office:
     coordinator: Access
 
 
-async def settle(owner: Database, web: Database, *, platform: str, snapshot: PageSnapshot, now: datetime) -> Office:
-    """Watch a page for an agency: with a rule for roads, default promises, an operator and a coordinator."""
+async def settle(
+    owner: Database, web: Database, *, platform: str, snapshot: PageSnapshot, now: datetime, kinds: Sequence[str] = ("fake",)
+) -> Office:
+    """Watch a page for an agency: with tokens of these kinds, a rule for roads, default promises, an operator and a coordinator."""
     async with owner.write() as session:
+        for kind in kinds:  # the worker of these tests has its own; this is what the screen knows of them
+            await session.execute(
+                text("INSERT INTO credential (platform, kind, secret) VALUES (:of, :kind, '')"), {"of": platform, "kind": kind}
+            )
         territory = await make_territory(session, timezone="Europe/Moscow")
         agency = await make_agency(session, territory=territory)
         other = await make_agency(session, territory=territory, name="Дорожная служба")
@@ -158,7 +165,6 @@ async def town(world: FakeWorld, owner_db: Database, worker_db: Database, web_db
 @pytest.fixture
 def rows(owner_db: Database) -> Callable[[str], object]:
     """All rows of a query, as the owner sees them."""
-    from sqlalchemy import text  # noqa: PLC0415
 
     async def read(sql: str) -> list[object]:
         async with owner_db.read() as session:

@@ -112,7 +112,7 @@ async def scene_on(platform: str, owner_db: Database, worker_db: Database, web_d
         options = Options(api_url=sandbox.url, credentials=credentials, time_scale=SCALE, timeout=2.0, limits=LIMITS)
         connector = PLUGINS[platform].build(options)
         page = await connector.describe_page("https://vk.com/town" if platform == "vk" else "https://t.me/town")
-        office = await settle(owner_db, web_db, platform=platform, snapshot=page, now=clock.now())
+        office = await settle(owner_db, web_db, platform=platform, snapshot=page, now=clock.now(), kinds=[one.kind for one in credentials])
         await world.post("/world/posts", platform=platform, page="town", text="Дороги")
         yield Scene(
             platform=platform, world=world, connector=connector, office=office, worker=worker_db, web=web_db, clock=clock, rows=rows

@@ -182,6 +182,7 @@ async def _around(session: WriteSession, town: Town, now: datetime) -> None:
         town.replies[state] = reply.id
     writer = await make.make_operator(session, scope=town.ours, name="Ольга Ветрова")
     await make.make_reply_picture(session, reply_id=town.replies[ReplyState.SENT], operator=writer, content=SECRET.encode())
+    await session.execute(text("INSERT INTO credential (platform, kind, secret) VALUES ('vk', 'user', '')"))  # it lets answers be changed
     for use in ("amend", "api_amend", "amend_approve"):
         answer = await make.make_reply(session, appeal=town.appeals[use], state=ReplyState.SENT, text=f"{SECRET}: починили.")
         town.standing[use] = answer.id

@@ -99,11 +99,10 @@ async def card_view(
 
 def _pictures(visit: Visit, found: Card) -> PictureField | None:
     """Only where the platform takes them, and a token is there that may bring them."""
-    appeal, plugin = found.appeal, visit.parts.plugins.get(found.appeal.platform)
-    most = visit.pictures.taken(visit.parts.plugins).get(appeal.platform, 0)
-    if not most or plugin is None or plugin.pictures is None or not set(plugin.pictures.token_kinds) & set(appeal.token_kinds):
+    taken = visit.pictures.taken(visit.parts.plugins).get(found.appeal.platform)
+    if taken is None or set(taken.token_kinds).isdisjoint(found.appeal.token_kinds):
         return None
-    return PictureField(most=most, megabytes=max(visit.pictures.most_bytes // (1024 * 1024), 1))
+    return PictureField(most=taken.most, megabytes=max(visit.pictures.most_bytes // (1024 * 1024), 1))
 
 
 def _earlier(one: EarlierRow) -> EarlierAppeal:
@@ -141,7 +140,7 @@ def _amendable(visit: Visit, found: Card, reply: ReplyRow) -> Mapping[str, Leave
         return {}
     post = None if found.post is None else found.post.ref
     anew = any(one.act is Act.REOPENED and one.cycle > reply.cycle and "comment" not in one.data for one in found.events)
-    may = {change: leave(change, plugin, post, published_at=reply.published_at) for change in ASKED}
+    may = {change: leave(change, plugin, post, token_kinds=appeal.token_kinds, published_at=reply.published_at) for change in ASKED}
     return {change.value: one for change, one in may.items() if one is not None and not (anew and change is Change.DELETE)}
 
 

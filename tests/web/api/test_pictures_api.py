@@ -36,6 +36,10 @@ async def test_a_picture_is_brought_once_and_goes_with_one_answer(
     assert (large.status_code, large.json()["code"]) == (422, "picture.large")
 
     path = f"/api/v1/appeals/{region.our_number}/replies"
+    without = await client.post(path, json={"text": "Починили.", "pictures": [first["id"]]}, headers=ours)
+    assert (without.status_code, without.json()["code"]) == (422, "picture.platform"), "no token is there that may bring them"
+    async with owner_db.write() as session:
+        await session.execute(text("INSERT INTO credential (platform, kind, secret) VALUES ('vk', 'user', '')"))
     for wrong in ([foreign], [first["id"], foreign], [first["id"], first["id"]], [9_000_000_000]):
         refused = await client.post(path, json={"text": "Починили.", "pictures": wrong}, headers=ours)
         assert (refused.status_code, refused.json()["code"]) == (422, "picture.unknown")

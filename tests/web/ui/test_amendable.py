@@ -1,4 +1,4 @@
-"""What the card offers to do to an answer that stands is what its platform lets be done there, and it says until when."""
+"""What the card offers to do to an answer that stands is what its platform lets be done there with our tokens, and until when."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ if TYPE_CHECKING:
 
 DIALOGS = '{"dialogs": "yes"}'
 PLACES = [
-    # platform, the page's options, the post, hours since the publishing; what is offered, and of what it is told that it is over
-    ("vk", "{}", "17", 1000, "edit delete", ""),
-    ("vk", "{}", "photo17", 1, "", ""),
-    ("vk", "{}", "video17", 1, "", ""),
-    ("vk", "{}", "topic17", 1, "", ""),
-    ("ok", "{}", "17", 1000, "edit delete", ""),
-    ("max", "{}", "mid.17", 25, "edit delete", ""),
-    ("max", "{}", "mid.17", 27, "delete", "edit"),
-    ("max", DIALOGS, "17", 27, "edit delete", ""),
-    ("max", DIALOGS, "17", 24 * 7 + 1, "delete", "edit"),
-    ("telegram", '{"group": "-1"}', "17", 47, "edit delete", ""),
-    ("telegram", '{"group": "-1"}', "17", 49, "edit", "delete"),
-    ("nowhere", "{}", "17", 1, "", ""),
+    # platform, the token there is, the page's options, the post, hours since the publishing; what is offered, and what is said to be over
+    ("vk", "user", "{}", "17", 1000, "edit delete", ""),
+    ("vk", "community", "{}", "17", 1, "", ""),
+    ("vk", "user", "{}", "photo17", 1, "", ""),
+    ("vk", "user", "{}", "video17", 1, "", ""),
+    ("vk", "user", "{}", "topic17", 1, "", ""),
+    ("ok", "user", "{}", "17", 1000, "edit delete", ""),
+    ("max", "bot", "{}", "mid.17", 25, "edit delete", ""),
+    ("max", "bot", "{}", "mid.17", 27, "delete", "edit"),
+    ("max", "bot", DIALOGS, "17", 27, "edit delete", ""),
+    ("max", "bot", DIALOGS, "17", 24 * 7 + 1, "delete", "edit"),
+    ("telegram", "bot", '{"group": "-1"}', "17", 47, "edit delete", ""),
+    ("telegram", "bot", '{"group": "-1"}', "17", 49, "edit", "delete"),
+    ("nowhere", "bot", "{}", "17", 1, "", ""),
 ]
 
 
-@pytest.mark.parametrize(("platform", "options", "post", "hours", "offered", "over"), PLACES)
+@pytest.mark.parametrize(("platform", "kind", "options", "post", "hours", "offered", "over"), PLACES)
 async def test_only_what_the_platform_lets_be_done_there_is_offered(
     operator: Browser,
     town: Town,
     owner_db: Database,
     clock: FixedClock,
     platform: str,
+    kind: str,
     options: str,
     post: str,
     hours: int,
@@ -48,9 +50,15 @@ async def test_only_what_the_platform_lets_be_done_there_is_offered(
 ) -> None:
     reply = town.replies[ReplyState.SENT]
     async with owner_db.write() as session:
+        await session.execute(
+            text("INSERT INTO credential (platform, kind, secret) VALUES (:of, :kind, '')"), {"of": platform, "kind": kind}
+        )
         for statement in (
             "UPDATE appeal SET platform = :platform WHERE id = :appeal",
-            "UPDATE page SET options = CAST(:options AS jsonb) WHERE id = (SELECT page_id FROM appeal WHERE id = :appeal)",
+            """
+            UPDATE page SET platform = :platform, options = CAST(:options AS jsonb)
+            WHERE id = (SELECT page_id FROM appeal WHERE id = :appeal)
+            """,
             "UPDATE post SET external_id = :post WHERE id = (SELECT post_id FROM appeal WHERE id = :appeal)",
             "UPDATE reply SET published_at = :at, link = 'https://there.example/1' WHERE id = :reply",
         ):

@@ -87,6 +87,7 @@ async def test_what_does_not_fit_is_refused_in_words_and_the_text_stays(
     operator: Browser, town: Town, owner_db: Database, files: list[bytes], sentence: str
 ) -> None:
     """A script hears a problem, a person without one sees the form again; neither answer nor picture is kept."""
+    await write(owner_db, "INSERT INTO credential (platform, kind, secret) VALUES ('vk', 'user', '')")
     page = await answer(operator, town, *files)
     assert page.status_code == 422
     assert sentence in page.text
