@@ -20,7 +20,7 @@ from app.people.rules import ROLE_PERMISSIONS, Permission, Role
 from app.sources.rules import CLOSED, LATE_AFTER, NO_ACCESS, PageState, storable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from app.kernel.db import ReadSession
     from app.people.rules import Access
@@ -192,7 +192,12 @@ async def _part(
     way = _ORDERS[order]
     given = _given(access, filters, now) | {"most": limit + 1} | ({} if after is None else _read_cursor(after, way))
     where, further = _reach(given) + _where(filters), after is not None
-    found = list(await session.execute(text(_listing(way, where, further=further, of_feed=filters.state is not None)), given))
+    found: list[Any] = []
+    if _is_common(way, filters, given):
+        few = _reach(given) + _where(replace(filters, state=None))
+        found = list(await session.execute(text(_listing(way, few, further=further, ahead=filters.state)), given))
+    if len(found) < limit + 1:
+        found = list(await session.execute(text(_listing(way, where, further=further, of_feed=filters.state is not None)), given))
     if way.without is not None and not _past_those_without(way, given, found):
         found = list(await session.execute(text(_listing(way, where, further=further, beside=True)), given))
     rows = [_row(row) for row in found]
@@ -236,14 +241,29 @@ async def every_page(session: ReadSession, access: Access, filters: PageFilters,
 
 
 _AT_ONCE = 1_000
+_AHEAD = 1_000
+_COMMON = frozenset({PageState.FINE, PageState.LATE})
+"""Where most pages may be: among the first ones in an order there are enough of them. Whatever narrows the list more needs no such look."""
 
 
-def _listing(way: _Order, where: str, *, further: bool = False, of_feed: bool = False, beside: bool = False) -> str:
+def _is_common(way: _Order, filters: PageFilters, given: Mapping[str, Any]) -> bool:
+    narrow = filters.agency_ids or filters.territory_ids or filters.sphere_id or filters.words
+    return filters.state in _COMMON and way.without is None and bool(given["role_whole"]) and not narrow
+
+
+def _listing(
+    way: _Order, where: str, *, further: bool = False, of_feed: bool = False, beside: bool = False, ahead: PageState | None = None
+) -> str:
     """The rows are found first, along an index where one fits; all that stands beside them is looked up for those alone.
 
     `beside`: those too that have no feed yet, in an order of feeds. To know which these are all pages are looked through.
+    `ahead`: only the first `_AHEAD` in an order of pages are looked at, for those in this state: joined whole, all would be sorted.
     """
     along = f"page g {_FEED if of_feed else ''}" if way.without is None else "feed f JOIN page g ON g.id = f.page_id"
+    if ahead is not None:
+        after = way.after(way.key, way.number) if further else ""
+        first = f"SELECT g.* FROM page g WHERE {where} {after} ORDER BY {way.key}{way.way}, {way.number}{way.way} LIMIT {_AHEAD}"  # noqa: S608 - conditions of this file
+        along, where, further = f"({first}) g {_ITS_FEED}", _is(ahead), False
     found = _found(way, where, along, way.key, further=further)
     if beside:
         without = _found(

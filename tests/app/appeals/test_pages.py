@@ -110,6 +110,20 @@ async def test_pages_of_the_list_join_without_holes_in_every_order(owner_db: Dat
         assert [row.title for row in whole.rows] == ["=Нива", *TITLES[:7]], "ё stands with е"
 
 
+@pytest.mark.parametrize("order", PageOrder)
+async def test_what_most_pages_are_is_listed_the_same_by_few_as_by_many(owner_db: Database, clock: FixedClock, order: PageOrder) -> None:
+    """The first ones in the order are looked at first: whether they are enough depends on how many are asked for."""
+    async with owner_db.write() as session:
+        await grow(session, clock)
+        for state in (PageState.FINE, PageState.LATE):
+            asked = PageFilters(state=state, platform="fake")
+            whole = [row.id for row in (await pages(session, EVERYTHING, asked, now=clock.now(), order=order)).rows]
+            first = await pages(session, EVERYTHING, asked, now=clock.now(), order=order, limit=1)
+            second = await pages(session, EVERYTHING, asked, now=clock.now(), order=order, after=first.next, limit=1)
+            assert [row.id for row in (*first.rows, *second.rows)] == whole
+            assert (len(whole), second.next) == (2, None)
+
+
 async def test_any_filters_together_leave_what_each_of_them_leaves(owner_db: Database, clock: FixedClock) -> None:
     async with owner_db.write() as session:
         await grow(session, clock)
@@ -198,6 +212,7 @@ async def test_no_order_sorts_the_whole_country(owner_db: Database, web_db: Data
         assert access is not None
         for order, index in ORDERED_BY.items():
             asked = [await _plan(session, access, order, clock, further=further) for further in (False, True)]
+            asked += [await _plan(session, access, order, clock, further=further, state=PageState.FINE) for further in (False, True)]
             for plan in asked:
                 assert index in plan, plan
 
@@ -213,11 +228,15 @@ ORDERED_BY = {
 CURSORS = {PageOrder.READ: "2026-01-01T00:00:00+00:00", PageOrder.TITLE: "a", PageOrder.LAG: "4000"}
 
 
-async def _plan(session: ReadSession, access: Access, order: PageOrder, clock: FixedClock, *, further: bool) -> str:
+async def _plan(
+    session: ReadSession, access: Access, order: PageOrder, clock: FixedClock, *, further: bool, state: PageState | None = None
+) -> str:
     way = module._ORDERS[order]
+    ahead = None if way.without is not None else state
     given = module._given(access, PageFilters(), clock.now()) | {"most": 51}
     given |= module._read_cursor(f"9.{CURSORS.get(order, '9')}", way) if further else {}
-    rows = await session.execute(text("EXPLAIN " + module._listing(way, module._reach(given), further=further)), given)
+    listing = module._listing(way, module._reach(given), further=further, ahead=ahead)
+    rows = await session.execute(text("EXPLAIN " + listing), given)
     return "\n".join(row[0] for row in rows)
 
 
