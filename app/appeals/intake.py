@@ -114,9 +114,10 @@ def _decide_one(looked: Looked, known: Mapping[Key, Known], opening: Mapping[Key
     if appeal is None or not _continues(appeal, looked.comment.written_at):
         return Decision(looked=looked, fate=fate, reason=reason)
     finished = appeal.status in {Status.ANSWERED, Status.CLOSED} and appeal.id not in reopened
-    answered = finished and appeal.answered_at is not None and looked.comment.written_at > appeal.answered_at
-    mark = mark_of(looked.comment.text) if answered else None
-    reopens = finished and mark is None and looked.classification.is_appeal is not False
+    answered_at = appeal.answered_at if finished else None
+    before = answered_at is not None and looked.comment.written_at <= answered_at  # takes nothing up again: `unheard` shows it
+    mark = mark_of(looked.comment.text) if answered_at is not None and not before else None
+    reopens = finished and not before and mark is None and looked.classification.is_appeal is not False
     return Decision(looked=looked, fate=Fate.APPENDED, reason="same_author", appeal_id=appeal.id, reopens=reopens, mark=mark)
 
 

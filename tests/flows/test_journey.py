@@ -10,13 +10,15 @@ import pytest
 from app.appeals import service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
+from app.appeals.queries import card
 from app.appeals.rules import CloseReason, DismissReason
+from app.appeals.unheard import unheard
 from app.kernel.errors import ConflictError, NotFoundError
 from app.reports.rules import Period
 from app.reports.verify import verify
 from app.triage.rules import Kind
 from connectors.contract import Attachment
-from tests.flows.conftest import PIT, Town
+from tests.flows.conftest import AGAIN, PIT, Town, asked, post_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -192,6 +194,35 @@ async def test_edits_and_deletions_stay_readable(town: Town, rows: Rows) -> None
     (appeal,) = await rows("SELECT number FROM appeal")
     with pytest.raises(ConflictError, match="deleted"):
         await town.answer(appeal.number, "Завтра.")
+
+
+async def test_what_was_written_before_the_answer_and_noticed_after_it_reopens_nothing(town: Town, rows: Rows) -> None:
+    """The citizen's time counts. It is shown as what the answer does not speak of; what is written after the answer reopens as ever."""
+    comment = await asked(town)
+    (appeal,) = await rows("SELECT number FROM appeal")
+    town.pass_time(3600)
+    before = town.clock.now()
+    town.pass_time(60)
+    await town.answer(appeal.number, "Засыпем 20 ноября.")
+    await town.outbound().send_due()
+    late = town.world.write_comment(post_of(town), AGAIN, author="Олег", reply_to=comment, at=before)
+    await town.bring_in()
+    (noticed,) = await rows(f"SELECT id, fate FROM comment WHERE external_id = '{late}'")  # noqa: S608 - the fake's number
+    assert noticed.fate == "appended"
+    assert [tuple(row) for row in await rows("SELECT status, cycle FROM appeal")] == [("answered", 1)]
+    assert await rows("SELECT 1 FROM sla_timer WHERE stopped_at IS NULL") == []
+
+    async def on_the_card() -> frozenset[int]:
+        async with town.web.read(operator_id=town.operator.operator_id) as session:
+            found = await card(session, town.operator, appeal.number)
+        assert found is not None
+        return unheard(found.events)
+
+    assert await on_the_card() == {noticed.id}
+    town.world.write_comment(post_of(town), AGAIN, author="Олег", reply_to=comment)
+    await town.bring_in()
+    assert [tuple(row) for row in await rows("SELECT status, cycle FROM appeal")] == [("new", 2)]
+    assert await on_the_card() == frozenset()
 
 
 @pytest.mark.parametrize("decided", [False, True])

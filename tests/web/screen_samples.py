@@ -206,7 +206,7 @@ def comments() -> tuple[ThreadComment, ...]:
             replies=replies(),
             url="https://vk.invalid/2",
         ),
-        ThreadComment(id="3", author="", voice="citizen", text="", written_at=ago(3), depth=1, revisions=revisions),
+        ThreadComment(id="3", author="", voice="citizen", text="", written_at=ago(3), depth=1, revisions=revisions, unheard=True),
         ThreadComment(id="4", author="Страница", voice="page", text="Передали", written_at=ago(2), depth=4),
         ThreadComment(id="5", author=HOSTILE, voice="other", text=HOSTILE, written_at=ago(400), deleted_at=ago(1)),
     )

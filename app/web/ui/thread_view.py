@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from app.appeals.rules import Status
+from app.appeals.unheard import unheard
 from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
 from app.sources.rules import NO_ACCESS
 from app.web.ui.amendment_view import amendment_view, changes, former_words, is_told
@@ -70,7 +72,10 @@ def thread_view(found: Card, media: MediaHosts, may: May) -> tuple[ThreadComment
     files = {
         comment.id: attachments(comment.attachments, media, platform=found.appeal.platform, at=f"comment/{comment.id}") for comment in shown
     }
-    told_here = tuple(_comment(comment, files[comment.id], under.get(comment.id, ())) for comment in shown)
+    missed = unheard(found.events) if found.appeal.status in {Status.ANSWERED, Status.CLOSED} else frozenset()
+    told_here = tuple(
+        replace(_comment(comment, files[comment.id], under.get(comment.id, ())), unheard=comment.id in missed) for comment in shown
+    )
     return told_here if _stands_among(found.appeal.text, shown) else (*_alone(found, ()), *told_here)
 
 

@@ -202,7 +202,8 @@ class Revision:
 class ThreadComment:
     """A comment of the thread. `voice` is "citizen" (the appeal's author), "page" or "other".
 
-    `answerable`: it belongs to the appeal. `length` is the whole text's when `text` is only its beginning, else 0.
+    `answerable`: it belongs to the appeal. `unheard`: written before the answer, noticed when that was composed already.
+    `length` is the whole text's when `text` is only its beginning, else 0.
     """
 
     id: str
@@ -212,6 +213,7 @@ class ThreadComment:
     written_at: datetime
     depth: int = 0
     answerable: bool = False
+    unheard: bool = False
     length: int = 0
     edited_at: datetime | None = None
     deleted_at: datetime | None = None

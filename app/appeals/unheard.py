@@ -1,0 +1,34 @@
+"""What a citizen wrote before an answer of ours stood, and we noticed only after it was composed: the answer does not speak of it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.appeals.rules import Act
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from app.appeals.card_rows import EventRow
+
+
+def unheard(events: Iterable[EventRow]) -> frozenset[int]:
+    """Ids of such comments. Whatever a person does with the appeal once they were noticed is done with them in sight."""
+    noticed: dict[int, datetime] = {}
+    found: set[int] = set()
+    stood_at: datetime | None = None
+    for event in sorted(events, key=lambda one: one.id):
+        if event.act is Act.APPENDED:
+            comment = int(event.data["comment"])
+            noticed[comment] = event.occurred_at
+            if stood_at is not None and event.occurred_at <= stood_at:
+                found.add(comment)
+        elif event.act is Act.REPLY_SENT:
+            stood_at = event.occurred_at
+            found |= {comment for comment, at in noticed.items() if at <= stood_at}
+        elif event.act in {Act.REOPENED, Act.ANSWERED_BY_HAND} or (event.operator_id is not None and event.act is not Act.INTERIM_SENT):
+            stood_at = None if event.act in {Act.REOPENED, Act.ANSWERED_BY_HAND} else stood_at
+            noticed.clear()
+            found.clear()
+    return frozenset(found)
