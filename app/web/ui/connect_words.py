@@ -8,6 +8,12 @@ ABILITY = {
     "answer": N_("We may answer in the page's name"),
     "open": N_("Residents may comment"),
 }
+TOKEN_KIND = {
+    "service": N_("service key"),
+    "user": N_("token of a person"),
+    "community": N_("key of a community"),
+    "bot": N_("token of a bot"),
+}
 ABILITY_STATE = {"yes": N_("yes"), "no": N_("no"), "unclear": N_("not known yet")}
 
 TOKENS_NEEDED = {
@@ -69,7 +75,10 @@ CHECK_FIX = {
     "token_kind": N_("A token of a fitting kind is missing: see otklik credentials add."),
     "no_right": N_("The token has no right there: give it to its owner on the platform."),
     "gone": N_("There is no such page, or it is shown to nobody. Check the address."),
-    "not_a_page": N_("This is the address of a person or of something else. Give the address of a community, group or channel."),
+    "not_a_page": N_(
+        "This is the address of a person or of something else. Give the address of a community, group or channel of the platform that you "
+        "chose."
+    ),
     "comments_closed": N_("Comments are closed on the platform: nobody can write there until they are opened."),
     "captcha": N_("The platform wants to see a person: sign in as the token's owner and pass the check."),
     "validation": N_("The platform wants the token's owner to confirm who they are: sign in there."),

@@ -19,12 +19,12 @@ REPLY_PROBLEM = {
     "bad_text": N_("The platform does not take this text. Change it and send it again."),
     "bad_request": N_("The platform refused the answer. Change the text and send it again."),
     "moved": N_("The page's discussion has moved. The answer will go out there by itself."),
-    "no_right": N_("The page's token may not write there. Ask the coordinator to connect the page again; the answer is kept."),
+    "no_right": N_("The page's token may not write there. Ask the administrator to give it that right; the answer is kept."),
     "token_kind": N_(
         "There is no token that may write there. Post the answer by hand where the link leads, or ask the coordinator for a token; "
         "the answer is kept."
     ),
-    "reauthorise": N_("The page's access has expired. Ask the coordinator to connect the page again; the answer is kept."),
+    "reauthorise": N_("The page's token is not good any more. Ask the administrator for a new one; the answer is kept."),
     "app_off": N_("The platform has switched our access off. Ask the administrator; the answer is kept."),
     "captcha": N_("The platform wants to see a person. Ask the coordinator to sign in to the page; the answer is kept."),
     "validation": N_("The platform wants the page's owner to confirm who they are; the answer is kept."),
@@ -115,7 +115,7 @@ PROBLEM = {
 FEED_PROBLEM = {
     "no_right": N_("The token has no right to read there: the administrator gives it that right, or adds another token"),
     "token_kind": N_("A token of another kind is needed: the administrator adds one"),
-    "reauthorise": N_("The access has expired: connect the page again"),
+    "reauthorise": N_("The token is not good any more: the administrator puts a new one in its place"),
     "app_off": N_("The platform has switched our access off: the administrator switches the application on there"),
     "captcha": N_("The platform wants to see a person: the token's owner signs in there and solves the picture"),
     "validation": N_("The platform wants the token's owner to confirm who they are: they do so on the platform"),

@@ -360,6 +360,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "page_state": faults.PAGE_STATE,
     "ability": connect_words.ABILITY,
     "ability_state": connect_words.ABILITY_STATE,
+    "token_kind": connect_words.TOKEN_KIND,
     "tokens_needed": connect_words.TOKENS_NEEDED,
     "check_fix": connect_words.CHECK_FIX,
     "page_order": faults.PAGE_ORDER,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from app.kernel.db import ReadSession
     from app.sources.care import Care
 
+_PASSES = frozenset({"rate", "flood", "quota", "network", "server"})
+"""What needs nobody: the sentence that says what is in the way says so, and whoever waits is not told to try."""
+
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Depends(requires(Permission.PAGE_CONNECT))])
 
 
@@ -76,7 +79,8 @@ def _troubles(visit: Visit, platform: str, found: Care, waiting: list[Unsent]) -
     told |= {one.code: ("answer", one.detail) for one in waiting}
     return tuple(
         TroubleView(
-            code=code, fix=fix_words(visit, platform, code, ability), detail=detail, url=address_of(visit, platform, detail)
+            code=code, fix="" if code in _PASSES else fix_words(visit, platform, code, ability), detail=detail,
+            url=address_of(visit, platform, detail),
         )
         for code, (ability, detail) in told.items()
     )  # fmt: skip

@@ -130,4 +130,7 @@ async def test_a_platform_without_a_token_and_a_page_that_is_gone_are_told(
 
 
 def test_each_platform_says_which_tokens_it_needs() -> None:
-    assert set(labels.TABLES["tokens_needed"]) == set(load(None))
+    plugins = load(None)
+    assert set(labels.TABLES["tokens_needed"]) == set(plugins)
+    kinds = {kind for plugin in plugins.values() for capability in plugin.capabilities for kind in capability.token_kinds}
+    assert kinds == set(labels.TABLES["token_kind"])  # and each kind goes by its name

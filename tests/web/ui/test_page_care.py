@@ -102,6 +102,16 @@ async def test_only_whoever_looks_after_the_page_sees_the_platforms_words(enter:
         assert await session.scalar(text("SELECT count(*) FROM pgqueuer WHERE entrypoint = 'outbound.send'")) == 0
 
 
+async def test_what_passes_by_itself_asks_nothing_of_anybody(coordinator: Browser, town: Town, owner_db: Database) -> None:
+    page = await broken(owner_db, town, detail="error 9: Flood control")
+    async with owner_db.write() as session:
+        for table in ("feed", "reply"):
+            await session.execute(text(f"UPDATE {table} SET error_code = 'flood' WHERE page_id = :page"), {"page": page})  # noqa: S608
+    shown = (await coordinator.get(f"/pages/{page}")).text
+    assert "продолжим сами" in shown
+    assert "Попробуйте через час" not in shown
+
+
 async def test_a_foreign_address_stays_words(coordinator: Browser, town: Town, owner_db: Database) -> None:
     page = await broken(owner_db, town, detail="error 14 (https://vk.com.evil.example/login)")
     shown = (await coordinator.get(f"/pages/{page}")).text

@@ -157,7 +157,7 @@ async def test_a_page_says_whether_it_was_read(enter: Enter, owner_db: Database)
     async with owner_db.write() as session:
         await session.execute(text("UPDATE feed SET error_code = 'reauthorise', failures = 3"))
     shown = (await administrator.get("/pages")).text
-    assert "Доступ истёк" in shown
+    assert "Токен больше не действует" in shown
     assert not re.search(r"</svg>\s*читается", shown)
 
 

@@ -189,7 +189,7 @@ async def test_pages_tell_how_reading_them_goes(enter: Enter, town: Town, owner_
         )
     administrator = await enter("administrator")
     shown = (await administrator.get("/pages")).text
-    assert "Доступ истёк: подключите страницу заново" in shown
+    assert "Токен больше не действует: администратор поставит на его место новый" in shown
     assert "3 попытки подряд" in shown
     assert "Заречье официально" not in (await (await enter("other")).get("/pages")).text
 
