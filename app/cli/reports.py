@@ -80,7 +80,8 @@ def check(*, begin: From = "", end: To = "", json: Json = False) -> None:
         )
     if found.differences:
         raise ConflictError(
-            "report.differs", f"{len(found.differences)} of {found.timers} clocks and {found.figures} figures differ from their history."
+            "report.differs",
+            f"{len(found.differences)} differences from the history, in {found.timers} clocks and {found.figures} figures.",
         )
 
 
