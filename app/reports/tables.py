@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Cell = str | int | float | bool | date | None
 Word = Callable[[str], str]
 """Translates a msgid."""
-TOTAL = "total"
+TOTAL, PREVIOUS = "total", "previous"
 
 
 class Kind(StrEnum):
@@ -64,14 +64,19 @@ _DAYS = (Column("from", "from", Kind.DAY), Column("to", "to", Kind.DAY))
 _SMALL = Column("small_number", "small_number", Kind.FLAG)
 
 
-def of_report(report: Report, word: Word = str) -> Sheet:
-    """A line for each group, the total last."""
+def of_report(report: Report, word: Word = str, *, previous: Report | None = None) -> Sheet:
+    """A line for each group, the total last; after it that of the period before, when it is asked for."""
     definition = report.definition
+    before = "" if previous is None else f"{previous.period.start.isoformat()} – {previous.period.end.isoformat()}"
     lines = [(_key(row.key), row.label or _key(row.key), row.depth, *_values(definition, row)) for row in report.rows]
     return Sheet(
         name=_name(definition, report.period),
         columns=(*_KEYED, *_figures(definition, word), _SMALL),
-        lines=(*lines, (TOTAL, "", None, *_values(definition, report.total))),
+        lines=(
+            *lines,
+            (TOTAL, "", None, *_values(definition, report.total)),
+            *(() if previous is None else [(PREVIOUS, before, None, *_values(definition, previous.total))]),
+        ),
         about=tuple(about(definition, report.period, report.as_of, report.ages_at, approximate=report.approximate, word=word)),
         made_at=report.ages_at,
     )

@@ -150,7 +150,7 @@ async def report_measure(
     asked: Annotated[Asked, Depends(asked_of)],
     group_by: Annotated[Grouping, Query()] = Grouping.AGENCY,
     bucket: Annotated[Bucket | None, Query(description="Points by day, week, month, quarter or year instead of groups")] = None,
-    compare: Annotated[bool, Query(description="The total of the period before as well")] = False,  # noqa: FBT002 - a query's own default
+    compare: Annotated[bool, Query(description="The total of the period before; not of the backlog, nor in files of points")] = False,  # noqa: FBT002
     kind: Kind = Format.JSON,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
@@ -158,12 +158,11 @@ async def report_measure(
     """Figures with their definition: population and clock in words. A tag tells whether anything changed since the last time."""
     if bucket is not None or asked.measure is BACKLOG:
         trend = await (backlog if asked.measure is BACKLOG else trended)(session, asked, bucket=bucket or Bucket.DAY)
-        return told(request, kind, lambda: _trend_out(trend), lambda: tables.of_trend(trend))
+        earlier = await _earlier(session, asked, group_by) if compare and asked.measure is not BACKLOG else None
+        return told(request, kind, lambda: _trend_out(trend, earlier), lambda: tables.of_trend(trend))
     report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
-    out = report_out(report)
-    if compare and kind is Format.JSON:
-        out.previous = await _previous(session, asked, group_by)
-    return told(request, kind, lambda: out, lambda: tables.of_report(report))
+    earlier = await _earlier(session, asked, group_by) if compare else None
+    return told(request, kind, lambda: report_out(report, earlier), lambda: tables.of_report(report, previous=earlier))
 
 
 @router.get(
@@ -250,10 +249,15 @@ async def report_appeals(
     )  # fmt: skip
 
 
-async def _previous(session: ReadSession, asked: Asked, group_by: Grouping) -> PreviousOut:
-    earlier = replace(asked, period=before(asked.period))
-    report = await measured(session, earlier, group_by=group_by, limit=1)
-    return PreviousOut(period_from=earlier.period.start, period_to=earlier.period.end, total=FiguresOut.model_validate(report.total))
+async def _earlier(session: ReadSession, asked: Asked, group_by: Grouping) -> Report:
+    """The total of the period before, with one row at most."""
+    return await measured(session, replace(asked, period=before(asked.period)), group_by=group_by, limit=1)
+
+
+def _previous(report: Report | None) -> PreviousOut | None:
+    if report is None:
+        return None
+    return PreviousOut(period_from=report.period.start, period_to=report.period.end, total=FiguresOut.model_validate(report.total))
 
 
 def _head(asked: Asked) -> dict[str, Any]:
@@ -267,7 +271,7 @@ def _head(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _trend_out(trend: Trend) -> ReportOut:
+def _trend_out(trend: Trend, earlier: Report | None) -> ReportOut:
     return ReportOut(
         period_from=trend.period.start, period_to=trend.period.end, time_zone=trend.period.tz, group_by=None, bucket=trend.bucket,
         as_of=trend.as_of, ages_at=trend.ages_at, approximate=trend.approximate,
@@ -275,12 +279,13 @@ def _trend_out(trend: Trend) -> ReportOut:
             PointOut(period_from=one.slice.start, period_to=one.slice.end, **FiguresOut.model_validate(one).model_dump())
             for one in trend.points
         ],
-        total=FiguresOut.model_validate(trend.total), definition=DefinitionOut.model_validate(trend.definition),
+        total=FiguresOut.model_validate(trend.total), previous=_previous(earlier),
+        definition=DefinitionOut.model_validate(trend.definition),
     )  # fmt: skip
 
 
-def report_out(report: Report) -> ReportOut:
-    """The report with its rows, as JSON has it."""
+def report_out(report: Report, earlier: Report | None = None) -> ReportOut:
+    """The report with its rows, as JSON has it; `earlier`: that of the period before."""
     return ReportOut(
         period_from=report.period.start,
         period_to=report.period.end,
@@ -292,6 +297,7 @@ def report_out(report: Report) -> ReportOut:
         approximate=report.approximate,
         rows=[RowOut.model_validate(row) for row in report.rows],
         total=FiguresOut.model_validate(report.total),
+        previous=_previous(earlier),
         next=report.next_cursor,
         definition=DefinitionOut.model_validate(report.definition),
     )

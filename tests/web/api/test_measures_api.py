@@ -50,6 +50,15 @@ async def test_the_backlog_waits_whenever_it_came(client: httpx.AsyncClient, bea
     assert [point["waiting"] for point in answer.json()["points"]] == [0, 2]
 
 
+async def test_the_period_before_stands_in_files_and_beside_points_too(client: httpx.AsyncClient, bearer: Bearer) -> None:
+    asked = {"from": "2026-11-18", "to": "2026-11-18", "compare": "true"}
+    text = (await client.get("/api/v1/reports/first-answer", params=asked | {"format": "csv"}, headers=bearer("supervisor"))).text
+    (line,) = [one for one in csv.reader(io.StringIO(text)) if one[:1] == ["previous"]]
+    assert line[1:4] == ["2026-11-17 – 2026-11-17", "", "2"]
+    points = await client.get("/api/v1/reports/first-answer", params=asked | {"bucket": "day"}, headers=bearer("supervisor"))
+    assert (points.json()["previous"]["from"], points.json()["previous"]["total"]["opened"]) == ("2026-11-17", 2)
+
+
 async def test_files_hold_numbers_and_no_formulas(client: httpx.AsyncClient, bearer: Bearer) -> None:
     asked = PERIOD | {"group_by": "agency"}
     text = (await client.get("/api/v1/reports/first-answer", params=asked | {"format": "csv"}, headers=bearer("supervisor"))).content
