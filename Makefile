@@ -27,8 +27,7 @@ test: $(VENV)/dev.stamp chromium ## Run all tests
 	phase "flows" -n 2 -m flows tests/flows tests/app/test_up.py; \
 	phase "chaos" -m chaos tests/chaos; \
 	phase "browser" -m browser tests/browser tests/connectors/sandbox/test_wall.py; \
-	phase "fuzz" -m fuzz tests/fuzz; \
-	phase "wheel" -m wheel tests/test_wheel.py; \
+	phase "fuzz, wheel" -n 2 --dist loadfile -m "fuzz or wheel" tests/fuzz tests/test_wheel.py; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; echo "All tests passed."
 
 check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, templates, spelling
