@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ROOT := $(CURDIR)
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fault-hour fuzz fuzz-guided clean chromium
+.PHONY: help run test check bench fuzz fuzz-guided clean chromium
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,9 +41,6 @@ check: $(VENV)/dev.stamp ## Formatter, linter, types, import contracts, template
 
 bench: $(VENV)/dev.stamp ## Measure, as ratios to a floor taken in the same run
 	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
-
-fault-hour: $(VENV)/dev.stamp ## Let a region's hour pass on the sandbox while one call in twenty goes wrong
-	$(BIN)/python -m pytest -q tests/chaos/fault_hour.py
 
 # FUZZ_SECONDS says how long the API is asked; the readers of platforms' answers get fifty times their examples.
 FUZZ_SECONDS ?= 600

@@ -87,7 +87,7 @@ class Poller:
         timezone: str = "UTC",
     ) -> None:
         self._database = database
-        self._platform = platform
+        self.platform = self._platform = platform
         self._connector = connector
         self._clock = clock
         self._worker = worker

@@ -77,7 +77,7 @@ class Guard:
             self._polling.uncancel()
             error = Lost()
         if isinstance(error, Lost):
-            logger.info("lease_lost", feeds=len(self._leased))
+            logger.info("lease_lost", platform=self._poller.platform, feeds=len(self._leased))
             return True
         if isinstance(error, ConnectorError):
             await self._poller.fail(self._leased, error)

@@ -1,5 +1,6 @@
 """A record of every call to a platform, so that a test can prove that limits were respected."""
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,9 +65,16 @@ class Calls:
             self._peaks[key] = Peak(limit, seconds)
         self._peaks[key].add(now)
 
-    def struck(self, platform: str, method: str, kind: str) -> None:
+    def level(  # noqa: PLR0913 - one event, one line
+        self, platform: str, token: str, scope: str, *, limit: int, seconds: float, level: float
+    ) -> None:
+        """How full a bucket is with this event, which a refused one would overfill."""
+        peak = self._peaks.setdefault((platform, token, scope), Peak(limit, seconds))
+        peak.most = max(peak.most, math.ceil(level))
+
+    def struck(self, platform: str, method: str, kind: str, count: int = 1) -> None:
         """Count a fault."""
-        self._faults[platform, method, kind] += 1
+        self._faults[platform, method, kind] += count
 
     def clear(self) -> None:
         """Forget everything counted so far."""
@@ -104,6 +112,7 @@ class Calls:
             "faults": [
                 {"platform": platform, "method": method, "kind": kind, "count": count}
                 for (platform, method, kind), count in self._faults.items()
+                if count
             ],
             "readings": self.readings.report(),
         }

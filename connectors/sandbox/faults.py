@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol, get_args
 
 from starlette.responses import Response
@@ -45,6 +46,8 @@ class Fault:
     text: str | None = None
     retry_after: int | None = None
     token: str | None = None
+    missed: Callable[[], None] | None = None
+    """To be called when it changed nothing: an answer without rows has none to repeat or reorder. What was ordered comes again then."""
 
     def fits(self, platform: str, method: str, token: str | None) -> bool:
         """Whether this fault is meant for the call; method names compare without case, `*` is any."""
@@ -82,8 +85,7 @@ class Faults:
 
     def clear(self) -> None:
         """Take all faults back."""
-        self._faults.clear()
-        self._standing.clear()
+        self._faults, self._standing = [], []
 
     def passed(self) -> None:
         """Somebody has shown that they are a person: no captcha is to come any more, but those that stand."""
@@ -91,10 +93,7 @@ class Faults:
 
     def take(self, platform: str, method: str, token: str | None, *, inner: bool = False) -> Fault | None:
         """The fault of this call, if any; calls inside `execute` meet only refusals."""
-        fault = self._next(platform, method, token, inner=inner)
-        if fault is None:
-            drawn = (one.draw(platform, method, token, inner=inner) for one in self._standing)
-            fault = next((one for one in drawn if one is not None), None)
+        fault = self._next(platform, method, token, inner=inner) or self._drawn(platform, method, token, inner=inner)
         if fault is not None:
             self._calls.struck(platform, method, fault.kind)
         return fault
@@ -105,8 +104,21 @@ class Faults:
                 fault.count -= 1
                 if fault.count <= 0:
                     self._faults.remove(fault)
-                return fault
+                return replace(fault, missed=partial(self._come_again, self._faults, fault, method))
         return None
+
+    def _come_again(self, coming: list[Fault], fault: Fault, method: str) -> None:
+        self._calls.struck(fault.platform, method, fault.kind, -1)
+        fault.count += 1
+        if not any(one is fault for one in coming):
+            coming.append(fault)  # last: what strikes any call comes before what needs rows
+
+    def _drawn(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
+        drawn = (one.draw(platform, method, token, inner=inner) for one in self._standing)
+        fault = next((fault for fault in drawn if fault is not None), None)
+        if fault is not None:
+            fault.missed = partial(self._calls.struck, platform, method, fault.kind, -1)
+        return fault
 
     def report(self) -> dict[str, list[dict[str, Any]]]:
         """Faults that are still to come, and those that stand."""
@@ -190,5 +202,9 @@ async def spoiled(
     if fault is not None and fault.kind == "malformed":
         body = wrong_shape
     if fault is not None and fault.kind in _ROWS:
-        body = ascii_json((_of_script if scripted else _shuffled)(json.loads(body), _ROWS[fault.kind]))
+        plain = json.loads(body)
+        told = (_of_script if scripted else _shuffled)(plain, _ROWS[fault.kind])
+        if told == plain and fault.missed is not None:
+            fault.missed()
+        body = ascii_json(told)
     return after_act(fault, body, limits.silence) or json_response(body, status)

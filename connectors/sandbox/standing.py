@@ -1,5 +1,6 @@
 """Standing faults: a share of a platform's calls fails, in all ways that it has in turn, until they are taken back."""
 
+import math
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from random import Random
@@ -18,8 +19,9 @@ KINDS_OF: dict[Platform, tuple[FaultKind, ...]] = {
 class Standing:
     """So large a `share` (0 to 1) of the calls that fit `method` (`*` and `?` stand for anything, without case) goes wrong.
 
-    The kinds come as cards from a shuffled deck, so that each has come before one comes again: a call inside `execute` can
-    only be refused, and draws from a deck of refusals. The same seed and order of calls bring the same faults.
+    At a share of 0.05 it is one of each twenty, by chance whichever. The kinds come as cards from a shuffled deck, so that each has
+    come before one comes again: a call inside `execute` can only be refused, and draws from a deck of refusals. The same seed and order
+    of calls bring the same faults.
     """
 
     platform: Platform
@@ -29,18 +31,21 @@ class Standing:
     token: str | None = None
     seed: int = 0
     struck: int = 0
+    _seen: int = 0
+    _due: float = 0.0
     _chance: Random = field(init=False)
     _decks: dict[bool, list[FaultKind]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is drawn yet."""
         self._chance = Random(self.seed)  # noqa: S311 - chance that can be repeated, no secret
+        self._due = self._chance.random() / self.share
         self._decks = {False: [], True: []}
 
     def draw(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
         """The fault of this call, if it is one of the share."""
         fits = self.platform == platform and fnmatchcase(method.lower(), self.method.lower()) and self.token in {None, token}
-        if not fits or self._chance.random() >= self.share:
+        if not fits or not self._is_due():
             return None
         deck = self._decks[inner]
         if not deck:
@@ -50,6 +55,20 @@ class Standing:
             return None
         self.struck += 1
         return Fault(platform=self.platform, method=method, kind=deck.pop())
+
+    def _is_due(self) -> bool:
+        """Whether it is this call's turn: one of as many as the share says, whichever of them."""
+        self._seen += 1
+        if self._seen < self._due:
+            return False
+        number = math.floor(self._due * self.share) + 1
+        self._due = (number + self._chance.random()) / self.share
+        return True
+
+    def give_back(self, kind: FaultKind) -> None:
+        """It changed nothing: it comes again when all others of the deck have."""
+        self.struck -= 1
+        self._decks[False].insert(0, kind)
 
     def report(self) -> dict[str, Any]:
         """As `GET /faults` shows it."""

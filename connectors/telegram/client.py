@@ -35,7 +35,7 @@ from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
 
 from connectors.contract import AccessLost, Rejected, UnknownPayload
-from connectors.pacing import Window, metered, paced
+from connectors.pacing import Window, metered, paced, shared
 from connectors.payload import is_object, maybe_int, maybe_text, readable_json
 from connectors.telegram import errors
 
@@ -164,7 +164,7 @@ class TelegramClient:
         self._limits = {**DEFAULT_LIMITS, **options.limits}
         self._session = PlainSession(api=TelegramAPIServer.from_base(base_url), timeout=options.timeout)
         self._bots: dict[str, Bot] = {}
-        self._windows: dict[tuple[str, str], Window] = {}
+        self._windows: dict[str, Window] = {}
 
     async def updates(self, credential: Credential, *, offset: int | None, limit: int) -> Answer:
         """The updates from `offset` on; waits for the first one. A higher offset confirms all before it."""
@@ -244,16 +244,17 @@ class TelegramClient:
         return await self._call(credential, GetChatMemberCount(chat_id=chat), patience=self._options.timeout)
 
     def _sending_windows(self, credential: Credential, chat: str) -> list[Window]:
-        second, minute = 1 / self._scale, MINUTE / self._scale
+        """All workers share what a bot may send in a second, and to a group in a minute; a chat's second lets short bursts pass."""
+        second, minute, key, budget = 1 / self._scale, MINUTE / self._scale, credential.key, self._options.budget
         wanted = (
-            ("", "bot_per_second", second),
-            (chat, "chat_per_second", second),
-            (f"{chat} by the minute", "group_per_minute", minute),
+            (key, "bot_per_second", second, budget),
+            (f"{key} {chat}", "chat_per_second", second, None),
+            (f"{key} {chat} by the minute", "group_per_minute", minute, budget),
         )
-        return [
-            self._windows.setdefault((credential.key, scope), Window(max(1, int(self._limits[name])), seconds))
-            for scope, name, seconds in wanted
-        ]
+        for scope, name, seconds, ours in wanted:
+            if scope not in self._windows:
+                self._windows[scope] = shared(max(1, int(self._limits[name])), seconds, scope, ours)
+        return [self._windows[scope] for scope, *_ in wanted]
 
     async def _call(self, credential: Credential, method: TelegramMethod[Any], *, patience: float, sending: bool = False) -> Answer:
         with metered(self._options.meter, method.__api_method__):

@@ -10,6 +10,7 @@ import pytest
 from connectors.conformance.stage import caught
 from connectors.contract import Credential, Options, TryLater
 from connectors.registry import load
+from connectors.telegram.client import TelegramClient
 from tests.connectors.raw_server import http, raw_server
 
 if TYPE_CHECKING:
@@ -49,3 +50,17 @@ async def test_a_worker_without_a_place_waits_and_one_with_a_place_calls(platfor
             assert bool(raw.requests) is reached
             assert part.asked == {("7", limit)}
             await connector.close()
+
+
+async def test_a_bot_that_sends_from_two_workers_keeps_to_its_part_of_the_groups_minute() -> None:
+    async with raw_server() as raw:
+        raw.plan(http(b"{}"))
+        for part, reached in ((Part(ours=0), False), (Part(ours=1), True)):
+            bot = Credential(key="7", kind="bot", secret="7:token")
+            client = TelegramClient(Options(api_url=raw.url, credentials=(bot,), time_scale=50, timeout=1.0, budget=part), raw.url)
+            told = await caught(client.send(bot, chat="-1005", reply_to=1, text="Засыпали."))
+            assert (isinstance(told, TryLater) and told.code == "rate") is not reached
+            assert bool(raw.requests) is reached
+            assert part.asked >= {("7", 30)}
+            assert (("7 -1005 by the minute", 20) in part.asked) is reached  # who may not send at all does not ask
+            await client.close()

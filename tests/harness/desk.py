@@ -28,22 +28,36 @@ class Desk:
     """Number of the appeal → id of the reply that the API said it had taken."""
     moved_on: set[str] = field(default_factory=set)
     """Appeals whose citizens took their words back, before there was an answer."""
+    begun: set[str] = field(default_factory=set)
+    """Appeals that somebody here answers, or has: the same words must go with the same key."""
     refusals: int = 0
 
     async def work(self) -> None:
         """Answer what waits, whatever dies meanwhile, until as many are promised as there shall be."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(base_url=self.system.web_url, headers=headers, timeout=5, trust_env=False) as http:
+        async with self._client() as http:
             while len(self.promised) < self.answers:
                 listed = await self._ask(http, "GET", "/api/v1/appeals?limit=100")
                 waiting = [one["number"] for one in listed.json()["items"]] if listed is not None else []
-                fresh = [number for number in waiting if number not in self.promised and number not in self.moved_on]
+                fresh = [number for number in waiting if number not in self.begun]
                 for number in self.chance.sample(fresh, min(self.at_once, len(fresh))):
-                    await self._answer(http, number)
+                    if number not in self.begun:
+                        await self._answer(http, number)
                 await asyncio.sleep(self.pause)
+
+    async def answer(self, number: str) -> int:
+        """Answer this one, which is in `begun` already; the reply's id. AssertionError when its citizen took the words back."""
+        async with self._client() as http:
+            await self._answer(http, number)
+        assert number in self.promised, number
+        return self.promised[number]
+
+    def _client(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.AsyncClient(base_url=self.system.web_url, headers=headers, timeout=5, trust_env=False)
 
     async def _answer(self, http: httpx.AsyncClient, number: str) -> None:
         """The same act with the same key until it is taken: the first try may have been."""
+        self.begun.add(number)
         words = {"text": f"Передали в работу, обращение {number}: {self.chance.getrandbits(40):x}"}
         while True:
             taken = await self._ask(http, "POST", f"/api/v1/appeals/{number}/replies", words, key=f"chaos {number}")

@@ -87,7 +87,8 @@ def differences(
     `aside`: how reasons begin for which rows may be set aside, when the platform was made to answer nonsense. `former`: all texts that
     comments had (without it none was edited before it was deleted). Of a comment that is gone a platform tells no more: it may never
     have been seen, or without words and author, or with any of its texts. Telegram tells of no deletion. `returned`: comments
-    that were restored; triage looks at one again that was gone when it looked.
+    that were restored; triage looks again at what was gone when it looked, twice when a pushed deletion comes after it was read to be back.
+    It looks at each form of what was no appeal.
     """
     told = [f"set aside: {row.platform} {row.reason}" for row in ledger.set_aside if aside is None or not row.reason.startswith(aside)]
     return [*_comments(ledger, former or {}), *_fates(ledger, returned), *_replies(ledger), *told]
@@ -152,9 +153,10 @@ def _fates(ledger: Ledger, returned: Collection[Key]) -> list[str]:
             wrong.append(f"comment {row.row_id} is {row.fate} without an appeal")
         if row.fate == "in_triage" and (row.fate_reason not in {"undecided", "no_agency"} or row.triage_due_at is None):
             wrong.append(f"comment {row.row_id} waits in triage without a reason or a due moment ({row.fate_reason})")
-        most = 2 if (row.platform, row.page, row.id) in returned else 1
-        if row.fate is not None and not 1 <= row.verdicts <= most:
-            wrong.append(f"comment {row.row_id} has {row.verdicts} verdicts")
+        key = (row.platform, row.page, row.id)
+        if row.fate is not None and not 1 <= row.verdicts <= row.revision + (2 if key in returned else 0):
+            was = "came back" if key in returned else "never came back"
+            wrong.append(f"comment {row.row_id} {key} has {row.verdicts} verdicts: it has {row.revision} forms and {was}")
     return wrong
 
 

@@ -73,6 +73,11 @@ class Program:
         self._end(signal.SIGKILL)
         self.kills += 1
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, without waiting for it."""
+        if self.alive() and self._process is not None:
+            self._process.terminate()
+
     def stop(self) -> int | None:
         """Ask it to end, insist after some seconds; its exit code."""
         return self._end(signal.SIGTERM)

@@ -89,7 +89,10 @@ class System:
 
     def stop(self) -> None:
         """End everything."""
-        for program in (*self.workers, self.web, self.sandbox):
+        programs = (*self.workers, self.web, self.sandbox)
+        for program in programs:
+            program.ask_to_end()
+        for program in programs:
             program.stop()
 
     def tails(self) -> str:

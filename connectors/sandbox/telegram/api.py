@@ -162,6 +162,8 @@ class TelegramApi:
         )
         for scope, window in (("second", overall), (f"minute in {chat}", minute)):
             self._calls.rate("telegram", bot.label, scope, limit=window.limit, seconds=window.seconds, now=now)
+        full = burst.wait(now) * burst.rate + burst.burst if burst.wait(now) > 0 else burst.level + 1
+        self._calls.level("telegram", bot.label, f"burst in {chat}", limit=burst.burst, seconds=1 / burst.rate, level=full)
         wait = max(overall.wait(now), minute.wait(now), burst.wait(now))
         if wait > 0:
             raise too_many(wait)

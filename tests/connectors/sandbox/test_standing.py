@@ -52,6 +52,16 @@ def test_a_share_of_calls_fails_in_each_way_in_turn_and_alike_for_one_seed(http:
     assert http.delete("/calls")["faults"] == []
 
 
+def test_a_fault_that_changes_nothing_has_not_struck_and_comes_again(http: Client) -> None:
+    http.post("/faults", {"platform": "telegram", "method": "*", "kind": "duplicated"})
+    assert statuses(http, 2) == [200, 200]
+    assert http.get("/calls")["faults"] == []
+    told, again = (http.http.get(f"/bot{BOT}/getUpdates?timeout=0").json()["result"] for _ in range(2))
+    assert len(told) == 2 * len(again) > 0
+    assert [(one["kind"], one["count"]) for one in http.get("/calls")["faults"]] == [("duplicated", 1)]
+    assert http.get("/faults")["faults"] == []
+
+
 def test_inside_execute_only_refusals_stand_and_other_methods_are_spared(http: Client) -> None:
     http.post("/faults", {"platform": "vk", "method": "users.*", "share": 1, "kinds": ["drip", "captcha"]})
     code = 'return [API.users.get({"user_ids": "1"}), API.users.get({"user_ids": "1"}), API.groups.getById({"group_id": "1"})];'
