@@ -53,7 +53,7 @@ from connectors.errors import (
     UnknownPayload as UnknownPayload,
 )
 from connectors.pictures import Picture as Picture, Pictures as Pictures
-from connectors.refs import CannotTell as CannotTell, Feed as Feed, PageRef as PageRef, PostRef as PostRef, Timed
+from connectors.refs import CannotTell as CannotTell, Feed as Feed, PageRef as PageRef, Pages as Pages, PostRef as PostRef, Timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -338,7 +338,7 @@ class ReadsThreads(Protocol):
 class AcceptsPush(Protocol):
     """A platform that tells its news by requests of its own (`Plugin.push` reads their envelope)."""
 
-    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
         """What a pushed body tells of `page`, or of those of `pages` that the same credential carries. Pure. UnknownPayload."""
 
 

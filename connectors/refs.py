@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+
+Made = TypeVar("Made")
 
 
 class Timed:
@@ -27,6 +30,20 @@ class PageRef:
 
     external_id: str
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Pages(tuple[PageRef, ...]):  # noqa: SLOT001 - a tuple of any length has no slots, and it remembers what was made
+    """All pages of a platform, for many events: what a connector makes of them all is made once, not for each event."""
+
+    _made: dict[object, Any]
+
+    def once(self, key: object, make: Callable[[Sequence[PageRef]], Made]) -> Made:
+        """What `make` gives of these pages; `key` says what it is."""
+        made = self.__dict__.setdefault("_made", {})
+        if key not in made:
+            made[key] = make(self)
+        found: Made = made[key]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from app.flows import inbound
 from app.kernel.log import logger
 from app.sources import hooks, service as sources
 from app.sources.care import list_at_once
-from connectors.contract import AcceptsPush, Batch, PageRef, UnknownPayload, Unreadable
+from connectors.contract import AcceptsPush, Batch, PageRef, Pages, UnknownPayload, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,9 +39,8 @@ async def take_pushed(database: Database, connectors: Mapping[str, Connector], c
 
 async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence[WaitingEvent], clock: Clock) -> None:
     platform = events[0].platform
-    pages = [
-        PageRef(external_id=page.external_id, options=page.options) for page in await sources.watched_pages(session, platform=platform)
-    ]
+    watched = await sources.watched_pages(session, platform=platform)
+    pages = Pages(PageRef(external_id=page.external_id, options=page.options) for page in watched)
     parts = [_parsed(connector, event, pages) for event in events]
     batch = Batch(
         posts=tuple(row for part in parts for row in part.posts),
@@ -58,7 +57,7 @@ async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence
         await list_at_once(session, platform=platform, pages=batch.look_at, now=clock.now())
 
 
-def _parsed(connector: AcceptsPush, event: WaitingEvent, pages: Sequence[PageRef]) -> Batch:
+def _parsed(connector: AcceptsPush, event: WaitingEvent, pages: Pages) -> Batch:
     """One that cannot be read is set aside, and holds up no other."""
     page = PageRef(external_id=event.page_external_id, options=event.page_options)
     try:

@@ -15,6 +15,7 @@ from connectors.contract import (
     Discovers,
     Outgoing,
     PageRef,
+    Pages,
     PostRef,
     PostSnapshot,
     ReadsThreads,
@@ -178,7 +179,7 @@ class Harness:
             assert isinstance(self.connector, AcceptsPush)
             first = int(into.cursor or 0)
             some = bodies[first : first + most]
-            told = [self.connector.parse_push(self.page, [self.page], body, observed_at=self.options.now()) for body in some]
+            told = [self.connector.parse_push(self.page, Pages([self.page]), body, observed_at=self.options.now()) for body in some]
             posts, comments = [row for one in told for row in one.posts], [row for one in told for row in one.comments]
             _take(into, posts, comments, [row for one in told for row in one.unreadable])
             into.cursor = str(first + len(some))

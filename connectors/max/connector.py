@@ -18,6 +18,7 @@ from connectors.contract import (
     Found,
     OutcomeUnknown,
     PageRef,
+    Pages,
     PostCount,
     Rejected,
     Sent,
@@ -256,10 +257,11 @@ class MaxConnector(Amends):
         link = post.thread_ref or mapping.home(post.page)
         return mapping.Under(page=post.page, post=post.external_id, link=link, observed_at=self._options.now())
 
-    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
         """What an update tells: of the pages of that page's own bot, and of no other's."""
         bot = self._bot(page)
-        return push.batch(body, pages=[one for one in pages if self._bot(one) is bot], observed_at=observed_at)
+        carried = pages.once(("max", bot.key), lambda every: push.Carried.of([one for one in every if self._bot(one) is bot]))
+        return push.batch(body, carried, observed_at=observed_at)
 
     async def listen(self, page_external_id: str, cursor: str | None) -> Heard:
         """The updates of the page's bot: they tell of all its pages."""

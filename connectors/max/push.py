@@ -5,7 +5,7 @@ An update has no number of its own: the sum of its bytes is taken for one, since
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -58,19 +58,32 @@ def envelope(body: bytes) -> Json:
     return update
 
 
-def batch(body: bytes, *, pages: Sequence[PageRef], observed_at: datetime) -> Batch:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Carried:
+    """The pages of one bot: its channels by their numbers, and the bot itself when its private messages are to be heard."""
+
+    channels: dict[str, PageRef]
+    own: PageRef | None
+
+    @classmethod
+    def of(cls, pages: Sequence[PageRef]) -> Carried:
+        """These pages of one bot."""
+        channels = {page.external_id: page for page in pages if not is_dialogs(page)}
+        return cls(channels=channels, own=next((page for page in pages if hears_private(page)), None))
+
+
+def batch(body: bytes, pages: Carried, *, observed_at: datetime) -> Batch:
     """What an update tells of the pages of its bot. Raises UnknownPayload."""
     update = envelope(body)
     kind = update.get("update_type")
-    channels = {page.external_id: page for page in pages if not is_dialogs(page)}
+    channels = pages.channels
     try:
         if kind in COMMENTS:
             return _comment(update, channels, observed_at)
         if kind == REMOVED:
             return _removed(update, channels, observed_at)
         if kind in MESSAGES:
-            own = next((page for page in pages if hears_private(page)), None)
-            return _message(update, channels, own, observed_at)
+            return _message(update, channels, pages.own, observed_at)
     except OddError as odd:
         return Batch(unreadable=(Unreadable(reason=str(odd), raw=body),))
     if kind in RIGHTS and (page := channels.get(str(maybe_int(update.get("chat_id"))))) is not None:

@@ -15,6 +15,7 @@ from connectors.contract import (
     Feed,
     OutcomeUnknown,
     PageRef,
+    Pages,
     PushedInstead,
     Rejected,
     Sent,
@@ -236,11 +237,16 @@ class TelegramConnector(Amends):
                 told.options[page][mapping.NO_ACCESS] = error.detail
         return told.options
 
-    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
         """What an update tells: of the pages of that page's own bot, and of no other's."""
         owner = self._owner(page)
-        own = [one for one in pages if owner is not None and self._owner(one) is owner]
-        return push.batch(body, pages=own, bots=self._bots, observed_at=observed_at)
+        carried = pages.once(
+            ("telegram", None if owner is None else owner.key),
+            lambda every: mapping.watch(
+                [one for one in every if owner is not None and self._owner(one) is owner], bots=self._bots, observed_at=observed_at
+            ),
+        )
+        return push.batch(body, replace(carried, observed_at=observed_at))
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice.

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from connectors.contract import Batch, Pushed, PushRequest, UnknownPayload
 from connectors.payload import Json, OddError, is_object, maybe_int, maybe_text, pushed_object
 from connectors.telegram import mapping
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from connectors.contract import PageRef
 
 _OUR_PATH: Final = re.compile(r"/hooks/telegram/-?[0-9a-z]{1,40}$")
 """The path of Otklik's own hooks. Whatever else stands in an address may be a secret: other programs put the token there."""
@@ -56,10 +51,10 @@ def _moment(update: Json) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < 2**33 else None
 
 
-def batch(body: bytes, *, pages: Sequence[PageRef], bots: frozenset[int], observed_at: datetime) -> Batch:
+def batch(body: bytes, seen: mapping.Watch) -> Batch:
     """What an update tells of the pages of its bot. Raises UnknownPayload."""
     try:
-        told = mapping.updates([pushed_object(body, "update")], mapping.watch(pages, bots=bots, observed_at=observed_at))
+        told = mapping.updates([pushed_object(body, "update")], seen)
     except OddError as odd:
         raise UnknownPayload("malformed", str(odd), raw=body) from odd
     return Batch(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from connectors.bots import CREDENTIAL, bot_of, hears_private
-from connectors.contract import AccessLost, Batch, CannotTell, ConnectorError, Feed, OutcomeUnknown, PageRef, Rejected, Sent
+from connectors.contract import AccessLost, Batch, CannotTell, ConnectorError, Feed, OutcomeUnknown, PageRef, Pages, Rejected, Sent
 from connectors.meanings import mapped
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
 from connectors.payload import OddError, check_text
@@ -128,7 +128,7 @@ class ViberConnector:
         options = {} if page.options.get(CREDENTIAL) == bot.key else {page.external_id: {CREDENTIAL: bot.key}}
         return Batch(page_options=options, cursor=WATCHED)
 
-    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - one bot, one page
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - one bot, one page
         """What an event tells."""
         return push.batch(body, page=page, observed_at=observed_at)
 

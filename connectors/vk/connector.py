@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Options,
         Outgoing,
         PageRef,
+        Pages,
         PageSnapshot,
         PostCount,
         PostRef,
@@ -76,7 +77,7 @@ class VkConnector(Amends):
         # Two at least: every page after the first begins with a row that was seen already.
         self._page = min(threads.PAGE, max(2, int(options.limits.get("batch", threads.PAGE))))
 
-    def parse_push(self, page: PageRef, pages: Sequence[PageRef], body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - the contract's
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:  # noqa: ARG002 - the contract's
         """What an event of the Callback API tells; a community's hook speaks of this community alone."""
         return push.batch(body, page=page, observed_at=observed_at)
 

@@ -82,7 +82,7 @@ READERS: dict[tuple[str, str], Reader] = {
     ("max.mapping", "one_comment"): lambda answer: max_.one_comment(answer, MAX_UNDER),
     ("max.mapping", "sent"): max_.sent,
     ("max.push", "envelope"): lambda answer: max_push.envelope(_sent(answer)),
-    ("max.push", "batch"): lambda answer: max_push.batch(_sent(answer), pages=MAX_PAGES, observed_at=NOW),
+    ("max.push", "batch"): lambda answer: max_push.batch(_sent(answer), max_push.Carried.of(MAX_PAGES), observed_at=NOW),
     ("viber.mapping", "account"): lambda answer: viber.account(answer, credential_key="bot"),
     ("viber.mapping", "message"): lambda answer: viber.message(payload.as_object(answer, "event"), page=VIBER_PAGE, observed_at=NOW),
     ("viber.mapping", "sent"): viber.sent,
@@ -90,9 +90,7 @@ READERS: dict[tuple[str, str], Reader] = {
     ("viber.push", "batch"): lambda answer: viber_push.batch(_sent(answer), page=VIBER_PAGE, observed_at=NOW),
     ("vk.push", "batch"): lambda answer: vk_push.batch(_sent(_event(answer)), page=POST.page, observed_at=NOW),
     ("telegram.push", "webhook_of"): telegram_push.webhook_of,
-    ("telegram.push", "batch"): lambda answer: telegram_push.batch(
-        _sent(answer), pages=[PageRef(external_id="-1001500", options={"linked_chat_id": "-1001600"})], bots=frozenset({1}), observed_at=NOW
-    ),
+    ("telegram.push", "batch"): lambda answer: telegram_push.batch(_sent(answer), SEEN),
     ("vk.attachments", "attachments"): vk_attachments.attachments,
     ("telegram.mapping", "updates"): lambda answer: telegram.updates(answer, SEEN),
     ("telegram.mapping", "sent"): telegram.sent,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from connectors.contract import AcceptsPush, Batch, Credential, Options, PageRef, PushRequest, UnknownPayload
-from connectors.max.push import batch as max_batch
+from connectors.contract import AcceptsPush, Batch, Credential, Options, PageRef, Pages, PushRequest, UnknownPayload
+from connectors.max.push import Carried, batch as max_batch
 from connectors.registry import load
+from connectors.telegram.mapping import watch
 from connectors.telegram.push import TelegramPush, batch as telegram_batch
 from connectors.vk.push import VkPush, batch as vk_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NOW = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
 PAGE = PageRef(external_id="-77")
@@ -69,12 +73,12 @@ def test_an_event_says_which_form_of_a_comment_it_tells_as_far_as_the_platform_d
     assert vk == {"new": at, "edit": None, "restore": None}
     message = {"message_id": 7, "date": 1763362800, "chat": {"id": -1002, "type": "supergroup"}, "text": "Когда?", "message_thread_id": 2}
     bodies = ({"update_id": 5, "message": message}, {"update_id": 6, "edited_message": message | {"edit_date": 1763362860}})
-    forms = [telegram_batch(json.dumps(one).encode(), pages=[CHANNEL], bots=frozenset(), observed_at=NOW).comments[0] for one in bodies]
+    forms = [telegram_batch(json.dumps(one).encode(), watch([CHANNEL], bots=frozenset(), observed_at=NOW)).comments[0] for one in bodies]
     assert [(one.form_at, one.form_number) for one in forms] == [(at, 5), (at + timedelta(minutes=1), 6)]
     comment = {"recipient": {"chat_id": 8, "post_id": "p1"}, "body": {"mid": "m1", "text": "Когда?"}, "timestamp": 1763362800000}
     for kind, edited in (("comment_created", None), ("comment_edited", at + timedelta(seconds=7))):
         body = json.dumps({"update_type": kind, "timestamp": 1763362807000, "message": comment}).encode()
-        (one,) = max_batch(body, pages=[PageRef(external_id="8")], observed_at=NOW).comments
+        (one,) = max_batch(body, Carried.of([PageRef(external_id="8")]), observed_at=NOW).comments
         assert (one.form_at, one.edited_at) == (at + timedelta(seconds=7), edited)
 
 
@@ -100,8 +104,40 @@ def test_identity_spoofing_a_bot_s_update_tells_nothing_of_another_bot_s_page() 
     message = {"message_id": 7, "date": 1763362800, "chat": {"id": -1004, "type": "supergroup"}, "text": "Когда?", "message_thread_id": 2,
                "from": {"id": 5, "first_name": "Олег"}}  # fmt: skip
     body = json.dumps({"update_id": 1, "message": message}).encode()
-    assert connector.parse_push(CHANNEL, [CHANNEL, OTHER], body, observed_at=NOW).comments == ()
-    assert len(connector.parse_push(OTHER, [CHANNEL, OTHER], body, observed_at=NOW).comments) == 1
+    assert connector.parse_push(CHANNEL, Pages([CHANNEL, OTHER]), body, observed_at=NOW).comments == ()
+    assert len(connector.parse_push(OTHER, Pages([CHANNEL, OTHER]), body, observed_at=NOW).comments) == 1
+
+
+class Counted(Pages):
+    """Pages that count how often somebody goes through them all."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[PageRef]:
+        self.walks += 1
+        return super().__iter__()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("platform", ["telegram", "max"])
+def test_however_many_events_come_the_pages_are_gone_through_once(platform: str) -> None:
+    """A bot may carry ten thousand: an event finds its own by number."""
+    connector = load((platform,))[platform].build(
+        Options(api_url="http://127.0.0.1:1", credentials=(Credential(key="1", kind="bot", secret="1:a"),))
+    )
+    assert isinstance(connector, AcceptsPush)
+    pages = Counted(PageRef(external_id=str(number), options={"linked_chat_id": str(-number)}) for number in range(1, 50))
+    walks = []
+    for number in (7, 9, 7):
+        message = {"message_id": 7, "date": 1763362800, "chat": {"id": -number}, "text": "Когда?", "message_thread_id": 2}
+        comment = {"recipient": {"chat_id": number, "post_id": "p1"}, "body": {"mid": "m1", "text": "Когда?"}, "timestamp": 1763362800000}
+        told = {"update_id": number, "message": message} if platform == "telegram" else {
+            "update_type": "comment_created", "timestamp": 1763362800000, "message": comment,
+        }  # fmt: skip
+        (one,) = connector.parse_push(pages[0], pages, json.dumps(told).encode(), observed_at=NOW).comments
+        assert one.page_external_id == str(number)
+        walks.append(pages.walks)
+    assert walks[0] == walks[-1]
 
 
 def test_envelopes_are_read_and_answered_as_the_platforms_expect() -> None:
@@ -127,7 +163,7 @@ def test_fuzz_vk_every_body_is_read_or_refused_and_nothing_is_lost(body: bytes) 
 @given(telegram_updates.map(lambda update: json.dumps(update).encode()) | st.binary(max_size=200))
 def test_fuzz_telegram_every_body_is_read_or_refused_and_nothing_is_lost(body: bytes) -> None:
     _taken(lambda: TelegramPush().read(PushRequest(body=body)), body)
-    _kept(lambda: telegram_batch(body, pages=[CHANNEL], bots=frozenset({11}), observed_at=NOW), body)
+    _kept(lambda: telegram_batch(body, watch([CHANNEL], bots=frozenset({11}), observed_at=NOW)), body)
 
 
 def _taken(read: Any, body: bytes) -> Any:

@@ -14,7 +14,7 @@ from app.flows import inbound
 from app.flows.pushing import take_pushed
 from app.sources import hooks
 from app.sources.hooks import Hook
-from connectors.contract import AcceptsPush, Credential, Options, PageRef
+from connectors.contract import AcceptsPush, Credential, Options, PageRef, Pages
 from connectors.registry import load
 from tests import factories
 
@@ -48,7 +48,7 @@ async def test_events_are_handled_in_turn_by_all_workers(
         (event,) = await hooks.waiting_events(session, platforms=["vk"], most=1)
         other = asyncio.create_task(take_pushed(worker_db, {"vk": connector}, clock))
         assert not (await asyncio.wait({other}, timeout=0.3))[0]
-        told_first = connector.parse_push(PageRef(external_id="-77"), [], event.body, observed_at=clock.now())
+        told_first = connector.parse_push(PageRef(external_id="-77"), Pages(), event.body, observed_at=clock.now())
         await inbound.take_in(session, platform="vk", batch=told_first, now=clock.now())
         await hooks.events_handled(session, ids=[event.id], now=clock.now())
     assert await other == 1

@@ -17,6 +17,7 @@ from connectors.contract import (
     Options,
     Outgoing,
     PageRef,
+    Pages,
     PostRef,
     PushRequest,
     Rejected,
@@ -102,7 +103,7 @@ def test_links_name_channels(link: str, name: str | None) -> None:
 
 def test_updates_tell_what_a_reading_would() -> None:
     def told(name: str, pages: list[PageRef]) -> Any:
-        return push.batch(json.dumps(RECORDED[name]).encode(), pages=pages, observed_at=NOW)
+        return push.batch(json.dumps(RECORDED[name]).encode(), push.Carried.of(pages), observed_at=NOW)
 
     (comment,) = told("comment_created", [CHANNEL]).comments
     (read,) = [one for one in mapping.comments(RECORDED["getComments"], under(CHANNEL, "mid.p1")).comments if one.external_id == "mid.c1"]
@@ -206,7 +207,7 @@ async def test_what_is_pushed_comes_with_its_secret_and_own_acts_raise_none() ->
     names = ("MessageCreatedUpdate", "CommentCreatedUpdate", "CommentEditedUpdate", "CommentRemovedUpdate")
     for name, (_, body) in zip(names, heard, strict=True):
         validator(name).validate(json.loads(body))
-    parsed = [push.batch(body, pages=[CHANNEL], observed_at=NOW) for _, body in heard]
+    parsed = [push.batch(body, push.Carried.of([CHANNEL]), observed_at=NOW) for _, body in heard]
     assert [(len(one.posts), len(one.comments), len(one.deletions)) for one in parsed] == [(1, 0, 0), (1, 1, 0), (1, 1, 0), (0, 0, 1)]
 
 
@@ -293,7 +294,7 @@ async def test_what_is_waited_for_is_what_would_be_pushed(server: Server) -> Non
         rest = await one.listen("-6242", heard.cursor)
         pages = [await one.describe_page(link) for link in ("https://max.ru/sadovoye", "https://max.ru/sadovoye_bot")]
         refs = [PageRef(external_id=page.external_id, options={**page.options, "private": "on"}) for page in pages]
-        told = [one.parse_push(refs[0], refs, event.body, observed_at=utc_now()) for event in heard.events]
+        told = [one.parse_push(refs[0], Pages(refs), event.body, observed_at=utc_now()) for event in heard.events]
         await one.close()
     assert [event.event_id for event in again.events] == [event.event_id for event in heard.events]
     assert len({event.event_id for event in heard.events}) == len(heard.events) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.amends import Standing
 from connectors.conformance.stage import caught
-from connectors.contract import Absent, AccessLost, CannotTell, Found, PostRef, PushRequest, Rejected, utc_now
+from connectors.contract import Absent, AccessLost, CannotTell, Found, Pages, PostRef, PushRequest, Rejected, utc_now
 from connectors.sandbox.limits import Limits
 from connectors.vk.links import VkLinks
 from connectors.vk.push import VkPush
@@ -105,7 +105,7 @@ async def test_what_is_pushed_from_the_wall_and_beside_it_stands_where_it_is_rea
         told: dict[str, list[tuple[str, str]]] = {}
         for event in heard.events:
             assert VkPush().read(PushRequest(body=event.body)).event_id == event.event_id
-            batch = here.vk.parse_push(PAGE, [], event.body, observed_at=utc_now())
+            batch = here.vk.parse_push(PAGE, Pages(), event.body, observed_at=utc_now())
             assert not batch.unreadable
             assert not batch.skipped
             what = json.loads(event.body)["type"].rpartition("_")[2]
