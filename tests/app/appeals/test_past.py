@@ -1,4 +1,4 @@
-"""What every appeal was at every moment comes out of its history alone: compared with what was stored then."""
+"""What every appeal was at every moment comes out of its history alone, and no clock outlives what it was for."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
     from app.kernel.db import Database
 
+# Clocks and pauses that go on although nothing is waited for, or that are not of the present cycle.
+OUTLIVED = text(
+    """
+    SELECT 'clock' AS what, a.id, a.status FROM sla_timer t JOIN appeal a ON a.id = t.appeal_id
+    WHERE t.stopped_at IS NULL AND (a.status NOT IN ('new', 'in_work') OR t.cycle <> a.cycle)
+    UNION ALL SELECT 'pause', a.id, a.status FROM sla_pause p JOIN appeal a ON a.id = p.appeal_id
+    WHERE p.until IS NULL AND a.status NOT IN ('new', 'in_work')
+    UNION ALL SELECT 'deadline', a.id, a.status FROM appeal a WHERE a.due_at IS NOT NULL AND a.status NOT IN ('new', 'in_work')
+    """
+)
 STORED = "id, status, cycle, agency_id, territory_id, topic_id, operator_id, close_reason, merged_into"
 SEED = 9
 """With which few rounds bring about each of them."""
@@ -52,6 +62,7 @@ class Looks(list[tuple["datetime", "Mapping[int, Past]"]]):
 
     async def look(self, db: Database) -> None:
         async with db.read() as session:
+            assert (await session.execute(OUTLIVED)).all() == []
             rows = await session.execute(text(f"SELECT {STORED} FROM appeal"))  # noqa: S608 - a constant
             stored = {row.id: Past(**{name: value for name, value in row._mapping.items() if name != "id"}) for row in rows}
             self.append((await utc_now_of(session), stored))
