@@ -49,31 +49,21 @@ _COUNTS = f"""AND NOT EXISTS (
 # A clock as it was known: had it been set going again only later, or its deadline been moved by a person, what the event of that says
 # of before still held. (Whatever else moves a deadline later, a pause, leaves it on the same side of the moment.)
 _CLOCKS_THEN = f"""(
-  SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at,
-    CASE WHEN y.act IS NULL THEN s.calendar_version_id ELSE y.calendar_version_id END AS calendar_version_id,
-    coalesce(m.due_at, s.due_at) AS due_at,
-    CASE WHEN u.was IS NULL THEN s.stopped_at ELSE CAST(u.was ->> 'stopped_at' AS timestamptz) END AS stopped_at,
-    CASE WHEN u.was IS NULL THEN s.outcome ELSE u.was ->> 'outcome' END AS outcome,
-    CASE WHEN u.was IS NULL THEN s.agency_id ELSE CAST(u.was ->> 'agency' AS bigint) END AS agency_id,
-    CASE WHEN u.was IS NULL THEN s.elapsed_seconds ELSE CAST(u.was ->> 'elapsed' AS integer) END AS elapsed_seconds,
-    CASE WHEN u.was IS NULL THEN s.working_seconds ELSE CAST(u.was ->> 'working' AS integer) END AS working_seconds
-  FROM sla_timer s LEFT JOIN LATERAL (
-    SELECT x.data -> 'clocks' -> s.promise AS was FROM appeal_event x
-    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.act = '{Act.REPLY_REMOVED.value}' AND x.recorded_at > :as_of
-      AND x.data -> 'clocks' ? s.promise
-    ORDER BY x.id LIMIT 1) u ON true
-  LEFT JOIN LATERAL (
-    SELECT CAST(coalesce(x.data ->> 'due_before', x.data -> 'clocks' -> s.promise ->> 'due_at') AS timestamptz) AS due_at
-    FROM appeal_event x
-    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of
+  SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at, coalesce(m.due_at, s.due_at) AS due_at,
+    CASE WHEN m.calendar IS NULL THEN s.calendar_version_id ELSE CAST(nullif(m.calendar, 'null') AS bigint) END AS calendar_version_id,
+    CASE WHEN m.was IS NULL THEN s.stopped_at ELSE CAST(m.was ->> 'stopped_at' AS timestamptz) END AS stopped_at,
+    CASE WHEN m.was IS NULL THEN s.outcome ELSE m.was ->> 'outcome' END AS outcome,
+    CASE WHEN m.was IS NULL THEN s.agency_id ELSE CAST(m.was ->> 'agency' AS bigint) END AS agency_id,
+    CASE WHEN m.was IS NULL THEN s.elapsed_seconds ELSE CAST(m.was ->> 'elapsed' AS integer) END AS elapsed_seconds,
+    CASE WHEN m.was IS NULL THEN s.working_seconds ELSE CAST(m.was ->> 'working' AS integer) END AS working_seconds
+  FROM sla_timer s CROSS JOIN LATERAL (
+    SELECT (array_agg(x.data -> 'clocks' -> s.promise ORDER BY x.id) FILTER (WHERE x.act = '{Act.REPLY_REMOVED.value}'))[1] AS was,
+      CAST((array_agg(coalesce(x.data ->> 'due_before', x.data -> 'clocks' -> s.promise ->> 'due_at') ORDER BY x.id))[1] AS timestamptz)
+        AS due_at,
+      (array_agg(x.data -> 'calendar_before' ORDER BY x.id) FILTER (WHERE x.data ? 'calendar_before'))[1] AS calendar
+    FROM appeal_event x WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of
       AND (x.act = '{Act.REPLY_REMOVED.value}' AND x.data -> 'clocks' ? s.promise
-        OR x.act IN ('{Act.EXTENDED.value}', '{Act.POLICY_APPLIED.value}') AND x.data ->> 'promise' = s.promise)
-    ORDER BY x.id LIMIT 1) m ON true
-  LEFT JOIN LATERAL (
-    SELECT x.act, CAST(x.data ->> 'calendar_before' AS bigint) AS calendar_version_id FROM appeal_event x
-    WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of AND x.act = '{Act.POLICY_APPLIED.value}'
-      AND x.data ->> 'promise' = s.promise AND x.data ? 'calendar_before'
-    ORDER BY x.id LIMIT 1) y ON true)"""  # noqa: S608 - constants
+        OR x.act IN ('{Act.EXTENDED.value}', '{Act.POLICY_APPLIED.value}') AND x.data ->> 'promise' = s.promise)) m)"""  # noqa: S608
 
 # A pause as it was known: whatever ended it since may have happened before. Its end has a row of its own in the history.
 _ENDS_PAUSE = (Act.RESUMED, Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED, Act.MERGED)

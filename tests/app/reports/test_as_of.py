@@ -18,6 +18,8 @@ from app.reports.measures import BACKLOG, MEASURES
 from app.reports.queries import Source
 from app.reports.rules import Grouping, Period
 from app.reports.service import Asked, measured, response_times
+from app.reports.working import know_calendars
+from app.sla.calendar import round_the_clock
 from tests import factories as make
 from tests.app.reports.alike import CELLS_ALWAYS, alike
 from tests.app.reports.office import Office
@@ -156,3 +158,22 @@ async def test_a_pause_whose_end_was_noticed_late_went_on_until_then(owner_db: D
             own = await measured(session, replace(asked, measure=MEASURES["agency-answer"]), group_by=Grouping.AGENCY)
             told[moment] = (first.total.waiting, first.total.overdue, own.total.average_s)
     assert list(told.values()) == [(1, 0, 1800), (1, 1, 1800 + 3600)]
+
+
+async def test_hours_that_were_applied_later_measured_nothing_before(owner_db: Database) -> None:
+    """A draft was handed in by office hours with a lunch; then round the clock was applied to what still waited."""
+    ten = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)  # 13:00 in Moscow
+    drafted, applied = ten + timedelta(hours=5), ten + timedelta(hours=6)
+    async with owner_db.write() as session:
+        appeal = await make.make_taken_down_appeal(session, written_at=ten)
+        office, always = await make.make_calendar(session), await make.make_calendar(session, calendar=round_the_clock("Europe/Moscow"))
+        await make.make_timer(session, appeal=appeal, calendar=always)
+        await make.make_event(session, appeal=appeal, act=Act.REPLY_SUBMITTED, occurred_at=drafted, data={"reply": 1})
+        change = {"promise": "first_answer", "due_before": ten.isoformat(), "calendar_before": office.id}
+        await make.make_event(session, appeal=appeal, act=Act.POLICY_APPLIED, occurred_at=applied, data=change)
+        await know_calendars(session)
+    period = Period(start=date(2026, 11, 17), end=date(2026, 11, 17), tz="UTC")
+    asked = Asked(measure=MEASURES["agency-answer"], access=None, period=period, now=applied, as_of=drafted)
+    async with owner_db.read() as session:
+        told = [(await measured(session, replace(asked, as_of=at), group_by=Grouping.AGENCY)).total for at in (drafted, applied)]
+    assert [one.working_average_s for one in told] == [4 * 3600, 5 * 3600]
