@@ -36,7 +36,7 @@ REGISTER = {
     "reply": Holding(whose=Whose.CITIZEN, columns=("text", "link", "error_detail"), kind="text"),
     "reply_picture": Holding(whose=Whose.CITIZEN, columns=("content", "digest"), kind="text"),
     "amendment": Holding(whose=Whose.CITIZEN, columns=("text", "text_before", "reason", "error_detail"), kind="text"),
-    "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw",), kind="raw"),
+    "set_aside": Holding(whose=Whose.CITIZEN, columns=("raw", "snapshot"), kind="raw"),
     "pushed_event": Holding(whose=Whose.CITIZEN, columns=("body",), kind=""),  # emptied as soon as it is stored, within seconds
     "picture": Holding(whose=Whose.CITIZEN, columns=("content",), kind=""),  # dropped after three days at most
     "link_lookup": Holding(whose=Whose.CITIZEN, columns=("link", "text", "author_name"), kind=""),  # dropped after an hour

@@ -288,6 +288,7 @@ class SetAside(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str] = word()
     raw: Mapped[bytes] = mapped_column(LargeBinary)
+    snapshot: Mapped[str | None]
     times: Mapped[int] = mapped_column(Integer, server_default=sql("1"))
     recorded_at: Mapped[datetime] = moment(default_now=True)
     last_at: Mapped[datetime] = moment(default_now=True)

@@ -17,7 +17,7 @@ from app.kernel import metrics
 from app.kernel.jobs import INBOUND_TRIAGE, enqueue
 from app.sources import store_sql as sql
 from app.sources.albums import gathered
-from app.sources.aside import Aside
+from app.sources.aside import Aside, come_back
 from app.sources.facts import Lag, lag_of, note_lags
 from app.sources.rules import storable
 from app.sources.store_rows import (
@@ -70,7 +70,8 @@ async def store_batch(session: WriteSession, *, platform: str, batch: Batch, now
     writer = _Writer(session, platform, now)
     await writer.find_pages(batch)
     await writer.store_posts(batch.posts)
-    await writer.store_comments(batch.comments)
+    waited = await come_back(session, platform=platform, posts=writer.named(batch.posts), now=now)
+    await writer.store_comments([*waited, *batch.comments])
     await writer.store_deletions(batch)
     for row in batch.unreadable:
         writer.put_aside(row.reason, row.raw, row.page_external_id, row.reference)
@@ -140,6 +141,11 @@ class _Writer:
             for row, post in zip(rows, (newest[key] for key in sorted(newest)), strict=True):
                 await self._post_alone(put, row, post)
 
+    def named(self, posts: Iterable[PostSnapshot]) -> set[tuple[int, str]]:
+        """By what a comment may name these posts: their ids, and those of their threads."""
+        names = ((self._pages.get(post.page_external_id), name) for post in posts for name in (post.external_id, post.thread_ref))
+        return {(page_id, name) for page_id, name in names if page_id is not None and name is not None and are_storable(name)}
+
     async def _post_alone(self, put: Bulk, row: tuple[object, ...], post: PostSnapshot) -> None:
         try:
             async with self.session.begin_nested():
@@ -196,7 +202,8 @@ class _Writer:
         if post_id is None:
             post_id = self._threads.get((page_id, snapshot.thread_ref or ""))
         if post_id is None:
-            self.put_aside("unknown_post", snapshot.raw, snapshot.page_external_id, snapshot.post_external_id or snapshot.thread_ref)
+            reference = snapshot.post_external_id or snapshot.thread_ref
+            self.aside.put("unknown_post", snapshot.raw, page_id=page_id, reference=reference, snapshot=snapshot)
             return None
         return (page_id, post_id, snapshot.external_id)
 

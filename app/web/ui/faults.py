@@ -382,7 +382,8 @@ FAULT = {
 # Why something of a platform would not go in: the reasons that Otklik itself gives. Others are words of the connector.
 ASIDE_REASON = {
     "unknown_post": N_(
-        "A comment under a post that was never seen: the post was published before the page was connected, or its notice was missed."
+        "A comment under a post that was never seen: the post was published before the page was connected, or its notice was "
+        "missed. As soon as the post is known it comes in by itself; when somebody answers right under the post, say."
     ),
     "unstorable_id": N_("A row whose number cannot be stored. Tell those who look after Otklik; the platform's answer is kept."),
 }

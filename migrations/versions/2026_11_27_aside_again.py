@@ -1,0 +1,28 @@
+"""A comment whose post is not known waits until it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+from sqlalchemy.util import await_only
+
+revision = "aside_again"
+down_revision = "comment_forms"
+branch_labels = None
+depends_on = None
+
+_SQL = Path(__file__).resolve().parent.parent / "sql"
+
+
+def upgrade() -> None:
+    """Apply: the file as a whole, through asyncpg's simple protocol."""
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    connection: Any = op.get_bind().connection.driver_connection
+    await_only(connection.execute((_SQL / "aside_again.sql").read_text(encoding="utf-8")))
+
+
+def downgrade() -> None:
+    """Migrations go forward only."""
+    raise RuntimeError("Migrations go forward only: the way back is the backup.")

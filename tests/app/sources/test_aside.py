@@ -1,0 +1,54 @@
+"""A comment whose post is not known waits aside, and comes in by itself as soon as the post is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app.kernel.db import Database
+from connectors.contract import Attachment, Batch
+from tests.app.sources.test_store import NOW, POST, comment, put, read, ready  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("ready")
+
+ASIDE = "SELECT reason, times, resolved_at IS NULL AS waits, snapshot IS NULL AS done FROM set_aside"
+COMMENTS = """
+    SELECT c.post_id, c.root_external_id, c.text, c.text_altered, c.written_at, c.edited_at, c.attachments, c.form_at, c.form_number,
+      r.raw, u.name
+    FROM comment c JOIN comment_revision r ON r.comment_id = c.id JOIN author u ON u.id = c.author_id ORDER BY c.id
+"""
+IN_A_THREAD = replace(
+    comment(
+        1, "а\0б\ud800в", reply_to_external_id="7", attachments=(Attachment(kind="photo", external_id="f1"),), form_at=NOW, form_number=3
+    ),
+    post_external_id=None,
+    thread_ref="t10",
+    edited_at=NOW + timedelta(seconds=1),
+)
+
+
+async def test_a_comment_that_came_before_its_post_comes_in_with_it(worker_db: Database, owner_db: Database) -> None:
+    """Character for character, once; and what is met under an unknown post again is said again."""
+    other = replace(comment(2, "Другое"), post_external_id=None, thread_ref="t11")
+    await put(worker_db, Batch(comments=(IN_A_THREAD, other)), Batch(comments=(IN_A_THREAD,)))
+    assert sorted(tuple(row) for row in await read(owner_db, ASIDE)) == [("unknown_post", 1, True, False), ("unknown_post", 2, True, False)]
+    done = await put(worker_db, Batch(posts=(POST,)))
+    assert len(done.new) == 1
+    for _ in range(2):
+        await put(worker_db, Batch(posts=(POST,), comments=(IN_A_THREAD,)))
+    await put(worker_db, Batch(comments=(replace(IN_A_THREAD, external_id="3"),)))  # what comes at once
+    late, once = await read(worker_db, COMMENTS)
+    assert tuple(late) == tuple(once)
+    assert sorted(tuple(row) for row in await read(owner_db, ASIDE)) == [("unknown_post", 1, True, False), ("unknown_post", 2, False, True)]
+
+
+async def test_what_waits_ends_with_its_bytes(worker_db: Database, owner_db: Database) -> None:
+    await put(worker_db, Batch(comments=(IN_A_THREAD,)))
+    async with worker_db.write() as session:
+        assert await session.scalar(text("SELECT otklik_drop_raw(:before, 0, 0)"), {"before": NOW + timedelta(days=1)}) == 1
+    await put(worker_db, Batch(posts=(POST,)))
+    assert await read(worker_db, "SELECT 1 FROM comment") == []
+    assert [tuple(row) for row in await read(owner_db, "SELECT raw, snapshot FROM set_aside")] == [(b"", None)]
