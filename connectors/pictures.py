@@ -22,11 +22,15 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pictures:
-    """How many pictures an answer may have on this platform, how large each may be, and a token of which kinds puts them there."""
+    """How many pictures an answer may have on this platform, how large each may be, and a token of which kinds puts them there.
+
+    `at`: the one kind of place (`Plugin.places`) where they may be; None: everywhere.
+    """
 
     most: int
     most_bytes: int
     token_kinds: tuple[str, ...]
+    at: str | None = None
 
     def check(self, pictures: Sequence[Picture]) -> None:
         """Rejected `bad_request` when they are too many, or one is too large."""

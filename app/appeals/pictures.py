@@ -13,12 +13,12 @@ from app.replies import pictures
 from app.replies.pictures import NewPicture
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from app.kernel.db import WriteSession
     from app.people.rules import Access
-    from connectors.contract import Pictures, Plugin
+    from connectors.contract import Pictures, PlaceReader, Plugin, PostRef
 
 MOST_RATIO = 20
 """No side longer than so many times the other: platforms refuse such strips."""
@@ -35,10 +35,25 @@ class PictureLimits:
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2), compare=False)
     """Of this process: drawing takes memory and time."""
 
-    def taken(self, plugins: Mapping[str, Plugin]) -> dict[str, Pictures]:
+    def taken(self, plugins: Mapping[str, Plugin]) -> dict[str, Taken]:
         """What pictures an answer may have, by platform; a platform that takes none is not there."""
-        told = {name: plugin.pictures for name, plugin in plugins.items() if plugin.pictures is not None}
-        return {name: replace(one, most=min(one.most, self.most)) for name, one in told.items() if min(one.most, self.most)}
+        able = {name: (plugin.pictures, plugin.places) for name, plugin in plugins.items() if plugin.pictures is not None}
+        return {name: Taken(pictures=one, places=places, ours=self.most) for name, (one, places) in able.items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """What a platform takes, and `ours`: how many this installation does."""
+
+    pictures: Pictures
+    places: PlaceReader | None
+    ours: int
+
+    def most(self, post: PostRef | None, token_kinds: Collection[str]) -> int:
+        """How many may be put under this post with tokens of these kinds; 0: none."""
+        here = None if post is None or self.places is None else self.places(post)
+        fits = self.pictures.at in {None, here} and not set(self.pictures.token_kinds).isdisjoint(token_kinds)
+        return min(self.pictures.most, self.ours) if fits else 0
 
 
 async def drawn(files: Sequence[bytes], limits: PictureLimits) -> list[NewPicture]:
@@ -71,7 +86,7 @@ async def copied(session: WriteSession, access: Access, chosen: Chosen, *, of_re
 
 
 async def keep(
-    session: WriteSession, access: Access, brought: Sequence[NewPicture], taken: Mapping[str, Pictures], *, now: datetime
+    session: WriteSession, access: Access, brought: Sequence[NewPicture], taken: Mapping[str, Taken], *, now: datetime
 ) -> Chosen:
     """What came with the answer itself."""
     return Chosen(ids=[await pictures.bring(session, one, operator_id=access.operator_id, now=now) for one in brought], taken=taken)
@@ -101,7 +116,7 @@ class Chosen:
     """The pictures that go with an answer, by their ids, and what a platform takes."""
 
     ids: Sequence[int] = ()
-    taken: Mapping[str, Pictures] = field(default_factory=dict)
+    taken: Mapping[str, Taken] = field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, object]:
@@ -117,9 +132,10 @@ async def put_to(session: WriteSession, access: Access, chosen: Chosen, *, reply
     if not chosen.ids:
         return
     taken = chosen.taken.get(platform)
-    if taken is None or set(taken.token_kinds).isdisjoint(await pictures.token_kinds(session, reply_id=reply_id)):
+    most = 0 if taken is None else taken.most(*await pictures.place_of(session, reply_id=reply_id))
+    if most == 0:
         raise InvalidError("picture.platform", "No pictures can be published there: take them out.", field="pictures")
-    if len(chosen.ids) > taken.most:
-        raise InvalidError("picture.many", f"At most {taken.most} pictures go with an answer there.", field="pictures", most=taken.most)
+    if len(chosen.ids) > most:
+        raise InvalidError("picture.many", f"At most {most} pictures go with an answer there.", field="pictures", most=most)
     if not await pictures.put(session, chosen.ids, reply_id=reply_id, operator_id=access.operator_id):
         raise InvalidError("picture.unknown", "One of the pictures is not there any more: choose them again.", field="pictures")

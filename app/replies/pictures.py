@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from connectors.contract import PageRef, PostRef
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -110,6 +112,15 @@ async def tidy(session: WriteSession, *, now: datetime) -> int:
     return int(await session.scalar(text("SELECT otklik_drop_loose_pictures(:before)"), {"before": now - LOOSE}) or 0)
 
 
-async def token_kinds(session: ReadSession, *, reply_id: int) -> Sequence[str]:
-    """Of which kinds the tokens are that may be used for the page where an answer is to stand."""
-    return await session.scalar(text("SELECT otklik_token_kinds(page_id) FROM reply WHERE id = :id"), {"id": reply_id}) or ()
+_PLACE = text(
+    """
+    SELECT otklik_token_kinds(r.page_id) AS token_kinds, g.external_id AS page, g.options, p.external_id AS post
+    FROM reply r JOIN comment c ON c.id = r.comment_id JOIN post p ON p.id = c.post_id JOIN page g ON g.id = p.page_id WHERE r.id = :id
+    """
+)
+
+
+async def place_of(session: ReadSession, *, reply_id: int) -> tuple[PostRef, Sequence[str]]:
+    """Under what an answer is to stand, and of which kinds the tokens are that may be used there."""
+    row = (await session.execute(_PLACE, {"id": reply_id})).one()
+    return PostRef(page=PageRef(external_id=row.page, options=row.options), external_id=row.post), row.token_kinds

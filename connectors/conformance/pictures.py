@@ -1,7 +1,7 @@
 """What every connector passes that publishes pictures with an answer; one that does not is skipped.
 
 The stage then tells by `pictures` how many stand with its answers, and knows the fault of the verb `pictures`. It may offer
-`amending_options`, where that takes another token.
+`amending_options`, where that takes another token, and `picture_target`, where only answers in another place carry pictures.
 """
 # ruff: noqa: S101 - these are tests
 
@@ -15,6 +15,8 @@ from connectors.conformance.stage import caught, target as target_of
 from connectors.contract import AttachesPictures, DeletesAnswers, EditsAnswers, OutcomeUnknown, Picture, Rejected, Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from connectors.conformance.stage import Stage, Target
     from connectors.contract import Options, Pictures, Sent
 
@@ -29,6 +31,13 @@ class ShowsPictures(Protocol):
 
     async def pictures(self) -> int:
         """How many pictures stand with the answers now."""
+
+
+class PictureTarget(Protocol):
+    """Makes a question in the place where answers carry pictures."""
+
+    def __call__(self) -> Awaitable[Target]:
+        """That question, and its connector."""
 
 
 class PicturesConformance:
@@ -86,7 +95,10 @@ async def _able(stage: Stage) -> tuple[Target, tuple[Picture, ...], Pictures]:
         raise SkipTest(unable)
     options: Options = getattr(stage, "amending_options", stage.options)
     pictures = tuple(Picture(name=f"{number}.jpg", media_type="image/jpeg", content=GREY) for number in (1, 2))
-    return await target_of(stage, options), pictures[: takes.most], takes
+    elsewhere: PictureTarget | None = getattr(stage, "picture_target", None)
+    target = await (target_of(stage, options) if elsewhere is None else elsewhere())
+    assert takes.at is None or (stage.plugin.places is not None and stage.plugin.places(target.post) == takes.at)
+    return target, pictures[: takes.most], takes
 
 
 async def _send(target: Target, text: str, pictures: tuple[Picture, ...], *, guid: str) -> Sent:

@@ -1,7 +1,7 @@
 """MAX: comments under posts of channels, and private messages to the bot, answered there by the bot."""
 
 from connectors.contract import Connector, Options, Plugin
-from connectors.max.capabilities import BOTS, CAPABILITIES, TEXT_LIMIT
+from connectors.max.capabilities import BOTS, CAPABILITIES, PICTURES, TEXT_LIMIT
 from connectors.max.links import MaxLinks
 from connectors.max.mapping import kind_of_place
 from connectors.max.push import MaxPush
@@ -27,4 +27,5 @@ plugin = Plugin(
     links=MaxLinks(),
     places=kind_of_place,
     hosts=("max.ru",),
+    pictures=PICTURES,
 )

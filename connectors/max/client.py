@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from connectors.http_api import Answer
 
 PER_SECOND: Final = 30
-WORDS: Final = frozenset({"me", "chats", "members", "messages", "comments", "updates", "subscriptions"})
+WORDS: Final = frozenset({"me", "chats", "members", "messages", "comments", "updates", "subscriptions", "uploads"})
 
 
 class MaxClient:
@@ -41,6 +41,10 @@ class MaxClient:
         """A sending, once. Raises the contract's errors."""
         return await self._call(bot, "POST", path, query=query, body=body)
 
+    async def prepare(self, bot: Credential, path: str, **query: str | int) -> Answer:
+        """What a sending needs, which does nothing by itself. Raises as a reading does."""
+        return await self._call(bot, "POST", path, query=query, body={}, acts=False)
+
     async def put(self, bot: Credential, path: str, body: Mapping[str, object], **query: str | int) -> Answer:
         """A change, once. Raises the contract's errors."""
         return await self._call(bot, "PUT", path, query=query, body=body)
@@ -49,13 +53,20 @@ class MaxClient:
         """A deletion, once. Raises the contract's errors."""
         return await self._call(bot, "DELETE", path, query=query)
 
-    async def _call(
-        self, bot: Credential, method: str, path: str, *, query: Mapping[str, str | int], body: Mapping[str, object] | None = None
+    async def _call(  # noqa: PLR0913 - the parts of a call
+        self,
+        bot: Credential,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int],
+        body: Mapping[str, object] | None = None,
+        acts: bool | None = None,
     ) -> Answer:
         if not bot.secret.isascii():
             raise AccessLost("reauthorise", "not the form of a bot's token", credential_key=bot.key)
-        name, headers = f"{method} {_shape(path)}", {"Authorization": bot.secret}
-        request = Request(name=name, method=method, path=path, acts=method != "GET", query=query, json=body, headers=headers)
+        name, headers, does = f"{method} {_shape(path)}", {"Authorization": bot.secret}, method != "GET" if acts is None else acts
+        request = Request(name=name, method=method, path=path, acts=does, query=query, json=body, headers=headers)
         return await self._api.call(bot, request)
 
 

@@ -28,6 +28,7 @@ from connectors.max import links, listening, mapping, push, references
 from connectors.max.amends import Amends, comments_of
 from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS, TEXT_LIMIT
 from connectors.max.client import MaxClient
+from connectors.max.uploads import Uploads
 from connectors.meanings import mapped
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
 from connectors.payload import OddError, check_text, is_object
@@ -82,10 +83,12 @@ class MaxConnector(Amends):
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._client = MaxClient(options, base_url)
+        self._uploads = Uploads(self._client, options, base_url)
         self._rows = min(ROWS, max(1, int(options.limits.get("batch", ROWS))))
 
     async def close(self) -> None:
         """Release the sockets."""
+        await self._uploads.close()
         await self._client.close()
 
     def _bot(self, page: PageRef) -> Credential:
@@ -273,12 +276,16 @@ class MaxConnector(Amends):
     # --- answering
 
     async def send(self, outgoing: Outgoing) -> Sent:
-        """Reply under the comment, or in the dialog."""
+        """Reply under the comment, or in the dialog: there with pictures, which are brought first."""
         check_text(outgoing.text, limit=TEXT_LIMIT)
         post = outgoing.post
         body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
         if is_dialogs(post.page):
-            answer = await self._client.post(self._bot(post.page), "/messages", body | {"attachments": None}, chat_id=post.external_id)
+            bot = self._bot(post.page)
+            attached = await self._uploads.put(bot, outgoing.pictures)
+            answer = await self._client.post(bot, "/messages", body | {"attachments": attached or None}, chat_id=post.external_id)
+        elif outgoing.pictures:
+            raise Rejected("unsupported", "comments on MAX carry no pictures")
         else:
             answer = await self._client.post(self._bot(post.page), comments_of(post.external_id), body)
         try:

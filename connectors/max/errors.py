@@ -26,6 +26,8 @@ BY_CODE: dict[str, Meaning] = {
     "comments.timeout_exceeded": Meaning("rejected", "too_late"),
     "too.many.requests": RATE,
     "service.unavailable": SERVER,
+    # A picture that was brought just now is still being worked on there.
+    "attachment.not.ready": Meaning("later", "server", 2),
 }
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.contract import Heard, HeardEvent, PushRequest, TryLater, UnknownPayload
 from connectors.payload import Json, OddError, as_list, as_object, as_text, maybe_int, to_bytes
+from connectors.servers import Place, Servers, own_place
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import LISTENERS
-from connectors.vk.hosts import Place, Servers, vks
 from connectors.vk.push import VkPush
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Listener:
 
     def _door(self, server: str, key: str) -> Door:
         until = time.monotonic() + DOOR_SECONDS / self._options.time_scale
-        return Door(vks(server, OURS, base_url=self._base_url), key, until)
+        return Door(own_place(server, OURS, base_url=self._base_url), key, until)
 
     async def _check(self, door: Door, cursor: str) -> Json:
         """One wait. A silence past its time is `network`: the line is left."""

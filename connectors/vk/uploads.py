@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from connectors import meanings
 from connectors.contract import Rejected, UnknownPayload
 from connectors.payload import as_object, as_text, is_object, maybe_int, maybe_text
+from connectors.servers import Servers, own_place
 from connectors.vk.calls import Call
 from connectors.vk.capabilities import PICTURES
-from connectors.vk.hosts import Servers, vks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Uploader:
         group: dict[str, str | int] = {"group_id": community}
         server = await self._called("photos.getWallUploadServer", group, community)
         try:
-            place = vks(as_text(as_object(server, "response").get("upload_url"), "upload_url"), SERVERS, base_url=self._base_url)
+            place = own_place(as_text(as_object(server, "response").get("upload_url"), "upload_url"), SERVERS, base_url=self._base_url)
         except ValueError as odd:  # OddError is one, and so is an address that is none
             raise UnknownPayload("malformed", f"photos.getWallUploadServer: {odd}", raw=b"") from None
         files = {"photo": (picture.name, picture.content, picture.media_type)}

@@ -100,9 +100,10 @@ async def card_view(
 def _pictures(visit: Visit, found: Card) -> PictureField | None:
     """Only where the platform takes them, and a token is there that may bring them."""
     taken = visit.pictures.taken(visit.parts.plugins).get(found.appeal.platform)
-    if taken is None or set(taken.token_kinds).isdisjoint(found.appeal.token_kinds):
+    most = 0 if taken is None else taken.most(None if found.post is None else found.post.ref, found.appeal.token_kinds)
+    if most == 0:
         return None
-    return PictureField(most=taken.most, megabytes=max(visit.pictures.most_bytes // (1024 * 1024), 1))
+    return PictureField(most=most, megabytes=max(visit.pictures.most_bytes // (1024 * 1024), 1))
 
 
 def _earlier(one: EarlierRow) -> EarlierAppeal:

@@ -11,7 +11,7 @@ from connectors.sandbox.max.updates import Updates
 from connectors.sandbox.model import Token
 from connectors.sandbox.pacing import Pacing
 from connectors.sandbox.pusher import Hook, Pusher
-from connectors.sandbox.world import World
+from connectors.sandbox.world import World, WorldError
 
 Json = dict[str, Any]
 _TOO_MANY, _REFUSED = 429, 403
@@ -53,6 +53,14 @@ class MaxApi:
             return error.status, error.body()
         self._calls.add("max", method, bot.label if bot else None, "ok")
         return 200, result
+
+    def brought(self, content: bytes) -> tuple[int, Json]:
+        """What the upload server says of a file."""
+        try:
+            name = self._world.upload(content)
+        except WorldError:
+            return 400, {"error_code": "4", "error_data": "BAD_REQUEST"}
+        return 200, {"photos": {name: {"token": name}}}
 
     def _invoke(self, bot: Token | None, method: str, asked: Asked, fault: Fault | None) -> Json:
         if bot is None:

@@ -150,9 +150,18 @@ def get_comment(call: Call) -> Json:
     return objects.comment_message(call.world.state, page, _comment(page, post, call.path["comment"]))
 
 
+def upload_url(call: Call) -> Json:
+    """Where a picture is brought."""
+    if call.query.get("type") != "image":
+        raise bad("type")
+    return {"url": f"{call.base}/upload/max"}
+
+
 def send_comment(call: Call) -> Json:
-    """Write a comment as the bot."""
+    """Write a comment as the bot; it carries no attachments."""
     page, post = call.post(_WRITE)
+    if call.body.get("attachments"):
+        raise bad("comments carry no attachments")
     if not post.comments_open:
         raise denied("comments are closed")
     return {"message": objects.comment_message(call.world.state, page, _written(call, page, post))}
@@ -225,6 +234,7 @@ METHODS: dict[str, Callable[[Call], Json]] = {
     "getMessageById": get_message,
     "getComments": get_comments,
     "getCommentById": get_comment,
+    "getUploadUrl": upload_url,
     "sendComment": send_comment,
     "editComment": edit_comment,
     "deleteComment": delete_comment,
@@ -261,6 +271,21 @@ def _text(call: Call) -> str:
     return text
 
 
+def _pictures(call: Call) -> list[str]:
+    """The pictures that a message names. Refused for one that nobody brought."""
+    found: list[str] = []
+    for one in call.body.get("attachments") or ():
+        payload = one.get("payload") if isinstance(one, dict) and one.get("type") == "image" else None
+        if not isinstance(payload, dict):
+            raise bad("attachments")
+        photos = payload.get("photos")
+        tokens = [photo.get("token") for photo in photos.values() if isinstance(photo, dict)] if isinstance(photos, dict) else []
+        found += [str(token) for token in tokens or [payload.get("token")]]
+    if not set(found) <= set(call.world.state.uploads):
+        raise bad("attachments")
+    return found
+
+
 def _written(call: Call, page: Page, post: Post) -> Comment:
     link = call.body.get("link")
     parent: Comment | None = None
@@ -268,7 +293,11 @@ def _written(call: Call, page: Page, post: Post) -> Comment:
         if not isinstance(link, dict) or link.get("type") != "reply":
             raise bad("only replies are links of comments")
         parent = _comment(page, post, str(link.get("mid", "")))
-    new = NewComment(text=_text(call), voice="bot", author_id=call.bot.user_id, reply_to=parent.id if parent else None, via_api=True)
+    pictures = _pictures(call)
+    new = NewComment(
+        text=_text(call), voice="bot", author_id=call.bot.user_id, reply_to=parent.id if parent else None, via_api=True,
+        photo=pictures[0] if pictures else None, more=tuple(pictures[1:]),
+    )  # fmt: skip
     try:
         return call.world.add_comment(page, post, new)
     except WorldError as error:

@@ -87,7 +87,7 @@ def dialog_message(state: State, page: Page, comment: Comment, base: str) -> Jso
         "sender": sender(state, page, comment),
         "recipient": {"chat_id": comment.post_id, "chat_type": "dialog", "user_id": None},
         "timestamp": moment(comment.written_at, comment.id),
-        "body": {**_body(comment), "attachments": _picture(comment.photo, base)},
+        "body": {**_body(comment), "attachments": [one for photo in comment.pictures for one in _picture(photo, base)]},
         "link": _reply(state, page, comment),
     }
 

@@ -28,6 +28,7 @@ OPERATIONS: tuple[tuple[str, str, str], ...] = (
     ("PUT", "/messages/{message}/comments", "editComment"),
     ("DELETE", "/messages/{message}/comments", "deleteComment"),
     ("GET", "/messages/{message}/comments/{comment}", "getCommentById"),
+    ("POST", "/uploads", "getUploadUrl"),
     ("GET", "/updates", "getUpdates"),
     ("GET", "/subscriptions", "getSubscriptions"),
     ("POST", "/subscriptions", "subscribe"),
@@ -40,6 +41,20 @@ def max_routes(api: MaxApi, faults: Faults, limits: Limits) -> APIRouter:
     router = APIRouter()
     for verb, path, operation in OPERATIONS:
         _add(router, verb, path, operation, api, faults, limits)
+
+    @router.post("/upload/max", include_in_schema=False)
+    async def upload(request: Request) -> Response:
+        fault = faults.take("max", "upload", None)
+        async with request.form() as form:
+            file = form.get("data")
+            content = b"" if file is None or isinstance(file, str) else await file.read()
+
+        async def act() -> tuple[int, bytes]:
+            status, answer = api.brought(content)
+            return status, ascii_json(answer)
+
+        return await spoiled(fault, act, wrong_shape=b'{"photos": []}', limits=limits)
+
     return router
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connectors.conformance import ConnectorConformance, ErrorCase
-from connectors.contract import Credential, Options, Rejected
+from connectors.conformance.stage import Harness, Target
+from connectors.contract import Credential, Options, PageRef, PostRef, Rejected
 from connectors.max import plugin
 from connectors.max.errors import BY_STATUS
 from tests.connectors.spoiling import SpoiledAnswers
@@ -28,13 +29,31 @@ def cases() -> dict[str, tuple[ErrorCase, dict[str, object]]]:
     return known | {"too late": (late, {"kind": "error", "code": 422, "text": "comments.timeout_exceeded"})}
 
 
+class MaxStage(SandboxStage):
+    """Comments carry no pictures, private messages do."""
+
+    async def picture_target(self) -> Target:
+        """A citizen's message to the bot."""
+        post = str((await self.world.post("/world/posts", platform="max", page="sadovoye_bot", text="Диалог"))["id"])
+        told = await self.world.post(
+            "/world/comments", platform="max", page="sadovoye_bot", post_id=post, author="Инна Павлова", text="Когда дадут воду?"
+        )
+        harness = await Harness.on(self)
+        bot = await harness.connector.describe_page("https://max.ru/sadovoye_bot")
+        page = PageRef(external_id=bot.external_id, options=bot.options)
+        return Target(
+            harness=harness, post=PostRef(page=page, external_id=post), comment=str(told["id"]), tried_at=self.options.now()
+        )  # fmt: skip
+
+
 @pytest.fixture
 async def stage(server: Server) -> AsyncIterator[SandboxStage]:
     """A channel, and a bot that administers it."""
     async with server.world(TIME_SCALE) as world:
         await world.post("/world/pages", platform="max", page="sadovoye", id=6242, title="Село Садовое", members=812)
-        await world.post("/world/tokens", platform="max", token=TOKEN, username="sadovoye_bot", pages=["sadovoye"])
-        yield SandboxStage(
+        await world.post("/world/pages", platform="max", page="sadovoye_bot", id=6243, title="Ответы")
+        await world.post("/world/tokens", platform="max", token=TOKEN, username="sadovoye_bot", pages=["sadovoye", "sadovoye_bot"])
+        yield MaxStage(
             plugin=plugin,
             options=Options(
                 api_url=world.url, credentials=(Credential(key="bot", kind="bot", secret=TOKEN),), time_scale=TIME_SCALE, timeout=2.0
@@ -43,7 +62,13 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
             world=world,
             platform="max",
             page="sadovoye",
-            methods={"read": "getComments", "send": "sendComment", "edit": "editComment", "delete": "deleteComment"},
+            methods={
+                "read": "getComments",
+                "send": "sendComment",
+                "edit": "editComment",
+                "delete": "deleteComment",
+                "pictures": "sendMessage",
+            },
             cases=cases(),
             longest=4000,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,17 @@ from connectors.contract import (
     Outgoing,
     PageRef,
     Pages,
+    Picture,
     PostRef,
     PushRequest,
     Rejected,
+    TryLater,
     UnknownPayload,
     utc_now,
 )
 from connectors.max import links, mapping, push
 from connectors.max.connector import MaxConnector
+from connectors.sandbox.pictures import picture
 from connectors.sandbox.server import running
 from tests.connectors.max.schemas import listed, validator
 from tests.connectors.raw_server import http, raw_server
@@ -169,6 +173,60 @@ async def test_private_messages_are_a_page_of_the_bot_s_own(server: Server) -> N
         assert (count.comment_count, count.gone) == (2, False)
         assert await one.probe([PostRef(page=off, external_id=chat)]) == []  # so nobody reads it
         assert one.calls_per_second("probe") * one.probe_limit == one.calls_per_second("read_thread") == 30
+        await one.close()
+
+
+PICTURE = Picture(name="1.png", media_type="image/png", content=picture("road"))
+
+
+async def test_pictures_go_with_a_private_message_and_never_with_a_comment(server: Server) -> None:
+    """Until the message itself nothing is published: whatever goes wrong before is tried again. All as the description says."""
+    async with server.world(SCALE) as world:
+        await town(world)
+        chat = (await world.post("/world/posts", platform="max", page="sadovoye_bot", text="Диалог"))["id"]
+        post = (await world.post("/world/posts", platform="max", page="sadovoye", text="Дороги"))["id"]
+        asked = [await written(world, *place, "Когда?") for place in (("sadovoye_bot", chat), ("sadovoye", post))]
+        one = connector(world.url)
+        bot = await one.describe_page("https://max.ru/sadovoye_bot")
+        page = PageRef(external_id=bot.external_id, options=bot.options)
+        out = replace(answer_to(PostRef(page=page, external_id=chat), asked[0], "Вот она."), pictures=(PICTURE, PICTURE))
+        public = replace(answer_to(PostRef(page=CHANNEL, external_id=post), asked[1], "Вот она."), pictures=(PICTURE,))
+        assert (await caught(one.send(public))).code == "unsupported"
+        for method, kind, code in (
+            ("getUploadUrl", "flood", "rate"), ("getUploadUrl", "malformed", "malformed"), ("upload", "disconnect", "network"),
+            ("upload", "malformed", "malformed"),
+        ):  # fmt: skip
+            await world.post("/faults", platform="max", method=method, kind=kind)
+            failed = await caught(one.send(out))
+            assert (type(failed), failed.code) == (TryLater, code), (method, kind)
+        await world.post("/faults", platform="max", method="sendMessage", kind="error", code=400, text="attachment.not.ready")
+        assert type(await caught(one.send(out))) is TryLater
+        assert (await world.get("/truth"))["answers"] == []
+        await one.send(out)
+        (answer,) = (await world.get("/truth"))["answers"]
+        assert (answer["text"], len(answer["pictures"])) == ("Вот она.", 2)
+        (_, shown) = (await one.read_thread(out.post, root_external_id=None, cursor=None)).comments
+        assert [attached.kind for attached in shown.attachments] == ["photo", "photo"]
+        async with httpx.AsyncClient(base_url=world.url, trust_env=False, headers={"Authorization": TOKEN}) as client:
+            place = (await client.post("/uploads?type=image")).json()
+            validator("UploadEndpoint").validate(place)
+            brought = (await client.post(place["url"], files={"data": ("1.png", PICTURE.content)})).json()
+            validator("PhotoTokens").validate(brought)
+            body = {"text": "Ещё", "link": None, "attachments": [{"type": "image", "payload": brought}]}
+            validator("NewMessageBody").validate(body)
+            assert (await client.post(f"/messages?chat_id={chat}", json=body)).status_code == 200
+            assert (await client.post(f"/messages/{post}/comments", json=body)).status_code == 400
+            assert (await client.post(place["url"], files={"data": ("1.png", b"no picture")})).status_code == 400
+        await one.close()
+
+
+async def test_a_picture_is_brought_to_no_strange_server() -> None:
+    async with raw_server() as raw:
+        raw.plan(http(b'{"url": "https://oneme.ru.example/upload"}'))
+        one = connector(raw.url)
+        refused = await caught(one.send(replace(answer_to(PostRef(page=DIALOGS, external_id="7"), "1", "Вот."), pictures=(PICTURE,))))
+        assert (type(refused), refused.code) == (TryLater, "malformed")
+        assert len(raw.requests) == 1
         await one.close()
 
 

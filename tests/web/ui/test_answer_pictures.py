@@ -71,6 +71,26 @@ async def test_they_come_with_the_answer_and_are_seen_by_whoever_approves_it(
     assert event.data["pictures"] == 2
 
 
+@pytest.mark.parametrize(("options", "offered"), [('{"dialogs": "yes"}', True), ("{}", False)])
+async def test_they_are_offered_only_in_a_place_where_the_platform_takes_them(
+    operator: Browser,
+    town: Town,
+    owner_db: Database,
+    options: str,
+    offered: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """A private message on MAX carries them, a comment does not."""
+    for statement in (
+        "INSERT INTO credential (platform, kind, secret) VALUES ('max', 'bot', '')",
+        "UPDATE page SET platform = 'max'",
+        "UPDATE appeal SET platform = 'max'",
+    ):
+        await write(owner_db, statement)
+    await write(owner_db, "UPDATE page SET options = CAST(:options AS jsonb)", options=options)
+    assert ('id="answer-pictures"' in (await operator.get(f"/appeals/{town.number}")).text) is offered
+    assert (await answer(operator, town, picture("PNG"))).status_code == (303 if offered else 422)
+
+
 REFUSED = [
     ([picture("GIF")], "Файл 1 не подходит: нужна картинка JPEG, PNG или WebP."),
     ([picture("PNG"), b"<svg xmlns='http://www.w3.org/2000/svg'/>"], "Файл 2 не подходит"),

@@ -1,4 +1,4 @@
-"""Servers that VK's answers name (of long polls, of uploads): only its own hosts, or the one where its API is asked, are ever called."""
+"""Servers that a platform's answers name (of long polls, of uploads): only its own hosts, or where its API is asked, are ever called."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Place:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
-def vks(address: str, hosts: Sequence[str], *, base_url: str) -> Place:
-    """The address, if it is https on one of these hosts or below, or where VK's API is. OddError otherwise, ValueError for no address."""
+def own_place(address: str, hosts: Sequence[str], *, base_url: str) -> Place:
+    """The address, if it is https on one of these hosts or below, or where the API is. OddError otherwise, ValueError for no address."""
     parts = urlsplit(address if "://" in address else f"https://{address}")
     host = parts.hostname or ""
     known = parts.scheme == "https" and parts.port in {None, 443} and any(host == own or host.endswith(f".{own}") for own in hosts)
     if not known and parts[:2] != urlsplit(base_url)[:2]:
-        raise OddError("the server is none of VK's")
+        raise OddError("the server is none of the platform's")
     return Place(f"{parts.scheme}://{parts.netloc}", parts.path or "/", parts.query)
 
 
