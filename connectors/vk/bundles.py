@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.contract import ConnectorError, TryLater
 from connectors.pacing import paced
-from connectors.payload import Json, is_object, to_bytes
+from connectors.payload import Json, is_object, maybe_int, to_bytes
 from connectors.vk.calls import Answer
 
 if TYPE_CHECKING:
@@ -165,3 +165,18 @@ class Bundler:
 def part(value: object, whole: Answer) -> Answer:
     """One call's answer out of a bundle's."""
     return Answer(value=value, raw=to_bytes(value), date=whole.date)
+
+
+def fits(call: Call, value: object) -> bool:
+    """Whether an answer speaks of the posts that were asked about, as far as it says of which it speaks."""
+    listed = value.get("items") if is_object(value) else value
+    rows = [row for row in listed if is_object(row)] if isinstance(listed, list) else []
+    if call.method == "wall.getById":
+        asked = set(str(call.params.get("posts", "")).split(","))
+        return all(_not_told(row, "owner_id", "id") or f"{row['owner_id']}_{row['id']}" in asked for row in rows)
+    names = [name for name in ("owner_id", "post_id") if "post_id" in call.params]
+    return all(_not_told(row, name) or str(row[name]) == str(call.params.get(name)) for row in rows for name in names)
+
+
+def _not_told(row: Json, *names: str) -> bool:
+    return not all(maybe_int(row.get(name)) for name in names)

@@ -51,6 +51,7 @@ QUOTAS: Final = {"wall.get": "wall_get_per_day", "newsfeed.search": "search_per_
 ANOTHER_TOKEN: Final = frozenset({"reauthorise", "token_kind", "validation", "captcha", "app_off", "quota", "flood"})
 REST_SECONDS: Final = 60.0
 TOO_MUCH: Final = 13
+NOT_ASKED: Final = "an answer about posts that were not asked about"
 
 
 class TooLargeError(requests.RequestException):
@@ -157,7 +158,7 @@ class VkClient:
         return bundles.Bundler(
             self._windows[credential.key],
             patience=self._options.timeout,
-            one=lambda call: self._in_thread(credential, call, scene),
+            one=lambda call: self._alone(credential, call, scene),
             many=lambda calls: self._execute(credential, calls, scene),
         )
 
@@ -214,7 +215,13 @@ class VkClient:
         if call.method in QUOTAS:
             await self._count(credential, call.method)
         async with paced(self._windows[credential.key], patience=self._options.timeout):
-            return await self._in_thread(credential, call, scene)
+            return await self._alone(credential, call, scene)
+
+    async def _alone(self, credential: Credential, call: Call, scene: meanings.Scene) -> Answer:
+        answer = await self._in_thread(credential, call, scene)
+        if not bundles.fits(call, answer.value):
+            raise _malformed(NOT_ASKED, answer.raw, scene)
+        return answer
 
     async def _in_thread(self, credential: Credential, call: Call, scene: meanings.Scene) -> Answer:
         pool = self._senders if call.sending else self._readers
@@ -228,6 +235,8 @@ class VkClient:
         told = bundles.told(whole.value, len(calls)) if is_object(whole.value) else None
         if told is None:
             raise _malformed("not what execute answers", whole.raw, scene)
+        if not all(bundles.fits(one, value) for one, value in zip(calls, told, strict=True)):
+            raise _malformed(NOT_ASKED, whole.raw, scene)  # one that stands in another's place makes every place doubtful, an empty one too
         return [_inside(one.entry, whole.raw, scene) if isinstance(one, bundles.Inside) else bundles.part(one, whole) for one in told]
 
     def _blocking(self, secret: str, call: Call, scene: meanings.Scene) -> Answer:

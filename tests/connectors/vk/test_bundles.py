@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,6 +93,37 @@ async def test_an_odd_answer_fails_each_call_and_hangs_none(answer: bytes, error
         told = await asyncio.gather(*(vk.probe([post]) for _ in range(2)), return_exceptions=True)
         await vk.close()
     assert [(type(one), getattr(one, "code", "")) for one in told] == [(error, code)] * 2
+
+
+def thread(*posts: int) -> dict[str, Any]:
+    """An answer of wall.getComments with a comment under each of these posts."""
+    items = [{"id": 90 + post, "owner_id": -1, "post_id": post, "from_id": 5, "date": 1763362800, "text": "Когда?"} for post in posts]
+    return {"count": len(items), "current_level_count": len(items), "items": items, "profiles": [], "groups": []}
+
+
+@pytest.mark.parametrize(
+    "answers", [[thread(2), thread(1)], [thread(), thread(1)], [thread(1), thread(2, 3)]], ids=["swapped", "shifted", "mixed"]
+)
+async def test_what_was_not_asked_is_refused_with_all_that_came_beside(answers: list[dict[str, Any]]) -> None:
+    """Else a comment would stand under another post, or a thread that nobody read would seem empty and all of it deleted."""
+    async with raw_server() as raw:
+        raw.plan(http(json.dumps({"response": answers}).encode()))
+        vk = VkConnector(Options(api_url=raw.url, credentials=(KINDS["user"],), time_scale=50, timeout=5), raw.url)
+        posts = [PostRef(page=PageRef(external_id="-1"), external_id=number) for number in ("1", "2")]
+        told = await asyncio.gather(*(vk.read_thread(post, root_external_id=None, cursor=None) for post in posts), return_exceptions=True)
+        await vk.close()
+    assert [(type(one), getattr(one, "code", "")) for one in told] == [(UnknownPayload, "malformed")] * 2
+
+
+@pytest.mark.parametrize("owner", [-1, -2])
+async def test_counters_of_other_posts_make_none_seem_gone(owner: int) -> None:
+    async with raw_server() as raw:
+        item = {"id": 1, "owner_id": owner, "date": 1763362800, "text": "", "comments": {"count": 3}}
+        raw.plan(http(json.dumps({"response": {"items": [item | {"id": 7}, item]}}).encode()))
+        vk = VkConnector(Options(api_url=raw.url, credentials=(KINDS["service"],), time_scale=50, timeout=5), raw.url)
+        with pytest.raises(UnknownPayload):
+            await vk.probe([PostRef(page=PageRef(external_id="-1"), external_id=number) for number in ("1", "2")])
+        await vk.close()
 
 
 def test_a_failed_call_takes_the_error_of_its_place() -> None:
