@@ -100,7 +100,7 @@ class Errands(ABC, Generic[Taken, Outcome]):
 
     async def _claim(self, *, interrupted: bool) -> list[Taken]:
         async with self._database.write() as session:
-            return await self._outbox.claim(
+            claimed = await self._outbox.claim(
                 session,
                 worker=self._worker,
                 platforms=list(self._connectors),
@@ -111,6 +111,9 @@ class Errands(ABC, Generic[Taken, Outcome]):
                 limits=self._limits,
                 time_scale=self._time_scale,
             )
+        for one in claimed if interrupted else ():
+            logger.warning(f"{self._kind}_taken_over", platform=one.platform, **{self._kind: one.id})
+        return claimed
 
     async def _take(self, claimed: Taken) -> None:
         if claimed.exceeds is not None:

@@ -112,7 +112,7 @@ def polled(platform: str, method: str, values: Values) -> tuple[set[str], bool]:
 
 def _post(platform: str, values: Values) -> str:
     names = {"vk": ("owner_id", "post_id"), "ok": ("discussionId", "entityId"), "max": ("message",)}[platform]
-    return platform + "_".join(values.get(name, "") for name in names)
+    return platform + "_".join(values[name] for name in names if name in values)
 
 
 class Callers:

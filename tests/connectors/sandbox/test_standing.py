@@ -12,6 +12,7 @@ import pytest
 
 from connectors.sandbox.faults import KINDS
 from connectors.sandbox.limits import Limits
+from connectors.sandbox.readings import Readings, Visit
 from connectors.sandbox.standing import KINDS_OF
 from tests.connectors.sandbox.clients import BOT, Client
 from tests.connectors.sandbox.conftest import TOWN
@@ -146,6 +147,18 @@ def test_two_callers_at_one_bot_overlap(patient: Client) -> None:
     assert patient.http.get(f"/as/two/{ask}").status_code == 200
     first.join()
     assert [row[1:] for row in overlaps(patient)] == [(["one", "two"], 1)]
+
+
+def test_whoever_wrote_in_a_discussion_of_ok_may_look_for_its_answer_there() -> None:
+    """A sending names the discussion by another parameter than a reading."""
+    readings = Readings()
+    poller, sender = Visit(readings, "one"), Visit(readings, "two")
+    poller.reads("ok", "discussions.getComments", {"discussionId": "9"})
+    sender.acts("ok", "discussions.addDiscussionComment", {"entityId": "9"})
+    sender.reads("ok", "discussions.getComments", {"discussionId": "9"})
+    assert readings.report()["overlaps"] == []
+    sender.reads("ok", "discussions.getDiscussionCommentsCount", {"entityId": "9"})
+    assert [one["callers"] for one in readings.report()["overlaps"]] == [["one", "two"]]
 
 
 def under_way(http: Client, address: str) -> bool:
