@@ -29,6 +29,8 @@ _CAUSES = {
 }
 _GOES_ON = {Promise.FINAL_ANSWER: frozenset({Act.INTERIM_SENT})}
 """Acts that stop other clocks of the cycle, but not these."""
+_WENT_ON = frozenset({Act.RESUMED, Act.MERGED})
+"""Acts that end a pause before the clock's own end: a clock that was merged, and goes on since, has moved by it."""
 _ANSWERED = frozenset({TimerOutcome.MET, TimerOutcome.LATE})
 _MAX_SECONDS = 2**31 - 1  # what the columns hold
 
@@ -217,7 +219,7 @@ def _due(stored: Stored, history: History, started_at: datetime, stop: Event | N
         put_off = _put_off(stored, history)
         if put_off is not None:
             due_at = datetime.fromisoformat(put_off.data["due_after"])
-            settled = {one.occurred_at for one in history.events if one.act is Act.RESUMED and one.id < put_off.id}
+            settled = {one.occurred_at for one in history.events if one.act in _WENT_ON and one.id < put_off.id}
             pauses = [one for one in pauses if one.until not in settled]
         if any(one.until is None for one in history.pauses) and stored.stopped_at is None:
             return stored.due_at  # it is moved when the pause ends
@@ -230,7 +232,7 @@ def _due(stored: Stored, history: History, started_at: datetime, stop: Event | N
 
 def _moving(history: History, stop: Event | None, until: datetime) -> list[Pause]:
     """The pauses as far as they moved the deadline: whole when the clock went on before anybody heard of the answer."""
-    ended = {one.occurred_at for one in history.events if one.act is Act.RESUMED and (stop is None or one.id < stop.id)}
+    ended = {one.occurred_at for one in history.events if one.act in _WENT_ON and (stop is None or one.id < stop.id)}
     return [one if one.until in ended else Pause(one.since, max(min(one.until or until, until), one.since)) for one in history.pauses]
 
 

@@ -29,8 +29,9 @@ async def make_policy(
     code: str | None = None,
     version: int = 1,
     valid_from: datetime = datetime(2020, 1, 1, tzinfo=UTC),
+    agency_id: int | None = None,
 ) -> SlaPolicyVersion:
-    """A promise to everybody."""
+    """A promise to everybody, or of one agency."""
     return await stored(
         session,
         SlaPolicyVersion(
@@ -39,6 +40,7 @@ async def make_policy(
             name="Норматив первого ответа",
             promises=promises_to_json({promise: term}),
             valid_from=valid_from,
+            agency_id=agency_id,
         ),
     )
 

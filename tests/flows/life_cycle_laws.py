@@ -226,7 +226,7 @@ def _key(appeal: Any) -> tuple[Any, ...]:
 _CODES = {
     "comment", "agency", "territory", "rule", "topic", "from", "reason", "reply", "revision", "note", "code", "again", "timer", "promise",
     "warning", "due_before", "due_after", "sender", "approved_by", "into", "appeal", "number",
-    "amendment", "change", "uncounted", "clocks",
+    "amendment", "change", "uncounted", "clocks", "policy", "calendar", "calendar_before",
 }  # fmt: skip
 
 _UNANSWERED_AFTER_AN_ANSWER = """

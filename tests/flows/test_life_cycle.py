@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from app.appeals import amending, approval, clock as clocks, merging, outcomes, service as appeals
 from app.appeals.desk import decide_comment
 from app.appeals.office import OfficeKeeper
+from app.appeals.reapply import apply_everywhere
 from app.appeals.rules import CloseReason, DismissReason
 from app.flows import deadlines, inbound
 from app.flows.amending import Amending
@@ -26,12 +27,13 @@ from app.replies.amending import Change
 from app.replies.rules import AnswerKind
 from app.reports.rules import Period
 from app.reports.verify import verify
+from app.sla.policy import Term
 from app.sla.rules import PauseReason, Promise
 from app.triage.rules import Kind
 from connectors.contract import Attachment
 from connectors.fake import FakeWorld, fake_plugin
 from tests.databases import Databases, plain
-from tests.factories import MORNING
+from tests.factories import MORNING, make_policy
 from tests.flows.life_cycle_laws import Laws
 from tests.flows.life_cycle_town import FAULTS, Crash, Fuse, found_town
 
@@ -60,7 +62,7 @@ DEEDS = (
     "wait 1", "wait 30", "wait 264", "decide comment", *["decide answer"] * 2,
     *["act answer"] * 5, "act take", "act note", "act route", "act set_topic", "act dismiss", "act close", "act reopen",
     *["act edit"] * 2, *["act remove"] * 2, "work amend",
-    "rule approval", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend", *["act merge"] * 2, "act unmerge",
+    "rule approval", "rule norm", *["act interim"] * 2, *["act pause"] * 2, "act resume", "act extend", *["act merge"] * 2, "act unmerge",
 )  # fmt: skip
 REFUSALS = (ConflictError, ForbiddenError, InvalidError, NotFoundError)
 pick = st.integers(0, 99)
@@ -80,6 +82,7 @@ class Life(RuleBasedStateMachine):
         self.town: LivingTown
         self.laws: Laws
         self.answers = 0
+        self.norms = 0
 
     def run(self, work: Awaitable[Any]) -> Any:
         async def waited() -> Any:
@@ -161,7 +164,7 @@ class Life(RuleBasedStateMachine):
             "fault": lambda: self.plan_fault(FAULTS[one % len(FAULTS)]),
             "work": lambda: self.work(part=what, blow=blow),
             "wait": lambda: self.town.pass_time(3600 * int(what)),
-            "rule": self.change_rule,
+            "rule": lambda: self.change_norm(one) if what == "norm" else self.change_rule(),
             "act": lambda: self.act(which=one, who=two, act=what),
             "decide": lambda: self.decide(which=one, yes=bool(two % 2), judges=what == "answer"),
         }
@@ -342,6 +345,17 @@ class Life(RuleBasedStateMachine):
         """From now on the agency's answers are approved by another person first, or no more."""
         change = "UPDATE agency SET approval_required = NOT approval_required WHERE id = $1"
         self.run(self.laws.connection.execute(change, self.town.agency_id))
+
+    def change_norm(self, number: int) -> None:
+        """Another promise of a first answer for everybody, also for what waits already."""
+        self.run(self._change_norm(1 + number % 40))
+
+    async def _change_norm(self, hours: int) -> None:
+        self.norms += 1
+        async with self.town.owner.write() as session:
+            term = Term(seconds=hours * 3600, working=bool(hours % 2))
+            await make_policy(session, term=term, code="other", version=self.norms, agency_id=self.town.agency_id)
+        await apply_everywhere(self.town.worker, self.town.clock, operator_id=self.town.coordinator.operator_id, territories=None)
 
     def _judge(self, reply: Any, *, again: bool) -> None:
         """A person looks at the platform and says what became of an answer in trouble; one still waiting may be withdrawn.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from app.appeals import merging, service as appeals
+from app.appeals import answers, clock as clocks, merging, service as appeals
+from app.appeals.models import Appeal
 from app.appeals.rules import Act, Status
 from app.kernel.db import utc_now_of
 from app.replies.rules import ReplyState
@@ -21,13 +22,12 @@ from app.reports.service import Asked, measured
 from app.reports.verify import Verification, verify
 from app.sla.calendar import Range, WorkingCalendar
 from app.sla.policy import Term
-from app.sla.rules import TimerOutcome
+from app.sla.rules import PauseReason, TimerOutcome
 from tests import factories as make
 from tests.app.reports.office import Office
 from tests.app.reports.test_as_of import around
 
 if TYPE_CHECKING:
-    from app.appeals.models import Appeal
     from app.kernel.db import Database, ReadSession, WriteSession
     from app.reports.figures import Report
 
@@ -123,6 +123,37 @@ async def test_what_followed_another_appeal_to_an_agency_was_given_to_it(owner_d
     async with owner_db.read() as session:
         own = await session.scalar(text("SELECT agency_seconds FROM report_line WHERE agency_seconds IS NOT NULL"))
     assert own < 60, "it is not asked for the time before it had it"
+
+
+async def test_a_pause_that_a_merge_ended_has_moved_the_deadline(owner_db: Database) -> None:
+    """It stood still, was merged and parted again; then an answer of before all that was heard of."""
+    office = Office(owner_db, random.Random(1))
+    await office.open(0)
+    office.agencies = office.agencies[:1]
+    await office.write()
+    await office.write()
+    access = office.people[0]
+    now = NOW
+    for act in (Act.PAUSED, Act.MERGED, Act.UNMERGED, Act.ANSWERED_BY_HAND):
+        async with owner_db.write(operator_id=access.operator_id) as session:
+            now = await utc_now_of(session)
+            older, younger = (await session.scalars(text("SELECT id FROM appeal ORDER BY written_at"))).all()
+            appeal = await session.get_one(Appeal, younger)
+            asked: dict[str, Any] = {"number": appeal.number, "seen_version": None, "now": now}
+            if act is Act.PAUSED:
+                await clocks.pause(session, access, reason=PauseReason.OTHER, **asked)
+            elif act is Act.MERGED:
+                await merging.merge(session, access, other=(await session.get_one(Appeal, older)).number, **asked)
+            elif act is Act.UNMERGED:
+                await merging.unmerge(session, access, **asked)
+            else:
+                published = now - HOUR / 2
+                reply = await make.make_reply(session, appeal=appeal, by_hand=True, state=ReplyState.SENT, published_at=published)
+                await answers.record_answer(
+                    session, appeal_id=younger, act=act, reply_id=reply.id, published_at=published, operator_id=None, now=now
+                )
+    checked = await verify(owner_db, period=around(now), now=now, measures=())
+    assert checked.differences == ()
 
 
 def whats(checked: Verification) -> set[str]:
