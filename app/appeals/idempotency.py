@@ -12,6 +12,8 @@ from app.kernel.errors import ConflictError, InvalidError
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from app.kernel.db import WriteSession
     from app.people.rules import Access
 
@@ -26,6 +28,24 @@ _FOUND = text("SELECT request_hash, reply_id FROM idempotency_key WHERE operator
 _SETTLE = text("UPDATE idempotency_key SET reply_id = :reply WHERE operator_id = :operator AND key = :key")
 
 
+async def done_once(
+    session: WriteSession, access: Access, *, key: str | None, request: Sequence[object], give: Callable[[], Awaitable[tuple[int, bool]]]
+) -> tuple[int, bool]:
+    """The answer that `give` gives, or gave when this very request came with its key before: its id, and whether it was there already.
+
+    ConflictError when the key was used for another request, InvalidError when it is none. Without a key it is given.
+    """
+    if key is None:
+        return await give()
+    clean = checked_key(key)
+    known = await _claim(session, access, key=clean, digest=hashlib.sha256(repr(request).encode("utf-8", "surrogatepass")).digest())
+    if known is not None:
+        return known, True
+    reply_id, was_there = await give()
+    await session.execute(_SETTLE, {"operator": access.operator_id, "key": clean, "reply": reply_id})
+    return reply_id, was_there
+
+
 def checked_key(key: str) -> str:
     """The key as it is stored. InvalidError when it is empty or too long."""
     clean = storable(key)[0].strip()
@@ -34,16 +54,8 @@ def checked_key(key: str) -> str:
     return clean
 
 
-def request_hash(*parts: object) -> bytes:
-    """What tells one request from another."""
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).digest()
-
-
-async def claim_reply(session: WriteSession, access: Access, *, key: str, digest: bytes) -> int | None:
-    """None when the answer is yet to be given; the reply's id when this very request was done before.
-
-    ConflictError when the key was used for another request.
-    """
+async def _claim(session: WriteSession, access: Access, *, key: str, digest: bytes) -> int | None:
+    """None when the answer is yet to be given; the reply's id when this very request was done before."""
     claimed = await session.scalar(_CLAIM, {"operator": access.operator_id, "key": key, "hash": digest})
     if claimed is not None:
         return None
@@ -51,8 +63,3 @@ async def claim_reply(session: WriteSession, access: Access, *, key: str, digest
     if found is None or found.request_hash != digest or found.reply_id is None:
         raise ConflictError("idempotency.other", "This Idempotency-Key was used for another request: choose a new one.")
     return int(found.reply_id)
-
-
-async def settle_reply(session: WriteSession, access: Access, *, key: str, reply_id: int) -> None:
-    """Remember which reply this key stands for."""
-    await session.execute(_SETTLE, {"operator": access.operator_id, "key": key, "reply": reply_id})

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from connectors.bots import hears_private, is_dialogs
 from connectors.contract import (
-    Absent,
     AccessLost,
     Batch,
-    CannotTell,
     ConnectorError,
-    Found,
     OutcomeUnknown,
     PageRef,
     Pages,
@@ -24,6 +21,7 @@ from connectors.contract import (
     Sent,
     WholeThread,
 )
+from connectors.lookup import is_answer, look_through
 from connectors.max import links, listening, mapping, push, references
 from connectors.max.amends import Amends, comments_of
 from connectors.max.capabilities import BOTS, PROBE_LIMIT, RIGHTS, TEXT_LIMIT
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from connectors.contract import (
-        CommentSnapshot,
         Credential,
         Heard,
         Options,
@@ -53,8 +50,6 @@ if TYPE_CHECKING:
 ROWS: Final = 100
 """MAX's maximum."""
 LIST_CALLS: Final = 32
-LOOKUP_PARTS: Final = 50
-CLOCKS_APART: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -300,28 +295,11 @@ class MaxConnector(Amends):
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Read the thread and look for the page's own reply with this text; Absent only when all of it was read."""
-        cursor: str | None = None
-        for _ in range(LOOKUP_PARTS):
-            try:
-                batch = await self.read_thread(outgoing.post, root_external_id=None, cursor=cursor)
-            except Rejected as error:
-                return CannotTell(reason=f"the post cannot be read ({error.code})")
-            found = next((one for one in batch.comments if _is_answer(one, outgoing)), None)
-            if found is not None:
-                return Found(sent=self._sent(outgoing, found.external_id, found.written_at))
-            cursor = batch.cursor
-            if cursor is None:
-                return Absent() if batch.complete_for else CannotTell(reason="MAX did not show the whole thread")
-        return CannotTell(reason="the thread is too long to be read through")
-
-
-def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:
-    return (
-        comment.by_page
-        and comment.reply_to_external_id == outgoing.reply_to_external_id
-        and comment.written_at >= outgoing.first_tried_at - CLOCKS_APART
-        and comment.text.split() == outgoing.text.split()
-    )
+        return await look_through(
+            lambda cursor: self.read_thread(outgoing.post, root_external_id=None, cursor=cursor),
+            lambda one: is_answer(one, outgoing),
+            lambda one: self._sent(outgoing, one.external_id, one.written_at),
+        )
 
 
 def _resumed(cursor: str | None, now: datetime) -> Reading:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import (
-    Absent,
     AccessLost,
     Batch,
-    CannotTell,
     ConnectorError,
-    Found,
     OutcomeUnknown,
     PostCount,
     Rejected,
@@ -22,6 +19,7 @@ from connectors.contract import (
     UnknownPayload,
     WholeThread,
 )
+from connectors.lookup import is_answer, look_through
 from connectors.ok import links, mapping, pages, references
 from connectors.ok.amends import Amends
 from connectors.ok.capabilities import PROBE_LIMIT, TEXT_LIMIT
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from connectors.contract import (
-        CommentSnapshot,
         Credential,
         Options,
         Outgoing,
@@ -52,8 +49,6 @@ LIST_CALLS: Final = 10
 PROBE_LISTS: Final = 3
 PROBE_CALLS: Final = PROBE_LISTS + PROBE_LIMIT / 2
 """What a probe is reckoned at: the lists, and half of its posts that stand in none of them."""
-LOOKUP_PARTS: Final = 50
-CLOCKS_APART: Final = timedelta(minutes=2)
 READ_BACK_SECONDS: Final = 3.0
 LIST_FIELDS: Final = (
     "discussion.object_id,discussion.object_type,discussion.title,discussion.message,discussion.new_comments_count,"
@@ -274,28 +269,11 @@ class OkConnector(Amends):
 
     async def find_sent(self, outgoing: Outgoing) -> SentLookup:
         """Read the discussion and look for the group's own comment with this text; Absent only when all of it was read."""
-        cursor: str | None = None
-        for _ in range(LOOKUP_PARTS):
-            try:
-                batch = await self.read_thread(outgoing.post, root_external_id=None, cursor=cursor)
-            except Rejected as error:
-                return CannotTell(reason=f"the discussion cannot be read ({error.code})")
-            found = next((one for one in batch.comments if _is_answer(one, outgoing)), None)
-            if found is not None:
-                return Found(sent=_sent(outgoing, found.external_id, found.written_at))
-            cursor = batch.cursor
-            if cursor is None:
-                return Absent() if batch.complete_for else CannotTell(reason="OK did not show the whole discussion")
-        return CannotTell(reason="the discussion is too long to be read through")
-
-
-def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:
-    return (
-        comment.by_page
-        and comment.reply_to_external_id == outgoing.reply_to_external_id
-        and comment.written_at >= outgoing.first_tried_at - CLOCKS_APART
-        and comment.text.split() == outgoing.text.split()
-    )
+        return await look_through(
+            lambda cursor: self.read_thread(outgoing.post, root_external_id=None, cursor=cursor),
+            lambda one: is_answer(one, outgoing),
+            lambda one: _sent(outgoing, one.external_id, one.written_at),
+        )
 
 
 def _sent(outgoing: Outgoing, comment: str, published_at: datetime) -> Sent:

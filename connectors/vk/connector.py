@@ -8,15 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.contract import (
-    Absent,
     Batch,
     CannotTell,
     ConnectorError,
-    Found,
     OutcomeUnknown,
     Rejected,
     Sent,
 )
+from connectors.lookup import look_through
 from connectors.meanings import mapped
 from connectors.payload import check_text, is_object, maybe_int, maybe_text
 from connectors.vk import galleries, mapping, mentions, pages, push, references, threads
@@ -319,26 +318,12 @@ class VkConnector(Amends):
         place = place_of(outgoing.post)
         if not self._client.can(place.readers, str(place.voice)):
             return CannotTell(reason="no service or user token is configured to read the thread")
-        cursor: str | None = None
-        for _ in range(LOOKUP_PARTS):
-            try:
-                batch = await self.read_thread(outgoing.post, root_external_id=outgoing.root_external_id, cursor=cursor)
-            except Rejected as error:
-                return CannotTell(reason=f"the post cannot be read ({error.code})")
-            for comment in batch.comments:
-                if _is_answer(comment, outgoing):
-                    number = int(comment.external_id)
-                    sent = Sent(
-                        external_id=comment.external_id,
-                        published_at=comment.written_at,
-                        link=_link(outgoing, number),
-                    )
-                    return Found(sent=sent)
-            cursor = batch.cursor
-            if cursor is None:
-                whole = bool(batch.complete_for)
-                return Absent() if whole else CannotTell(reason="VK did not show the whole thread")
-        return CannotTell(reason="the thread is too long to be read through")
+        return await look_through(
+            lambda cursor: self.read_thread(outgoing.post, root_external_id=outgoing.root_external_id, cursor=cursor),
+            lambda one: _is_answer(one, outgoing),
+            lambda one: Sent(external_id=one.external_id, published_at=one.written_at, link=_link(outgoing, int(one.external_id))),
+            most=LOOKUP_PARTS,
+        )
 
 
 def _is_answer(comment: CommentSnapshot, outgoing: Outgoing) -> bool:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 
 from app.appeals import by_link, desk, elsewhere
 from app.appeals.filters import format_number
-from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
+from app.appeals.idempotency import done_once
 from app.kernel.errors import InvalidError
 from app.people.rules import Access, Permission
 from app.replies.rules import ReplyState
@@ -71,15 +71,9 @@ async def answered_by_hand(
 ) -> ReplyAccepted:
     """For an appeal that has no place where we publish: another's page, a call, a letter. The clock stops at `published_at`."""
     asked = number_in_path(number)
-    clean_key = None if key is None else checked_key(key)
-    known = None
-    if clean_key is not None:
-        digest = request_hash("answered", asked, body.text, body.link, body.published_at)
-        known = await claim_reply(session, access, key=clean_key, digest=digest)
-    reply_id, repeated = (
-        (known, True)
-        if known is not None
-        else await elsewhere.posted_by_hand(
+
+    async def give() -> tuple[int, bool]:
+        return await elsewhere.posted_by_hand(
             session,
             access,
             number=asked,
@@ -90,9 +84,9 @@ async def answered_by_hand(
             seen_version=body.version,
             now=now,
         )
-    )
-    if clean_key is not None and known is None:
-        await settle_reply(session, access, key=clean_key, reply_id=reply_id)
+
+    request = ("answered", asked, body.text, body.link, body.published_at)
+    reply_id, repeated = await done_once(session, access, key=key, request=request, give=give)
     return ReplyAccepted(id=reply_id, number=format_number(asked), state=ReplyState.SENT, repeated=repeated)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.appeals import amending, pictures, service
 from app.appeals.filters import format_number
-from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
+from app.appeals.idempotency import done_once
 from app.kernel.db import ReadSession
 from app.people.rules import Access, Permission
 from app.replies.amending import AmendmentState
@@ -33,28 +33,25 @@ async def answer_appeal(
     Its state is told with the appeal.
     """
     asked = number_in_path(number)
-    clean_key = None if key is None else checked_key(key)
-    known = None
-    if clean_key is not None:
-        digest = request_hash("reply", asked, body.text, body.comment_id, body.version, body.kind.value, *body.pictures)
-        known = await claim_reply(session, access, key=clean_key, digest=digest)
-    if known is not None:
-        return ReplyAccepted(id=known, number=format_number(asked), state=await _state(session, known), repeated=True)
-    reply_id = await service.answer(
-        session,
-        access,
-        number=asked,
-        words=body.text,
-        text_limits={platform: plugin.text_limit for platform, plugin in web.parts.plugins.items()},
-        comment_id=body.comment_id,
-        kind=body.kind,
-        seen_version=body.version,
-        pictures=pictures.Chosen(ids=body.pictures, taken=web.pictures.taken(web.parts.plugins)),
-        now=now,
-    )
-    if clean_key is not None:
-        await settle_reply(session, access, key=clean_key, reply_id=reply_id)
-    return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=False)
+
+    async def give() -> tuple[int, bool]:
+        reply_id = await service.answer(
+            session,
+            access,
+            number=asked,
+            words=body.text,
+            text_limits={platform: plugin.text_limit for platform, plugin in web.parts.plugins.items()},
+            comment_id=body.comment_id,
+            kind=body.kind,
+            seen_version=body.version,
+            pictures=pictures.Chosen(ids=body.pictures, taken=web.pictures.taken(web.parts.plugins)),
+            now=now,
+        )
+        return reply_id, False
+
+    request = ("reply", asked, body.text, body.comment_id, body.version, body.kind.value, *body.pictures)
+    reply_id, repeated = await done_once(session, access, key=key, request=request, give=give)
+    return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=repeated)
 
 
 @router.post(

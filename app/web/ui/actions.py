@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.appeals import approval, clock, elsewhere, merging, outcomes, pictures, service
 from app.appeals.correction import correct_topic
 from app.appeals.filters import parse_number
-from app.appeals.idempotency import checked_key, claim_reply, request_hash, settle_reply
+from app.appeals.idempotency import done_once
 from app.appeals.queries import card
 from app.appeals.rules import CloseReason, DismissReason
 from app.kernel.db import WriteSession
@@ -162,21 +162,21 @@ async def answer(visit: CurrentVisit, number: str, form: Form) -> Response:
         brought.extend(await pictures.drawn(await form.files("pictures"), visit.pictures))
 
     async def work(session: WriteSession) -> int:
-        key, comment_id, version = form.text("key"), form.number("comment"), form.version()
-        if key:
-            digest = request_hash("answer", asked, words, comment_id, kind.value, [one.digest for one in brought])
-            if await claim_reply(session, visit.access, key=checked_key(key), digest=digest) is not None:
-                return asked  # the same click once more
-        taken = visit.pictures.taken(visit.parts.plugins)
-        chosen = await pictures.keep(session, visit.access, brought, taken, now=visit.now)
-        common: Any = {"number": asked, "words": words, "kind": kind, "text_limits": limits, "pictures": chosen, "now": visit.now}
-        reply_id = await service.answer(
-            session, visit.access, comment_id=comment_id, promises=visit.office.promises, seen_version=version, **common
-        )
-        if form.text("also") == "1":
-            await merging.answer_merged(session, visit.access, reply_id=reply_id, **common)
-        if key:
-            await settle_reply(session, visit.access, key=checked_key(key), reply_id=reply_id)
+        comment_id, version = form.number("comment"), form.version()
+
+        async def give() -> tuple[int, bool]:
+            taken = visit.pictures.taken(visit.parts.plugins)
+            chosen = await pictures.keep(session, visit.access, brought, taken, now=visit.now)
+            common: Any = {"number": asked, "words": words, "kind": kind, "text_limits": limits, "pictures": chosen, "now": visit.now}
+            reply_id = await service.answer(
+                session, visit.access, comment_id=comment_id, promises=visit.office.promises, seen_version=version, **common
+            )
+            if form.text("also") == "1":
+                await merging.answer_merged(session, visit.access, reply_id=reply_id, **common)
+            return reply_id, False
+
+        request = ("answer", asked, words, comment_id, kind.value, [one.digest for one in brought])
+        await done_once(session, visit.access, key=form.text("key") or None, request=request, give=give)
         return asked
 
     return await done(visit, work, first=prepare, refused=_draft_kept(visit, asked, "answer", words))
