@@ -69,6 +69,7 @@ class Traffic:
         self._places = places
         self._plan = [_Act(at, number, "post") for number, at in enumerate(published)]
         weights = [chance.paretovariate(_PARETO) for _ in places]
+        restored = 0  # the first comment that can be always is: an hour without any would prove nothing
         for number in range(self.comments):
             (post,) = chance.choices(range(len(places)), weights)
             at = min(HOUR - 1, published[post] + 5 + chance.expovariate(1 / _BURST_SECONDS))
@@ -77,10 +78,12 @@ class Traffic:
             self._plan.append(_Act(at, number, "comment"))
             if chance.random() < EDITED:
                 self._plan.append(_Act(at + chance.uniform(10, 300), number, "edit"))
-            if chance.random() < DELETED:
+            first = platform in _RESTORING and not restored
+            if first or chance.random() < DELETED:
                 gone = at + chance.uniform(10, 600)
                 self._plan.append(_Act(gone, number, "delete"))
-                if platform in _RESTORING and chance.random() < RESTORED:
+                if platform in _RESTORING and (first or chance.random() < RESTORED):
+                    restored += 1
                     self._plan.append(_Act(gone + chance.uniform(10, 300), number, "restore"))
         self._plan.sort()
 
