@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from connectors.contract import (
@@ -50,6 +50,8 @@ PROBE_LISTS: Final = 3
 PROBE_CALLS: Final = PROBE_LISTS + PROBE_LIMIT / 2
 """What a probe is reckoned at: the lists, and half of its posts that stand in none of them."""
 READ_BACK_SECONDS: Final = 3.0
+LIST_SECONDS: Final = 5.0
+"""So long a list is good for all: it tells of all groups of its token, and each of them is asked for by itself."""
 LIST_FIELDS: Final = (
     "discussion.object_id,discussion.object_type,discussion.title,discussion.message,discussion.new_comments_count,"
     "discussion.total_comments_count,discussion.creation_date_ms,discussion.last_activity_date_ms,discussion.ref_objects"
@@ -74,6 +76,8 @@ class OkConnector(Amends):
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._client = OkClient(options, base_url)
+        self._lists: dict[tuple[str, str | None], tuple[datetime, mapping.Listing]] = {}
+        self._list_for = timedelta(seconds=options.limits.get("list_seconds", LIST_SECONDS)) / options.time_scale
         self._rows = min(ROWS, max(1, int(options.limits.get("batch", ROWS))))
 
     async def close(self) -> None:
@@ -135,15 +139,20 @@ class OkConnector(Amends):
         return Batch(posts=tuple(posts.values())[:limit], unreadable=tuple(told.unreadable))
 
     async def _list(self, credential: Credential, anchor: str | None) -> mapping.Listing:
-        """A part of the list; its anchor is None when it was the last one."""
+        """A part of the list, not older than some seconds; its anchor is None when it was the last one."""
+        asked_at = self._options.now()
+        self._lists = {key: known for key, known in self._lists.items() if asked_at - known[0] < self._list_for}
+        if (known := self._lists.get((credential.key, anchor))) is not None:
+            return known[1]
         params = {"category": "GROUP", "count": str(ROWS), "fields": LIST_FIELDS, "direction": "FORWARD"}
         answer = await self._client.call(credential, "discussions.getList", params | ({"anchor": anchor} if anchor else {}))
         try:
-            found = mapping.listing(answer.value, observed_at=self._options.now())
+            found = mapping.listing(answer.value, observed_at=asked_at)
         except OddError as odd:
             raise UnknownPayload("malformed", str(odd), raw=answer.raw, credential_key=credential.key) from odd
         if found.told < ROWS or found.anchor == anchor:
             found.anchor = None
+        self._lists[credential.key, anchor] = (asked_at, found)
         return found
 
     async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:
@@ -179,10 +188,10 @@ class OkConnector(Amends):
         anchor: str | None = None
         for _ in range(PROBE_LISTS):
             part = await self._list(credential, anchor)
-            told = {(post.page_external_id, post.external_id): post.comment_count for post in part.posts}
-            for key in [key for key in wanted if told.get(key) is not None]:
-                del wanted[key]
-                counts.append(self._count(*key, told[key] or 0))
+            for post in part.posts:
+                key = (post.page_external_id, post.external_id)
+                if post.comment_count is not None and wanted.pop(key, None) is not None:
+                    counts.append(replace(self._count(*key, post.comment_count), observed_at=post.observed_at))
             anchor = part.anchor
             if anchor is None or len(wanted) <= 1:  # one alone costs no more by its own counter
                 break

@@ -129,8 +129,6 @@ def _group_of(row: object) -> str | None:
 def _post(row: Json, group: str, observed_at: datetime) -> PostSnapshot:
     post = post_id(as_text(row.get("object_type"), "discussion.object_type"), _id(row.get("object_id"), "discussion.object_id"))
     written = row.get("creation_date_ms")
-    # Unread comments are the counter where OK tells no whole one: any change of it asks for a reading.
-    count = maybe_int(row.get("total_comments_count"))
     return PostSnapshot(
         page_external_id=group,
         external_id=post,
@@ -139,7 +137,8 @@ def _post(row: Json, group: str, observed_at: datetime) -> PostSnapshot:
         observed_at=observed_at,
         link=post_link(group, post),
         raw=to_bytes(row),
-        comment_count=count if count is not None else maybe_int(row.get("new_comments_count")),
+        # Never `new_comments_count`: what is unread goes down when somebody of the group reads, and would hide what came since.
+        comment_count=maybe_int(row.get("total_comments_count")),
     )
 
 

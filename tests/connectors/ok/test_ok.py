@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -28,10 +29,14 @@ UNDER = mapping.Under(page="5242", post="63001", observed_at=NOW)
 KEYS = "CKEY made-up-secret made-up-access"
 PAGE = PageRef(external_id="5242")
 SCALE = 50.0
+AT_ONCE = {"list_seconds": 0.0}
+"""What is asked is asked of OK, and not of the last list."""
 
 
 def options(url: str, secret: str = KEYS) -> Options:
-    return Options(api_url=url, credentials=(Credential(key="editor", kind="user", secret=secret),), time_scale=SCALE, timeout=2.0)
+    return Options(
+        api_url=url, credentials=(Credential(key="editor", kind="user", secret=secret),), time_scale=SCALE, timeout=2.0, limits=AT_ONCE
+    )
 
 
 def test_a_call_is_signed_as_ok_wants_it() -> None:
@@ -54,9 +59,10 @@ def test_methods_and_parameters_are_documented() -> None:
 
 
 def test_a_listing_tells_the_groups_posts_and_nobody_else_s() -> None:
+    """Where it tells only what is unread there is no counter: that goes down when somebody reads, and two more would look like none."""
     found = mapping.listing(RECORDED["discussions.getList"], observed_at=NOW)
     assert [(post.page_external_id, post.external_id, post.comment_count) for post in found.posts] == [
-        ("5242", "63001", 7), ("5242", "GROUP_PHOTO:63002", 1), ("77", "63004", 0),
+        ("5242", "63001", 7), ("5242", "GROUP_PHOTO:63002", None), ("77", "63004", None),
     ]  # fmt: skip
     assert found.posts[0].link == "https://ok.ru/group/5242/topic/63001"
     assert found.posts[0].published_at == datetime(2025, 11, 17, 7, 0, tzinfo=UTC)
@@ -112,6 +118,34 @@ async def test_counters_come_from_one_list_and_the_rest_one_by_one(server: Serve
         assert counts == {posts[0]: (1, False), posts[1]: (0, False), posts[2]: (0, True)}
         calls = {one["method"]: one["calls"] for one in (await world.get("/calls"))["methods"]}
         assert calls == {"discussions.getList": 1, "discussions.getDiscussionCommentsCount": 1}
+        await connector.close()
+
+
+async def test_one_list_finds_what_changed_in_all_groups_of_a_token(server: Server) -> None:
+    """However many groups are listed and counted meanwhile; then it is asked for anew, and only what changed need be read."""
+    pages = [PageRef(external_id=str(number)) for number in range(5300, 5312)]
+    async with server.world(SCALE) as world:
+        refs = []
+        for page in pages:
+            await world.post("/world/pages", platform="ok", page=f"p{page.external_id}", id=int(page.external_id), title="Группа")
+            post = await world.post("/world/posts", platform="ok", page=f"p{page.external_id}", text="Пост")
+            refs.append(PostRef(page=page, external_id=post["id"]))
+        await world.post("/world/tokens", platform="ok", token=KEYS)
+        now = [datetime(2026, 11, 17, 7, 0, tzinfo=UTC)]
+        connector = OkConnector(replace(options(world.url), now=lambda: now[0], limits={}), world.url)
+
+        async def looked() -> tuple[list[int], int]:
+            found = [await connector.discover(page, limit=50) for page in pages]
+            counts = {one.external_id: one.comment_count for one in await connector.probe(refs)}
+            calls = {one["method"]: one["calls"] for one in (await world.get("/calls"))["methods"]}
+            assert [len(one.posts) for one in found] == [1] * len(pages)
+            assert set(calls) == {"discussions.getList"}
+            return [counts[ref.external_id] for ref in refs], calls["discussions.getList"]
+
+        assert await looked() == ([0] * 12, 1)
+        await world.post("/world/comments", platform="ok", page="p5307", post_id=refs[7].external_id, author="Инна", text="Вопрос")
+        now[0] += timedelta(seconds=6) / SCALE
+        assert await looked() == ([0] * 7 + [1] + [0] * 4, 2)
         await connector.close()
 
 
