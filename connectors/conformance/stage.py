@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar, runtime_checkable
 
@@ -25,7 +26,7 @@ from connectors.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from connectors.contract import Options, Picture, Plugin, Sent, SentLookup
@@ -110,6 +111,10 @@ class Collected:
     rounds: int = 0
 
 
+HASTE = 0.5
+"""Seconds."""
+
+
 class Harness:
     """A connector on a stage, with the page it watches."""
 
@@ -139,6 +144,16 @@ class Harness:
         """Go on with another connector, as another process would."""
         await self.connector.close()
         self.connector = self.stage.plugin.build(self.options)
+
+    @asynccontextmanager
+    async def in_a_hurry(self) -> AsyncIterator[None]:
+        """With a connector that waits no longer than `HASTE` for an answer that will not come."""
+        patient = self.options
+        self.options = replace(patient, timeout=min(patient.timeout, HASTE))
+        await self.renew()
+        yield
+        self.options = patient
+        await self.renew()
 
     async def read(self, cursor: str | None = None, *, rounds: int = MANY_ROUNDS, renewed: bool = False) -> Collected:
         """Read on until nothing new comes, at most `rounds` batches of a stream; `renewed`: each by a new connector."""
