@@ -103,7 +103,7 @@ async def test_whatever_is_repeated_no_token_comes_out(
 ) -> None:
     plugin = PLUGINS[platform]
     snapshot = PageSnapshot(external_id="-77", title="Город", link="https://town.example/", options=OPTIONS.get(platform, {}))
-    office = await settle(owner_db, web_db, platform=platform, snapshot=snapshot, now=clock.now())
+    office = await settle(owner_db, web_db, platform=platform, snapshot=snapshot, now=clock.now(), kinds=())
     vault = Vault(KEY, purpose=PLATFORM_TOKENS)
     async with owner_db.write() as session:
         for kind in plugin.credential_kinds:
