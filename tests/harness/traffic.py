@@ -22,7 +22,8 @@ EDITED, DELETED, RESTORED, REPLIES, THEIR_OWN = 0.08, 0.05, 0.5, 0.3, 0.5
 _RESTORING = frozenset({"vk", "ok"})
 """Telegram and MAX know no way back."""
 _BURST_SECONDS = 400.0
-_PARETO = 1.2
+_PARETO, _VIRAL = 1.2, 30.0
+"""Few posts draw most of the comments, but none so many that a platform is left with next to none."""
 
 
 @dataclass(order=True, slots=True)
@@ -68,7 +69,7 @@ class Traffic:
         chance.shuffle(places)
         self._places = places
         self._plan = [_Act(at, number, "post") for number, at in enumerate(published)]
-        weights = [chance.paretovariate(_PARETO) for _ in places]
+        weights = [min(_VIRAL, chance.paretovariate(_PARETO)) for _ in places]
         restored = 0  # the first comment that can be always is: an hour without any would prove nothing
         for number in range(self.comments):
             (post,) = chance.choices(range(len(places)), weights)
