@@ -66,6 +66,9 @@ _ENDED_BY = text(
     """
 )
 
+# An answer heard of late was published before a pause that had moved the deadline already.
+_FELT = text("SELECT occurred_at FROM appeal_event WHERE appeal_id = :appeal AND act IN ('resumed', 'merged') AND id < :stop")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
@@ -151,7 +154,8 @@ async def _undo(
         ended = await end_pauses(session, [(appeal.id, now)])
         for one in ended:
             await _say(session, appeal, Act.RESUMED, None, one.until, {})
-    before = await undo_stops(session, appeal_id=appeal.id, cycle=appeal.cycle, promises=stopped, now=now)
+    felt = frozenset((await session.scalars(_FELT, {"appeal": appeal.id, "stop": mine})).all())
+    before = await undo_stops(session, appeal_id=appeal.id, cycle=appeal.cycle, promises=stopped, felt=felt, now=now)
     stops = [
         sla.Stop(
             appeal_id=appeal.id, cycle=appeal.cycle, promises=[promise], at=stop.occurred_at, cause=CAUSES[Act(stop.act)],

@@ -15,7 +15,7 @@ from app.sla.rules import Moved, Pause, Promise, resumed
 from app.sla.service import used_calendars
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from app.kernel.db import WriteSession
 
@@ -40,11 +40,12 @@ _RUN_ON = Bulk(
 
 
 async def undo_stops(
-    session: WriteSession, *, appeal_id: int, cycle: int, promises: Sequence[Promise], now: datetime
+    session: WriteSession, *, appeal_id: int, cycle: int, promises: Sequence[Promise], felt: Collection[datetime], now: datetime
 ) -> dict[str, dict[str, object]]:
     """Let these clocks run on; by promise, how each stood while it was stopped. The appeal is locked, no pause is open.
 
-    Pauses that a stopped clock did not feel have moved nothing yet: they move it now.
+    Pauses that a stopped clock did not feel have moved nothing yet: they move it now. `felt`: the ends of those that were over
+    before it was stopped, whatever moment it was stopped at.
     """
     rows = (await session.execute(_STOPPED, {"appeal": appeal_id, "cycle": cycle, "promises": [one.value for one in promises]})).all()
     if not rows:
@@ -53,7 +54,7 @@ async def undo_stops(
     pauses = [Pause(row.since, row.until, row.reason) for row in await session.execute(_PAUSES, {"appeal": appeal_id})]
     running = []
     for row in rows:
-        moved = _run_on(row, pauses, calendars.get(row.calendar_version_id))
+        moved = _run_on(row, [one for one in pauses if one.until not in felt], calendars.get(row.calendar_version_id))
         ahead = [one for one in moved.warnings if now < one < moved.due_at]
         running.append((row.id, moved.due_at, orjson.dumps(list(moved.warnings)).decode(), min(ahead, default=None)))
     await _RUN_ON.run(session, running)

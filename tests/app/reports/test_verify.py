@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from app.appeals import answers, clock as clocks, merging, service as appeals
+from app.appeals import answers, clock as clocks, merging, removal, service as appeals
 from app.appeals.models import Appeal
 from app.appeals.rules import Act, Status
 from app.kernel.db import utc_now_of
@@ -152,6 +152,37 @@ async def test_a_pause_that_a_merge_ended_has_moved_the_deadline(owner_db: Datab
                 await answers.record_answer(
                     session, appeal_id=younger, act=act, reply_id=reply.id, published_at=published, operator_id=None, now=now
                 )
+    checked = await verify(owner_db, period=around(now), now=now, measures=())
+    assert checked.differences == ()
+
+
+async def test_a_pause_moves_a_deadline_once_though_an_answer_came_and_went(owner_db: Database) -> None:
+    """It stood still and went on; then an answer of before was heard of, which stopped the clock, and was taken away."""
+    office = Office(owner_db, random.Random(2))  # with which it was written some hours ago: it is not late
+    await office.open(1)
+    access = office.people[0]
+    now, due = NOW, []
+    for act in (Act.PAUSED, Act.RESUMED, Act.ANSWERED_BY_HAND, Act.REPLY_REMOVED):
+        async with owner_db.write(operator_id=access.operator_id) as session:
+            now = await utc_now_of(session)
+            appeal = (await session.scalars(select(Appeal))).one()
+            asked: dict[str, Any] = {"number": appeal.number, "seen_version": None, "now": now}
+            if act is Act.PAUSED:
+                await clocks.pause(session, access, reason=PauseReason.OTHER, **asked)
+            elif act is Act.RESUMED:
+                await clocks.resume(session, access, **asked)
+            elif act is Act.ANSWERED_BY_HAND:
+                published = now - HOUR / 2
+                reply = await make.make_reply(session, appeal=appeal, by_hand=True, state=ReplyState.SENT, published_at=published)
+                await answers.record_answer(
+                    session, appeal_id=appeal.id, act=act, reply_id=reply.id, published_at=published, operator_id=None, now=now
+                )
+            else:
+                told = removal.Told(operator_id=None, data={})
+                reply_id = (await session.scalars(text("SELECT id FROM reply"))).one()
+                await removal.record_removed(session, appeal_id=appeal.id, reply_id=reply_id, told=told, now=now)
+            due.append((await session.scalars(text("SELECT due_at FROM sla_timer"))).one())
+    assert due[0] < due[1] == due[2] == due[3]
     checked = await verify(owner_db, period=around(now), now=now, measures=())
     assert checked.differences == ()
 
