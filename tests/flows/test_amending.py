@@ -316,6 +316,7 @@ async def test_no_fresh_clock_is_had_for_a_dummy(town: Town, reply_id: int, rows
 
 async def test_what_the_citizen_has_read_and_asked_about_again_still_counts(town: Town, reply_id: int, rows: Rows) -> None:
     (before,) = await rows("SELECT stopped_at, outcome FROM sla_timer")
+    town.pass_time(2)  # what was written at the moment of the answer was not asked about it
     town.world.write_comment(post_of(town), "А когда? Яма всё ещё на дороге!", author="Олег", reply_to=next(iter(town.world.comments)))
     await town.bring_in()
     await amend(town, reply_id, None)
