@@ -63,12 +63,9 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
     counted = dim if keys is not None else Grouping.PLATFORM
     most = cover(parts, daily=counted.value in DAILY)
     of = {
-        "dim": DIMS[counted.value],
-        "levels": most.levels,
-        "starts": most.starts,
-        "signs": most.signs,
+        "dim": DIMS[counted.value], "levels": most.levels, "starts": most.starts, "signs": most.signs,
         "keys": None if keys is None else list(keys),
-    }
+    }  # fmt: skip
     known = (await session.execute(GROUND, of)).one()
     source = Source.NEVER if not known.built else Source.NOW if known.queued else Source.KEPT
     if asked.as_of is not None:
@@ -84,15 +81,12 @@ async def ground_of(session: ReadSession, asked: Asked, group_by: Grouping | Non
         else nearest_days(asked.period.since, asked.period.until, ZoneInfo(known.tz))
     )
     return Ground(
-        source=source,
-        tz=known.tz,
+        source=source, tz=known.tz,
         rolled=able and (known.opened or 0) > asked.exact_up_to,
         spans=cover([] if days is None else [days], daily=dim.value in DAILY),
         days=days,
-        ends=ends,
-        dim=dim,
-        keys=keys,
-    )
+        ends=ends, dim=dim, keys=keys,
+    )  # fmt: skip
 
 
 async def _little_changed(session: ReadSession, asked: Asked, opened: int) -> bool:

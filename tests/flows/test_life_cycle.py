@@ -50,12 +50,8 @@ pytestmark = [pytest.mark.flows, pytest.mark.timeout(1800 if os.environ.get("OTK
 
 AUTHORS = ("Олег", "Олег", "Вера", None)
 WORDS = (
-    "Когда засыпят яму на дороге у дома 5 по улице Садовой?",
-    "А яма на дороге так и стоит, когда почините?",
-    "Спасибо большое!",
-    "Тут всё непонятно как-то",
-    "",
-)
+    "Когда засыпят яму на дороге у дома 5 по улице Садовой?", "А яма на дороге так и стоит, когда почините?", "Спасибо большое!",
+    "Тут всё непонятно как-то", "")  # fmt: skip
 DEEDS = (
     *["write"] * 5, *["meddle answer"] * 2, "meddle edit", "meddle delete", *["fault"] * 2,
     *["work all"] * 4, "work read", "work triage", "work send", "work look_up", "work deadlines",

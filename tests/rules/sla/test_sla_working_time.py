@@ -38,14 +38,7 @@ from app.sla.production_calendar import OFFICE_WEEK, russian_calendar
 MICROSECOND = timedelta(microseconds=1)
 # Russian zones with their changes of 2010 to 2016, and zones that are hard: clocks set back across midnight, a
 # midnight that does not exist, a day that was skipped, offsets of a half and of three quarters of an hour.
-RUSSIAN = (
-    "Europe/Moscow",
-    "Europe/Kaliningrad",
-    "Europe/Samara",
-    "Asia/Yekaterinburg",
-    "Asia/Kamchatka",
-    "Asia/Anadyr",
-)
+RUSSIAN = ("Europe/Moscow", "Europe/Kaliningrad", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Kamchatka", "Asia/Anadyr")
 HARD = (
     "Atlantic/Azores",
     "America/Sao_Paulo",
