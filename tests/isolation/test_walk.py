@@ -151,6 +151,8 @@ NAMES_NOTHING_SECRET = frozenset({
     "at_once", "days", "login", "place", "role",
     # of oneself: addresses and hours; of rules and letters, to administrators of the whole region: tests/web/ui/test_notices.py
     "address", "breach", "carrier", "closes", "letter", "limited", "opens", "rule", "warn_shares",
+    # of whoever asked: what was asked of a platform about a page to be connected, another's is not found: tests/web/ui/test_connecting.py
+    "intake",
     # of systems that are told, to administrators within their scope: tests/web/ui/test_webhooks.py
     "url",
     # whether an agency's answers are approved first
