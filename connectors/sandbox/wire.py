@@ -79,7 +79,7 @@ class Drip(Response):
                     if gone.done():
                         return
                     await send({"type": "http.response.body", "body": self._bytes[number : number + 1], "more_body": True})
-                    await asyncio.sleep(_DRIP_SECONDS)
+                    await asyncio.wait({gone}, timeout=_DRIP_SECONDS)  # whoever has gone is read to no longer
         except TimeoutError:
             return
         finally:

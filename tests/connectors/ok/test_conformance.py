@@ -33,7 +33,11 @@ async def stage(server: Server) -> AsyncIterator[SandboxStage]:
         yield SandboxStage(
             plugin=plugin,
             options=Options(
-                api_url=world.url, credentials=(credential,), time_scale=TIME_SCALE, timeout=2.0, limits={"calls_per_second": 30}
+                api_url=world.url,
+                credentials=(credential,),
+                time_scale=TIME_SCALE,
+                timeout=2.0,
+                limits={"calls_per_second": 30, "list_seconds": 0.0},
             ),
             page_link="https://ok.ru/sadovoye",
             world=world,

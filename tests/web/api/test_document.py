@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jsonschema
 import pytest
+from sqlalchemy import text
 
 from app.kernel import metrics
 from app.people.rules import Access
@@ -65,6 +66,7 @@ async def test_answers_fit_the_document(
         )  # fmt: skip
         day = Period(start=date(2026, 11, 1), end=date(2026, 11, 1), tz="UTC")
         signed = await approve(session, Asked(access=whole, period=day, now=datetime(2026, 11, 17, tzinfo=UTC)), group_by=Grouping.AGENCY)
+        await session.execute(text("INSERT INTO credential (platform, kind, secret) VALUES ('vk', 'user', '')"))  # to change answers by
         stands = (await make_reply(session, appeal=region.our_appeal, state=ReplyState.SENT)).id
     amended = await client.post(
         f"/api/v1/replies/{stands}/amendments", json={"change": "edit", "text": "Иначе", "reason": "Срок"}, headers=bearer("ours")
