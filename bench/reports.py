@@ -29,6 +29,7 @@ sys.path[0] = str(ROOT)  # else the folder of benchmarks shadows modules of the 
 
 from app.appeals.queries import QueueFilters, queue  # noqa: E402
 from app.kernel.db import Database, DatabaseRole, make_engine  # noqa: E402
+from app.kernel.memory import settle  # noqa: E402
 from app.people.queries import access_of_operator  # noqa: E402
 from app.reports import rollup  # noqa: E402
 from app.reports.backlog import backlog  # noqa: E402
@@ -285,6 +286,7 @@ async def main() -> None:
             f"{row.appeals:,} appeals, {row.events:,} events, {row.cells:,} cells; {row.size}: lines {row.lines}, cells {row.cell_size},"
             f" distributions {row.shape_size}"
         )
+        settle()  # as the web process does
         await measure(owner, web, given.repeat)
         await writes.measure(owner, worker, partial(of_the_year, web, await supervisor(owner, web)), tz=TZ)
         await worker.dispose()

@@ -19,6 +19,7 @@ from app.exchange.credentials import credentials_mark
 from app.kernel import log
 from app.kernel.errors import OtklikError, SetupError
 from app.kernel.log import logger
+from app.kernel.memory import settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,6 +92,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         proxy_headers=settings.public_url is not None,
         timeout_graceful_shutdown=GRACE_SECONDS,  # live streams never end by themselves
     )
+    config.load()
+    settle()
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
