@@ -48,6 +48,7 @@ _COUNTS = f"""AND NOT EXISTS (
 
 # A clock as it was known: had it been set going again only later, or its deadline been moved by a person, what the event of that says
 # of before still held. (Whatever else moves a deadline later, a pause, leaves it on the same side of the moment.)
+# IS TRUE: else all that was recorded since would be read by its index once more for each clock.
 _CLOCKS_THEN = f"""(
   SELECT s.id, s.appeal_id, s.cycle, s.promise, s.started_at, s.recorded_at, coalesce(m.due_at, s.due_at) AS due_at,
     CASE WHEN m.calendar IS NULL THEN s.calendar_version_id ELSE CAST(nullif(m.calendar, 'null') AS bigint) END AS calendar_version_id,
@@ -61,7 +62,7 @@ _CLOCKS_THEN = f"""(
       CAST((array_agg(coalesce(x.data ->> 'due_before', x.data -> 'clocks' -> s.promise ->> 'due_at') ORDER BY x.id))[1] AS timestamptz)
         AS due_at,
       (array_agg(x.data -> 'calendar_before' ORDER BY x.id) FILTER (WHERE x.data ? 'calendar_before'))[1] AS calendar
-    FROM appeal_event x WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND x.recorded_at > :as_of
+    FROM appeal_event x WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND (x.recorded_at > :as_of) IS TRUE
       AND (x.act = '{Act.REPLY_REMOVED.value}' AND x.data -> 'clocks' ? s.promise
         OR x.act IN ('{Act.EXTENDED.value}', '{Act.POLICY_APPLIED.value}') AND x.data ->> 'promise' = s.promise)) m)"""  # noqa: S608
 
