@@ -37,7 +37,7 @@ from app.reports.behind import behind  # noqa: E402
 from app.reports.measures import BACKLOG, FIRST_ANSWER, MEASURES  # noqa: E402
 from app.reports.rules import NO_FILTERS, TREES, Bucket, Filters, Grouping, Period  # noqa: E402
 from app.reports.service import Asked, measured, trend  # noqa: E402
-from app.reports.sketch import percentiles  # noqa: E402
+from app.reports.sketch import percentiles, received  # noqa: E402
 from bench import history, writes  # noqa: E402
 from bench.ground import ground, on_processor, on_processor_ended  # noqa: E402
 
@@ -192,6 +192,7 @@ async def by_groups(owner: Database, report: Callable[[str, Period, Grouping], A
 
     async def anew(period: Period, group: Grouping) -> None:
         percentiles.cache_clear()
+        received.cache_clear()
         await report("first-answer", period, group)
 
     for name, period, aim in (("year", YEAR, 200.0), ("month", MONTH, 50.0)):

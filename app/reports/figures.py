@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from app.reports.measures import Definition
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Figures:
     """One line of figures; `measures.py` says what each means. Times in seconds, None without answers.
+
+    Not frozen, and nobody changes it: a report makes hundreds, and freezing takes most of the time of making one.
 
     opened = answered + unanswered; answered = in_time + late + unpromised; unanswered = waiting + closed_unanswered.
     `dismissed` lie outside `opened`, and are counted only where they are asked for.
@@ -105,7 +107,7 @@ class Figures:
         return self.answered < SMALL_BELOW
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Row(Figures):
     """One group. `key` is an id, or a platform's code; None holds what belongs to no group of this kind.
 
@@ -142,7 +144,7 @@ class Report:
         return self.period.tz
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class TrendPoint(Figures):
     """The figures of one bucket; all zeros when nobody wrote."""
 
