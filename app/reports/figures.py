@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.reports.measures import Definition
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class Figures:
     """One line of figures; `measures.py` says what each means. Times in seconds, None without answers.
 
@@ -107,7 +107,7 @@ class Figures:
         return self.answered < SMALL_BELOW
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class Row(Figures):
     """One group. `key` is an id, or a platform's code; None holds what belongs to no group of this kind.
 
@@ -144,7 +144,7 @@ class Report:
         return self.period.tz
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, unsafe_hash=True)
 class TrendPoint(Figures):
     """The figures of one bucket; all zeros when nobody wrote."""
 
