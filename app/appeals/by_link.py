@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.appeals.access import visible_to
+from app.kernel.errors import InvalidError
 from app.people.rules import Permission
 from app.sources import lookups
 
@@ -52,7 +53,10 @@ def read_link(plugins: Mapping[str, Plugin], link: str) -> tuple[str, Reference]
 
 
 async def follow(session: WriteSession, access: Access, *, platform: str, reference: Reference, now: datetime) -> Led:
-    """What is known of the link; what is not, the worker is asked to fetch: ask again, and it says how far that is."""
+    """What is known of the link; what is not, the worker is asked to fetch: ask again, and it says how far that is.
+
+    InvalidError for a comment of ours that opens nothing: the page's own, or a deleted one.
+    """
     access.require(Permission.APPEAL_CREATE)
     known = await _known(session, access, platform, reference)
     if known is not None:
@@ -114,6 +118,8 @@ def _stored(platform: str, link: str, comment: StoredComment, number: int | None
     state = "stored"
     if comment.appeal_id is not None and not comment.by_page:
         state = "elsewhere" if number is None else "appeal"
+    else:
+        require_citizen(by_page=comment.by_page, deleted=comment.deleted)
     return Led(
         state=state, platform=platform, link=link, number=number if state == "appeal" else None, comment_id=comment.id,
         text=comment.text, author_name=comment.author_name or "", written_at=comment.written_at,
@@ -125,3 +131,11 @@ def _led(lookup: Lookup) -> Led:
         state=lookup.state, platform=lookup.platform, link=lookup.link, comment_id=lookup.comment_id,
         code=lookup.code, text=lookup.text or "", author_name=lookup.author_name or "", written_at=lookup.written_at,
     )  # fmt: skip
+
+
+def require_citizen(*, by_page: bool, deleted: bool) -> None:
+    """InvalidError unless a citizen's words stand there."""
+    if by_page:
+        raise InvalidError("link.by_page", "The page itself wrote this: there is nothing to answer.", field="link")
+    if deleted:
+        raise InvalidError("link.deleted", "The comment was deleted on the platform: there is nothing to answer under.", field="link")

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import text
 
 from app.appeals.access import require_reach
+from app.appeals.by_link import require_citizen
 from app.appeals.intake import Looked, Opened, nearest_due, open_batch
 from app.audit import service as audit
 from app.kernel.errors import ConflictError, InvalidError, NotFoundError
@@ -85,10 +86,7 @@ async def open_comment(
         raise ConflictError("link.elsewhere", "This comment has an appeal already, with another agency.")
     if number is not None:
         return number
-    if comment.by_page:
-        raise InvalidError("link.by_page", "The page itself wrote this: there is nothing to answer.", field="link")
-    if comment.deleted:
-        raise InvalidError("link.deleted", "The comment was deleted on the platform: there is nothing to answer under.", field="link")
+    require_citizen(by_page=comment.by_page, deleted=comment.deleted)
     _require_agency(access, office, Permission.APPEAL_CREATE, agency_id, comment)
     looked = _looked_by_person(access, office, comment, topic_id=topic_id, agency_id=agency_id, kind=Kind.APPEAL)
     await open_batch(session, [looked], now=now, waiting=fate, promises=office.promises)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NO_WAY = "no_way"
 """The platform shows no single comment to a program (Telegram), or this installation has no token of it."""
+OWN_POST = "own_post"
+"""A post that our own page published: no citizen's words, so none are told."""
 
 
 async def look_up(database: Database, connectors: Mapping[str, Connector], clock: Clock, *, lookup_id: int) -> None:
@@ -63,6 +65,9 @@ async def _keep(
         if page is not None and reference.comment is not None:
             await inbound.take_in(session, platform=platform, batch=found.batch, now=clock.now())
             stored = await lookups.stored_comment(session, page_id=page.id, reference=reference)
+        if _is_own_post(page, reference, found):
+            await lookups.settle(session, lookup_id=lookup_id, state="found", code=OWN_POST)
+            return
         await lookups.settle(
             session,
             lookup_id=lookup_id,
@@ -72,3 +77,10 @@ async def _keep(
             author_name=None if found.author is None else found.author.name,
             written_at=found.written_at,
         )
+
+
+def _is_own_post(page: WatchedPlace | None, reference: Reference, found: Fetched) -> bool:
+    """Whether a page of ours says it; what citizens may post on its wall is theirs."""
+    if page is None or reference.comment is not None:
+        return False
+    return found.author is None or found.author.external_id == page.external_id

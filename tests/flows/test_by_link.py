@@ -79,6 +79,7 @@ async def test_a_comment_of_ours_that_nobody_has_read_yet_is_stored_and_answered
     assert await open_it(town, led.comment_id) == number
     of_post = await follow(town, town.world.posts[post].link)
     assert (of_post.state, of_post.of_post, led.of_post) == ("found", True, False)
+    assert (of_post.code, of_post.text, of_post.author_name, of_post.written_at) == ("own_post", "", "", None)  # no citizen's words
     again = await follow(town, town.world.comments[comment].link)
     assert (again.state, again.number) == ("appeal", number)
     await town.answer(number, "Поставим.")
@@ -113,6 +114,8 @@ async def test_under_another_s_page_the_words_are_taken_down_and_the_answer_is_p
     post = town.world.write_post(page.external_id, "Новости")
     wrote_at = town.clock.now() - timedelta(hours=5)
     comment = town.world.write_comment(post, PIT, author="Вера", at=wrote_at)
+    of_post = await follow(town, town.world.posts[post].link)
+    assert (of_post.state, of_post.text, of_post.code) == ("found", "Новости", None)
     link = town.world.comments[comment].link
     led = await follow(town, link)
     assert (led.state, led.text, led.author_name, led.written_at) == ("found", PIT, "Вера", wrote_at)
@@ -216,6 +219,7 @@ async def test_the_page_s_own_words_and_deleted_ones_open_nothing(town: Town, ro
     own = town.world.write_comment(post_of(town), "Засыпали.", reply_to=comment, by_page=True)
     gone = town.world.write_comment(post_of(town), "А фонари?", author="Пётр")
     await town.bring_in()
+    links = {external_id: town.world.comments[external_id].link for external_id in (own, gone)}
     town.world.delete_comment(gone)
     await town.bring_in()
     ids = {row.external_id: row.id for row in await rows("SELECT external_id, id FROM comment")}
@@ -226,4 +230,7 @@ async def test_the_page_s_own_words_and_deleted_ones_open_nothing(town: Town, ro
     for external_id, code in ((own, "link.by_page"), (gone, "link.deleted")):
         with pytest.raises(InvalidError) as refused:
             await open_it(town, ids[external_id])
+        assert refused.value.code == code
+        with pytest.raises(InvalidError) as refused:  # said at once, before the form is filled
+            await follow(town, links[external_id])
         assert refused.value.code == code

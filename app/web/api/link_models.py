@@ -32,7 +32,7 @@ class LinkTold(BaseModel):
     link: str = Field(description="The address as the appeal names it")
     number: Number | None
     comment_id: int | None
-    code: str | None
+    code: str | None = Field(description="Why it was refused; `own_post`: a post that our own page published, so no words are told")
     text: str | None
     author_name: str | None
     written_at: datetime | None = Field(description="The citizen's own time: the clock starts here")

@@ -47,6 +47,16 @@ def former_words(reply: ReplyRow) -> tuple[FormerWords, ...]:
     )
 
 
+_LOOK_FIRST = frozenset({"network", "server", "interrupted", "malformed", "http_status", "redirect", "too_large"})
+"""Their sentences ask a person to look before they decide."""
+
+
+def problem_of(row: AmendmentRow | ReplyRow) -> str:
+    """The code of its trouble; `again` while it goes on by itself after one about which nobody has anything to decide."""
+    goes_on = row.state in {ReplyState.QUEUED, ReplyState.SENDING, AmendmentState.QUEUED, AmendmentState.SENDING}
+    return "again" if goes_on and row.error_code in _LOOK_FIRST else row.error_code or ""
+
+
 def is_told(amendment: AmendmentRow) -> bool:
     """Whether it still says something: what was changed stands in the words, what was left is history."""
     if amendment.state is AmendmentState.DONE:
@@ -65,7 +75,7 @@ def amendment_view(row: AmendmentRow, may: May) -> AmendmentView:
         reason=row.reason,
         operator=row.operator_name,
         at=row.done_at or row.created_at,
-        problem="publishing_stopped" if row.stopped else row.error_code or "",
+        problem="publishing_stopped" if row.stopped else problem_of(row),
         problem_detail=(row.error_detail or "") if row.state in AMENDMENT_TROUBLE else "",
         next_attempt_at=row.due_at if waits_again else None,
         decisions=_decisions(row, may),

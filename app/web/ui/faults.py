@@ -57,6 +57,7 @@ REPLY_ADVICE = {
     "uncertain": N_("It may or may not stand on the platform. Look at the post before you decide."),
     "held": N_("It was not sent. A coordinator looks at it and decides."),
     "queued": N_("The last attempt did not work. The answer will go out by itself."),
+    "sending": N_("The last attempt did not work. The answer will go out by itself."),
 }
 
 AMENDMENT_ADVICE = {
@@ -64,10 +65,12 @@ AMENDMENT_ADVICE = {
     "uncertain": N_("It may or may not have been done. Look at the answer on the platform; to try again does no harm."),
     "held": N_("It was not done. A coordinator looks at it and decides."),
     "queued": N_("The last attempt did not work. It is tried again by itself."),
+    "sending": N_("The last attempt did not work. It is tried again by itself."),
     "attach_failed": N_("The platform did not take the pictures. The words of the answer stand there."),
     "attach_uncertain": N_("The words stand there; the pictures may too. Look on the platform first: a second try would show them twice."),
     "attach_held": N_("It was not done. A coordinator looks at it and decides."),
     "attach_queued": N_("The last attempt did not work. It is tried again by itself."),
+    "attach_sending": N_("The last attempt did not work. It is tried again by itself."),
 }
 
 # Shorter, for the queue; only states that ask for a person.

@@ -12,7 +12,7 @@ from app.appeals.rules import Status
 from app.appeals.unheard import unheard
 from app.replies.rules import NEEDS_A_PERSON, SENT_AGAIN, SOUGHT, TRANSITIONS, AnswerKind, ReplyState, same_words
 from app.sources.rules import NO_ACCESS
-from app.web.ui.amendment_view import amendment_view, changes, former_words, is_told
+from app.web.ui.amendment_view import amendment_view, changes, former_words, is_told, problem_of
 from app.web.ui.queue_view import number_text
 from app.web.ui.reply_views import ReplyView
 from app.web.ui.views import Attachment, MergedAppeal, MergedComment, PostView, Revision, ThreadComment
@@ -178,7 +178,7 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         unapproved=reply.unapproved,
         also=reply.also,
         url=web_address(reply.link),
-        problem="publishing_stopped" if reply.stopped else (reply.error_code or "") if reply.state is not ReplyState.SENT else "",
+        problem="publishing_stopped" if reply.stopped else problem_of(reply) if reply.state is not ReplyState.SENT else "",
         problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
         mend_at=may.mend_at if reply.state is ReplyState.FAILED and reply.error_code in NO_ACCESS else "",
         next_attempt_at=reply.due_at if waits_again else None,
