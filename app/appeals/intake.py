@@ -155,9 +155,11 @@ class Opened:
     appeal_ids: set[int] = field(default_factory=set)
 
 
-_LOCK_UNSEEN = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")
+_LOCK_UNSEEN = text(
+    "SELECT id, revision, deleted_at FROM comment WHERE id = ANY (:ids) AND fate IS NULL ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+)
 # A person waits for a lock: passing over the comment would tell them that somebody else had decided.
-_LOCK_WAITING = text("SELECT id FROM comment WHERE id = ANY (:ids) AND fate = :fate ORDER BY id FOR NO KEY UPDATE")
+_LOCK_WAITING = text("SELECT id, revision, deleted_at FROM comment WHERE id = ANY (:ids) AND fate = :fate ORDER BY id FOR NO KEY UPDATE")
 
 _WITH_KEY = Bulk(
     "SELECT a.id FROM {rows} JOIN appeal a USING (post_id, root_external_id, author_id)",
@@ -221,7 +223,7 @@ _TOUCH = Bulk(
 async def open_batch(
     session: WriteSession, batch: Sequence[Looked], *, now: datetime, waiting: Fate | None = None, promises: Promises | None = None
 ) -> Opened:
-    """Give each comment its fate and write what follows. Comments that another transaction is deciding are left out.
+    """Give each comment its fate and write what follows. What another transaction decides, or has changed, is left out.
 
     `waiting` is the fate that they have now: None for new ones, IN_TRIAGE when a coordinator decides. `promises` are for
     appeals that are taken up again; None: they are read when there is one.
@@ -246,14 +248,13 @@ async def open_batch(
 
 
 async def _mine(session: WriteSession, batch: Sequence[Looked], waiting: Fate | None) -> list[Looked]:
-    """Those of the batch that are ours to decide now, locked."""
-    ids = [one.comment.id for one in batch]
-    if waiting is not None:
-        locked = set((await session.scalars(_LOCK_WAITING, {"ids": ids, "fate": waiting.value})).all())
-    else:
-        locked = set((await session.scalars(_LOCK_UNSEEN, {"ids": ids})).all())
-        locked -= await answers.being_published(session, [one.comment for one in batch if one.comment.id in locked])
-    return [one for one in batch if one.comment.id in locked]
+    """Those of the batch that are ours to decide now, locked. What was edited or deleted since it was looked at is looked at anew."""
+    ids = {"ids": [one.comment.id for one in batch]}
+    lock = session.execute(_LOCK_UNSEEN, ids) if waiting is None else session.execute(_LOCK_WAITING, ids | {"fate": waiting.value})
+    locked = {row.id: (row.revision, row.deleted_at is not None) for row in await lock}
+    mine = [one for one in batch if locked.get(one.comment.id) == (one.comment.revision, one.comment.deleted)]
+    ours = await answers.being_published(session, [one.comment for one in mine]) if waiting is None else set()
+    return [one for one in mine if one.comment.id not in ours]
 
 
 async def _known(session: WriteSession, batch: Sequence[Looked]) -> dict[Key, Known]:
@@ -329,16 +330,8 @@ async def _write_fates(session: WriteSession, decisions: Sequence[Decision]) -> 
     fates: list[tuple[object, ...]] = []
     for one in decisions:
         due = one.looked.triage_due if one.fate is Fate.IN_TRIAGE else None
-        fates.append(
-            (
-                one.looked.comment.id,
-                one.fate.value,
-                one.reason,
-                one.appeal_id,
-                None if due is None else due.due_at,
-                None if due is None else due.warn_at,
-            )
-        )
+        due_at, warn_at = (None, None) if due is None else (due.due_at, due.warn_at)
+        fates.append((one.looked.comment.id, one.fate.value, one.reason, one.appeal_id, due_at, warn_at))
     await _FATES.run(session, sorted(fates, key=lambda row: str(row[0])))
     await _VERDICTS.run(session, [_verdict(one.looked) for one in decisions])
 

@@ -42,6 +42,7 @@ class UnseenComment:
     reply_to_external_id: str | None
     author_id: int | None
     by_page: bool
+    revision: int
     text: str
     has_attachment: bool
     link: str
@@ -59,7 +60,7 @@ class UnseenComment:
 
 _COLUMNS = f"""
 SELECT c.id, g.platform, c.page_id, c.post_id, c.external_id, c.root_external_id, c.reply_to_external_id, c.author_id, c.by_page,
-  left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link,
+  c.revision, left(c.text, {READ_CHARACTERS}) AS text, c.attachments <> '[]' AS has_attachment, c.link,
   CASE WHEN {_WAS_NONE.format(more="")} THEN c.edited_at ELSE c.written_at END AS written_at,
   {_WAS_NONE.format(more=" AND v.operator_id IS NOT NULL")} AS decided,
   c.deleted_at IS NOT NULL AS deleted,

@@ -29,6 +29,7 @@ from app.sources.store_rows import (
     attachments_json,
     author_of,
     edited_at,
+    form_at,
     ids_are_storable,
     insertable,
     row_of,
@@ -315,7 +316,7 @@ class _Writer:
         revisions: list[tuple[Any, ...]] = []
         for row in rows:
             old = stored[row.key]
-            seen, form = row.snapshot.observed_at, (row.snapshot.form_at, row.snapshot.form_number)
+            seen, form = row.snapshot.observed_at, (form_at(row.snapshot), row.snapshot.form_number)
             if age_of(row.snapshot) <= age_of_stored(old):
                 continue
             if row.snapshot.deleted:

@@ -72,6 +72,11 @@ def edited_at(snapshot: CommentSnapshot) -> datetime | None:
     return None if snapshot.edited_at is None else min(snapshot.edited_at, snapshot.observed_at)
 
 
+def form_at(snapshot: CommentSnapshot) -> datetime | None:
+    """When this form came to be, as far as the platform tells; never after we saw it: a clock that runs ahead would keep later ones out."""
+    return None if snapshot.form_at is None else min(snapshot.form_at, snapshot.observed_at)
+
+
 Age = tuple[datetime, int, bool, datetime, datetime]
 """Orders what was told of one comment; see `age_of`."""
 
@@ -84,14 +89,14 @@ def age_of(snapshot: CommentSnapshot) -> Age:
     the same second or of after we asked; of two edits of one second that no count tells apart the one told later stands.
     """
     edited = edited_at(snapshot)
-    form_at = snapshot.form_at or snapshot.observed_at
-    return (form_at, snapshot.form_number or 0, edited is not None, edited or written_at(snapshot), snapshot.observed_at)
+    at = form_at(snapshot) or snapshot.observed_at
+    return (at, snapshot.form_number or 0, edited is not None, edited or written_at(snapshot), snapshot.observed_at)
 
 
 def age_of_stored(row: Any) -> Age:  # noqa: ANN401 - a row of LOCK_COMMENTS
     """The same of what is stored."""
-    form_at = row.form_at or row.observed_at
-    return (form_at, row.form_number or 0, row.edited_at is not None, row.edited_at or row.written_at, row.observed_at)
+    at = row.form_at or row.observed_at
+    return (at, row.form_number or 0, row.edited_at is not None, row.edited_at or row.written_at, row.observed_at)
 
 
 def insertable(row: Row, now: datetime) -> tuple[object, ...]:
@@ -102,7 +107,7 @@ def insertable(row: Row, now: datetime) -> tuple[object, ...]:
     return (
         *row.key, row.root, snapshot.reply_to_external_id, row.author_id, snapshot.by_page, row.text, row.altered, row.attachments,
         storable(snapshot.link)[0], written_at, edited_at(snapshot), snapshot.observed_at if snapshot.deleted else None,
-        snapshot.observed_at, snapshot.form_at, snapshot.form_number, None if snapshot.album is None else storable(snapshot.album)[0],
+        snapshot.observed_at, form_at(snapshot), snapshot.form_number, None if snapshot.album is None else storable(snapshot.album)[0],
     )  # fmt: skip
 
 

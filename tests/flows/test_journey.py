@@ -9,19 +9,24 @@ import pytest
 
 from app.appeals import service as appeals
 from app.appeals.desk import decide_comment
+from app.appeals.intake import open_batch
 from app.appeals.office import OfficeKeeper
 from app.appeals.queries import card
 from app.appeals.rules import CloseReason, DismissReason
 from app.appeals.unheard import unheard
+from app.flows import inbound
 from app.kernel.errors import ConflictError, NotFoundError
 from app.reports.rules import Period
 from app.reports.verify import verify
+from app.sources.queries import unseen_comments
 from app.triage.rules import Kind
 from connectors.contract import Attachment
 from tests.flows.conftest import AGAIN, PIT, Town, asked, post_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from app.sources.queries import UnseenComment
 
     Rows = Callable[[str], Awaitable[list[Any]]]
 
@@ -264,6 +269,34 @@ async def test_what_was_no_appeal_is_looked_at_again_when_it_is_edited(town: Tow
     assert {(row.written_at, row.started_at) for row in begun} == {(edited_at, edited_at)}
     period = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
     assert (await verify(town.owner, period=period, now=town.clock.now())).differences == ()
+
+
+@pytest.mark.parametrize(("before", "after", "fates"), [("Спасибо!", PIT, ["opened"]), (PIT, None, ["not_appeal"])])
+async def test_what_changes_while_triage_looks_is_looked_at_again(
+    town: Town, rows: Rows, before: str, after: str | None, fates: list[str]
+) -> None:
+    """A thanks that becomes a question between the look and the verdict gets its fate by the question; what is deleted opens nothing."""
+    post = town.world.write_post(town.page, "Дороги")
+    comment = town.world.write_comment(post, before, author="Олег")
+    keeper = OfficeKeeper(town.worker, town.clock)
+
+    async def read() -> list[UnseenComment]:
+        town.pass_time(31)
+        await town.poller().round()
+        async with town.worker.read() as session:
+            return await unseen_comments(session, after=0, most=10)
+
+    looked = inbound.look(await keeper.get(), await read())
+    if after is None:
+        town.world.delete_comment(comment)
+    else:
+        town.world.edit_comment(comment, after)
+        town.world.write_comment(post, "Хорошо!", author="Вера")  # a counter changes: the wall is read again
+    await read()
+    async with town.worker.write() as session:
+        assert (await open_batch(session, looked, now=town.clock.now())).fates == {}
+    await inbound.open_all(town.worker, keeper, town.clock)
+    assert [row.fate for row in await rows("SELECT fate FROM comment ORDER BY id LIMIT 1")] == fates
 
 
 async def test_a_coordinator_decides_what_triage_could_not(town: Town, rows: Rows) -> None:

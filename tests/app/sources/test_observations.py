@@ -67,6 +67,15 @@ async def test_nothing_is_written_in_the_future(worker_db: Database) -> None:
     assert (row.written_at, row.edited_at, row.text) == (NOW + timedelta(seconds=5), NOW + timedelta(seconds=9), "Иначе")
 
 
+async def test_a_clock_that_runs_ahead_keeps_no_later_form_out(worker_db: Database) -> None:
+    """Also where the platform itself says when a form came to be."""
+    ahead = NOW + timedelta(days=365_000)
+    for second in (5, 10):
+        await put(worker_db, Batch(posts=(POST,), comments=(comment(1, f"в {second}", seen=second, form_at=ahead, form_number=second),)))
+    await put(worker_db, Batch(comments=(comment(1, "в 15", seen=15),)))
+    assert [(row.text, row.revision) for row in await read(worker_db, TEXTS)] == [("в 15", 3)]
+
+
 async def test_ids_that_no_row_can_have_delete_nothing_and_stop_nothing(worker_db: Database, owner_db: Database) -> None:
     odd = Deletion(page_external_id="-1", post_external_id="10", external_id="1\0", observed_at=NOW + timedelta(seconds=9))
     whole = WholeThread(page_external_id="-1", post_external_id="10\ud800", observed_at=NOW + timedelta(seconds=9))
