@@ -209,6 +209,8 @@ class Batch:
     """What has become of options of pages (by their ids): a group moved, a right was lost (`no_access`, empty once it is back)."""
     look_at: tuple[str, ...] = ()
     """Pages (by their ids) of which the platform says that we were let in or sent away: they are listed at once."""
+    reached: datetime | None = None
+    """Of a list that goes on and is not ordered by publishing: back to which moment, by what it is ordered by, it was followed."""
     cursor: str | None = None
 
 

@@ -7,7 +7,6 @@ when its lease ends. What was read is stored in the transaction that proves the 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from app.flows.polling_leases import RENEWALS, Guard, Lost
 from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
 from app.flows.polling_pushed import or_pushed
+from app.flows.polling_reads import Part, of_one_page, read_part
 from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
@@ -55,21 +55,6 @@ FEEDS_AT_ONCE = 200
 POSTS_AT_ONCE = 2_000
 READ_AT_ONCE = 25
 """Posts whose comments are read side by side; the connector paces the calls."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
-    """What one call told of a post's comments; `whole`: the last call of this reading."""
-
-    batch: Batch
-    whole: bool
-    gone: bool = False
-    refused: bool = False
-
-
-def _of_one_page(error: ConnectorError) -> bool:
-    """Whether it may concern some pages alone: their right or their own token is lost, or they trip the connector over a bug of its own."""
-    return isinstance(error, AccessLost) or error.code == "bug"
 
 
 class Poller:
@@ -164,7 +149,7 @@ class Poller:
                 again = search_every if page.elsewhere else self._rhythm.list_again(page.id, now)
                 await self._discover(lister, one, page, again=again)
             except (AccessLost, TryLater) as error:
-                if _of_one_page(error):
+                if of_one_page(error):
                     await self._fail_alone(leased, [one], error)
                     continue
                 if not isinstance(error, TryLater) or error.code != "quota":
@@ -182,9 +167,10 @@ class Poller:
 
     async def _discover(self, lister: Lister, leased: LeasedFeed, page: WatchedPage, *, again: timedelta) -> None:
         """List a wall or search. The next listing is set here and not at the round's end: else one that became due meanwhile is lost."""
-        batch = Batch()
+        batch, began, listed_at = Batch(), self._clock.now(), None
         try:
-            batch = await lister.newest(page)
+            batch = await lister.newest(page, known_before=self._plan.known_before(page.watched_since, leased.listed_at))
+            listed_at = began
             self._troubled.discard(leased.id)
         except TryLater as error:
             if not page.elsewhere:
@@ -199,7 +185,7 @@ class Poller:
             if not page.elsewhere:
                 raise
             await self._say_page_trouble(leased, error)  # a search needs other rights than walls do, and holds none of them up
-        await self._store([leased.id], batch, discover_at=self._clock.now() + again)
+        await self._store([leased.id], batch, discover_at=self._clock.now() + again, listed_at=listed_at)
 
     async def _probe(self, leased: list[LeasedFeed]) -> None:
         if not (isinstance(self._connector, Probes) and isinstance(self._connector, ReadsThreads)):
@@ -218,7 +204,7 @@ class Poller:
                 if not isinstance(counts, BaseException):
                     await self._take_counts(leased, posts, counts)
             for posts, counts in zip(asked, told, strict=True):
-                if isinstance(counts, ConnectorError) and _of_one_page(counts):
+                if isinstance(counts, ConnectorError) and of_one_page(counts):
                     pages = {post.page_id for post in posts}
                     await self._fail_alone(leased, [one for one in leased if one.page_id in pages], counts)
                 elif isinstance(counts, BaseException):
@@ -261,8 +247,9 @@ class Poller:
     async def _read_some(self, leased: Sequence[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
         """All comments of some posts: their first parts side by side, stored as one; what is longer, part by part."""
         began = self._clock.now()
-        told = await asyncio.gather(*(self._part(post, None) for post, _ in posts), return_exceptions=True)
-        parts = [(post, count, part) for (post, count), part in zip(posts, told, strict=True) if isinstance(part, _Part)]
+        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
+        told = await asyncio.gather(*(read_part(self._connector, self._platform, post, None) for post, _ in posts), return_exceptions=True)
+        parts = [(post, count, part) for (post, count), part in zip(posts, told, strict=True) if isinstance(part, Part)]
         await self._store_parts([one.id for one in leased], parts, began)
         for post, count, part in parts:
             if part.batch.cursor is not None:
@@ -272,29 +259,15 @@ class Poller:
                 raise failure
 
     async def _read_on(self, feed_ids: Sequence[int], post: WatchedPost, count: PostCount, cursor: str, began: datetime) -> None:
+        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
         while True:
-            part = await self._part(post, cursor)
+            part = await read_part(self._connector, self._platform, post, cursor)
             await self._store_parts(feed_ids, [(post, count, part)], began)
             if part.batch.cursor is None:
                 return
             cursor = part.batch.cursor
 
-    async def _part(self, post: WatchedPost, cursor: str | None) -> _Part:
-        """One call's worth of a post's comments. A post that cannot be read holds up no other."""
-        assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
-        try:
-            with calling(self._platform, "read_thread"):
-                batch = await self._connector.read_thread(post_ref(post), root_external_id=None, cursor=cursor)
-        except (Rejected, AccessLost, TryLater) as error:
-            if not (isinstance(error, Rejected) or _of_one_page(error)):
-                raise
-            logger.warning("post_refused", platform=self._platform, post=post.id, code=error.code)
-            return _Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
-        except UnknownPayload as error:
-            return _Part(batch=aside(error, post.page_external_id, post.external_id), whole=False)
-        return _Part(batch=batch, whole=batch.cursor is None)
-
-    async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, _Part]], began: datetime) -> None:
+    async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, Part]], began: datetime) -> None:
         """Store what was read; of posts that were read to the end the counter is remembered."""
         if not parts:
             return
@@ -339,7 +312,13 @@ class Poller:
             raise Lost from error
 
     async def _store(
-        self, feed_ids: Sequence[int], batch: Batch, *, cursor_of: int | None = None, discover_at: datetime | None = None
+        self,
+        feed_ids: Sequence[int],
+        batch: Batch,
+        *,
+        cursor_of: int | None = None,
+        discover_at: datetime | None = None,
+        listed_at: datetime | None = None,
     ) -> None:
         now = self._clock.now()
         async with self._database.write() as session:
@@ -348,7 +327,7 @@ class Poller:
             if cursor_of is not None and batch.cursor is not None:
                 await sources.advance_cursor(session, feed_id=cursor_of, cursor=batch.cursor)
             if discover_at is not None:
-                await sources.schedule_discovery(session, feed_ids=feed_ids, at=discover_at)
+                await sources.schedule_discovery(session, feed_ids=feed_ids, at=discover_at, listed_at=listed_at)
 
     def _guarded(self, leased: Sequence[LeasedFeed]) -> Guard:
         return Guard(self, leased)

@@ -14,6 +14,7 @@ from connectors.finding import FindsMentions, ListsPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
     from app.kernel.db import Database
     from app.sources.service import WatchedPage
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 DISCOVER_POSTS = 50
 DISCOVER_MOST = 3_200
 """After a standstill or in a rush a wall may have more new posts than one listing shows: so deep a gap is closed."""
+
+
+def joins(batch: Batch, limit: int, known_before: datetime) -> bool:
+    """Whether no post can be missing below: the list ends here, or what was told reaches back to what listings have told already.
+
+    That a post is known proves nothing: an event may have brought it, or a link, and those below it may have come by none. Nor does one
+    old post: it may be pinned above all new ones.
+    """
+    if batch.reached is not None:
+        return batch.reached < known_before
+    if len(batch.posts) + len(batch.unreadable) + sum(batch.skipped.values()) < limit:
+        return True
+    return sum(post.published_at < known_before for post in batch.posts) > 1
 
 
 class Lister:
@@ -33,12 +47,12 @@ class Lister:
         self._connector = connector
         self._own = own
 
-    async def newest(self, page: WatchedPage) -> Batch:
-        """The newest posts, so many that they reach one that we know: stored as one, else a crash would hide the gap."""
+    async def newest(self, page: WatchedPage, *, known_before: datetime) -> Batch:
+        """The newest posts, so many that they reach back to `known_before`: stored as one, else a crash would hide the gap."""
         limit = DISCOVER_POSTS
         while True:
             batch = await self._listed(page, limit)
-            joined = await self._joins_known(page, batch, limit)
+            joined = joins(batch, limit, known_before)
             if not joined and limit >= DISCOVER_MOST:
                 logger.warning("discover_gap", platform=self._platform, page=page.id, posts=limit)
             if joined or limit >= DISCOVER_MOST:
@@ -58,18 +72,6 @@ class Lister:
                 return await self._connector.mentions(page.external_id, limit=limit, own=self._own)
         with calling(self._platform, "discover"):
             return await self._connector.discover(page_ref(page), limit=limit)
-
-    async def _joins_known(self, page: WatchedPage, batch: Batch, limit: int) -> bool:
-        """Whether no post can be missing below: the wall ends here, or what was told reaches known posts or those before our time.
-
-        One such post proves nothing: it may be pinned above all new ones.
-        """
-        if len(batch.posts) + len(batch.unreadable) + sum(batch.skipped.values()) < limit:
-            return True
-        newer = [post.external_id for post in batch.posts if post.published_at >= page.watched_since]
-        async with self._database.read() as session:
-            known = await sources.count_known_posts(session, page_id=page.id, external_ids=newer)
-        return len(batch.posts) - len(newer) + known > 1
 
     async def _new_ones(self, page: WatchedPage, batch: Batch) -> Batch:
         """Of what a search found, what no other search has, and nothing of before our time: nobody would read such posts."""

@@ -14,6 +14,10 @@ REREAD = timedelta(minutes=10)
 """No counter tells an edit: posts under which somebody waits for an answer are read in full this often."""
 LONGEST_PAUSE = timedelta(minutes=15)
 
+OVERLAP = timedelta(hours=1)
+"""So far back a listing goes again over what the last one told: clocks differ, and a platform may show a post late."""
+SHORTEST_OVERLAP = timedelta(seconds=10)
+"""However fast the scaled time runs: platforms tell whole seconds."""
 SOONEST = timedelta(seconds=2)
 """No post is looked at sooner again, however lively it is and however much of the budget is free."""
 SOON = timedelta(seconds=30)
@@ -41,6 +45,12 @@ class Plan:
     def pause_of_feed(self) -> timedelta:
         """Between two rounds of one page."""
         return FEED_PAUSE / self._scale
+
+    def known_before(self, watched_since: datetime, listed_at: datetime | None) -> datetime:
+        """Of a page whose last complete listing began then: what was published before this has been listed, or is of before our time."""
+        if listed_at is None:
+            return watched_since
+        return max(watched_since, listed_at - max(OVERLAP / self._scale, SHORTEST_OVERLAP))
 
     def soon(self) -> timedelta:
         """Posts that become due within this go along in a call that is not full."""

@@ -115,9 +115,9 @@ class PageIntake(Base):
 
 
 class FeedState(Base):
-    """A polled unit: a page, or the stream of a credential; leased by one worker at a time.
+    """A polled unit: a page or the stream of a credential, leased by one worker at a time.
 
-    `lag_s`: how long comments take to be noticed, the last ones counting most.
+    `listed_at`: its last complete listing began then. `lag_s`: how long comments take to be noticed, the last ones counting most.
     """
 
     __tablename__ = "feed"
@@ -136,6 +136,7 @@ class FeedState(Base):
     cursor: Mapped[str | None]
     due_at: Mapped[datetime] = moment(default_now=True)
     discover_at: Mapped[datetime] = moment(default_now=True)
+    listed_at: Mapped[datetime | None] = moment(nullable=True)
     leased_by: Mapped[str | None]
     leased_until: Mapped[datetime | None] = moment(nullable=True)
     polled_at: Mapped[datetime | None] = moment(nullable=True)
@@ -203,8 +204,7 @@ class Comment(Base):
     """What a citizen (or the page) wrote, in its newest observed form; older forms are `CommentRevision`s.
 
     `form_at` and `form_number`: which form of it this is by the platform's own order, None where it is what stood there at `observed_at`.
-    `text_altered`: NUL or lone surrogates were replaced. `root_external_id` is the top comment of the thread.
-    `appeal_id` is set when the fate is `opened` or `appended`, or `page_own` as the answer of one.
+    `text_altered`: NUL or lone surrogates were replaced. `appeal_id`: of the fates `opened`, `appended` and, of an answer, `page_own`.
     `triage_warn_at` is the next moment of the triage promise still to be told of: its warning, then `triage_due_at`.
     """
 

@@ -34,6 +34,7 @@ class LeasedFeed:
     cursor: str | None
     discover_due: bool
     discover_at: datetime
+    listed_at: datetime | None
     failures: int
 
 
@@ -131,13 +132,6 @@ async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedP
     return [WatchedPage(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
 
-async def count_known_posts(session: ReadSession, *, page_id: int, external_ids: Sequence[str]) -> int:
-    """How many of these posts of a page are stored, but for those that only an event named: what is older than them may be unknown."""
-    known = text("SELECT count(*) FROM post WHERE page_id = :page AND external_id = ANY (:ids) AND observed_at > published_at")
-    found = await session.execute(known, {"page": page_id, "ids": list(external_ids)})
-    return int(found.scalar_one())
-
-
 async def found_before(session: ReadSession, *, platform: str, page_id: int, post_ids: Sequence[str]) -> set[tuple[str, str]]:
     """Which mentions (post, comment) another search has found under these posts: what two searches find is one matter."""
     rows = await session.execute(
@@ -230,7 +224,7 @@ async def lease_feeds(session: WriteSession, *, platform: str, worker: str, now:
                 AND coalesce(p.active, true)
               ORDER BY f.due_at LIMIT :most FOR UPDATE OF f SKIP LOCKED)
             UPDATE feed f SET leased_by = :worker, leased_until = :until FROM free WHERE f.id = free.id
-            RETURNING f.id, f.key, f.page_id, f.cursor, f.discover_at <= :now AS discover_due, f.discover_at, f.failures
+            RETURNING f.id, f.key, f.page_id, f.cursor, f.discover_at <= :now AS discover_due, f.discover_at, f.listed_at, f.failures
             """
         ),
         {"platform": platform, "now": now, "worker": worker, "until": now + lease, "most": most},
@@ -256,10 +250,13 @@ async def advance_cursor(session: WriteSession, *, feed_id: int, cursor: str) ->
     await session.execute(text("UPDATE feed SET cursor = :cursor WHERE id = :id"), {"id": feed_id, "cursor": cursor})
 
 
-async def schedule_discovery(session: WriteSession, *, feed_ids: Sequence[int], at: datetime) -> None:
-    """They were listed: when again."""
-    listed = text("UPDATE feed SET discover_at = :at, error_code = nullif(error_code, 'quota') WHERE id = ANY (:ids)")
-    await session.execute(listed, {"ids": list(feed_ids), "at": at})
+async def schedule_discovery(session: WriteSession, *, feed_ids: Sequence[int], at: datetime, listed_at: datetime | None) -> None:
+    """They were listed: when again. `listed_at`: it began then and told all that is new; None where it did not."""
+    listed = text(
+        "UPDATE feed SET discover_at = :at, listed_at = coalesce(:listed, listed_at), error_code = nullif(error_code, 'quota') "
+        "WHERE id = ANY (:ids)"
+    )
+    await session.execute(listed, {"ids": list(feed_ids), "at": at, "listed": listed_at})
 
 
 async def postpone_discovery(session: WriteSession, *, feed_ids: Sequence[int], until: datetime, now: datetime, detail: str) -> None:

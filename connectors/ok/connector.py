@@ -124,19 +124,18 @@ class OkConnector(Amends):
     # --- reading
 
     async def discover(self, page: PageRef, *, limit: int) -> Batch:
-        """The newest `limit` discussions of a group, among those of all groups of its token: the latest activity first."""
+        """At least the newest `limit` discussions of a group, among those of all groups of its token: the latest activity first."""
         posts: dict[str, PostSnapshot] = {}
         told = mapping.Listing()
         credential = self._client.some("discussions.getList", page.external_id)[0]
-        anchor: str | None = None
         for _ in range(LIST_CALLS):
-            part = await self._list(credential, anchor)
+            part = await self._list(credential, told.anchor)
             posts |= {post.external_id: post for post in part.posts if post.page_external_id == page.external_id}
             told.unreadable += [one for one in part.unreadable if one.page_external_id == page.external_id]
+            told.anchor, told.reached = part.anchor, part.reached
             if part.anchor is None or len(posts) >= limit:
                 break
-            anchor = part.anchor
-        return Batch(posts=tuple(posts.values())[:limit], unreadable=tuple(told.unreadable))
+        return Batch(posts=tuple(posts.values()), unreadable=tuple(told.unreadable), reached=told.reached if told.anchor else None)
 
     async def _list(self, credential: Credential, anchor: str | None) -> mapping.Listing:
         """A part of the list, not older than some seconds; its anchor is None when it was the last one."""

@@ -21,6 +21,7 @@ from connectors.payload import (
     is_object,
     maybe_int,
     maybe_link,
+    maybe_moment_ms,
     maybe_text,
     to_bytes,
 )
@@ -57,6 +58,8 @@ class Listing:
     posts: list[PostSnapshot] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     told: int = 0
+    reached: datetime | None = None
+    """When something last happened in the last of them, which is what OK orders by; None where it does not say."""
     anchor: str | None = None
 
 
@@ -105,6 +108,8 @@ def listing(answer: object, *, observed_at: datetime) -> Listing:
                 result.posts.append(_post(as_object(row, "discussion"), group, observed_at))
         except OddError as odd:
             result.unreadable.append(Unreadable(reason=str(odd), raw=to_bytes(row), page_external_id=group))
+    last = rows[-1] if rows else None
+    result.reached = maybe_moment_ms(last.get("last_activity_date_ms")) if is_object(last) else None
     return result
 
 

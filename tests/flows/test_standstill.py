@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.flows import inbound
 from app.flows.polling import Poller
 from app.flows.polling_lists import DISCOVER_POSTS
 from app.sources import walls
-from connectors.contract import Options
+from connectors.contract import Batch, Options
 from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
@@ -43,6 +46,29 @@ async def test_more_posts_than_one_listing_shows(town: Town, rows: Rows, known: 
     (stored,) = await rows("SELECT count(*) AS n FROM post")
     assert stored.n == known + count
     assert len(await rows("SELECT 1 FROM appeal")) == 1
+
+
+@pytest.mark.parametrize("style", ["probing"])
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.97])
+async def test_what_events_told_hides_nothing_from_a_listing(town: Town, rows: Rows, chance: float) -> None:
+    """Posts that were pushed, named by the event of a comment or fetched by a link are known, and those between them are not."""
+    random = Random(f"events:{chance}")
+    expected: dict[str, str] = {}
+    for _ in range(3):
+        posts = []
+        for number in range(2 * DISCOVER_POSTS):
+            posts.append(town.world.posts[town.world.write_post(town.page, f"Новое: {number}")])
+            town.pass_time(60)
+        events = [replace(one, observed_at=town.clock.now(), named_only=random.random() < 0.3) for one in posts if random.random() < chance]
+        events += [replace(one, observed_at=town.clock.now()) for one in posts[-2:]]
+        random.shuffle(events)
+        async with town.worker.write() as session:
+            await inbound.take_in(session, platform=town.platform, batch=Batch(posts=tuple(events)), now=town.clock.now())
+        expected |= {one.external_id: one.text for one in posts}
+        await town.bring_in()
+        stored = {row.external_id: row.text for row in await rows("SELECT external_id, text FROM post")}
+        assert stored == expected
+        town.pass_time(86_400)
 
 
 class SlowProbes(ProbingConnector):

@@ -149,6 +149,28 @@ async def test_one_list_finds_what_changed_in_all_groups_of_a_token(server: Serv
         await connector.close()
 
 
+async def test_a_list_that_goes_on_says_how_far_back_it_was_followed() -> None:
+    """By what OK orders by, the last activity: a group has few discussions among many, and old ones that are talked about come first."""
+    rows = [
+        {
+            "object_id": str(number), "object_type": "GROUP_TOPIC", "title": "Тема", "creation_date_ms": 1_000, "total_comments_count": 1,
+            "last_activity_date_ms": 1_763_000_000_000 - number * 1000, "ref_objects": [{"id": str(5242 + number % 2), "type": "GROUP"}],
+        }
+        for number in range(130)
+    ]  # fmt: skip
+    first = json.dumps({"discussions": rows[:100], "anchor": "a"}).encode()
+    second = json.dumps({"discussions": rows[100:], "anchor": "b"}).encode()
+    async with raw_server() as raw:
+        raw.plan(http(first), http(second))
+        now = datetime(2026, 11, 17, 7, 0, tzinfo=UTC)
+        connector = OkConnector(replace(options(raw.url), now=lambda: now, limits={}), raw.url)
+        some = await connector.discover(PAGE, limit=50)
+        assert (len(some.posts), some.reached) == (50, datetime.fromtimestamp(1_763_000_000 - 99, UTC))
+        every = await connector.discover(PAGE, limit=60)
+        assert (len(every.posts), every.reached) == (65, None)  # the list ends there
+        await connector.close()
+
+
 async def test_a_group_that_is_lost_to_us_hides_no_other_s_counters() -> None:
     """Only when nothing could be counted is that said; a listing without any token says it, too."""
     refs = [PostRef(page=PageRef(external_id=page), external_id=f"{page}1") for page in ("5242", "5243")]

@@ -1,0 +1,44 @@
+"""Reading: one call's worth of a post's comments, and what a refusal says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.flows.platforms import calling
+from app.flows.polling_batches import aside, post_ref
+from app.kernel.log import logger
+from connectors.contract import AccessLost, Batch, ConnectorError, ReadsThreads, Rejected, TryLater, UnknownPayload
+
+if TYPE_CHECKING:
+    from app.sources.service import WatchedPost
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What one call told of a post's comments; `whole`: the last call of this reading."""
+
+    batch: Batch
+    whole: bool
+    gone: bool = False
+    refused: bool = False
+
+
+def of_one_page(error: ConnectorError) -> bool:
+    """Whether it may concern some pages alone: their right or their own token is lost, or they trip the connector over a bug of its own."""
+    return isinstance(error, AccessLost) or error.code == "bug"
+
+
+async def read_part(connector: ReadsThreads, platform: str, post: WatchedPost, cursor: str | None) -> Part:
+    """One call's worth of a post's comments. A post that cannot be read holds up no other."""
+    try:
+        with calling(platform, "read_thread"):
+            batch = await connector.read_thread(post_ref(post), root_external_id=None, cursor=cursor)
+    except (Rejected, AccessLost, TryLater) as error:
+        if not (isinstance(error, Rejected) or of_one_page(error)):
+            raise
+        logger.warning("post_refused", platform=platform, post=post.id, code=error.code)
+        return Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)
+    except UnknownPayload as error:
+        return Part(batch=aside(error, post.page_external_id, post.external_id), whole=False)
+    return Part(batch=batch, whole=batch.cursor is None)
