@@ -37,7 +37,7 @@ from app.reports.behind import behind  # noqa: E402
 from app.reports.measures import BACKLOG, FIRST_ANSWER, MEASURES  # noqa: E402
 from app.reports.rules import NO_FILTERS, TREES, Bucket, Filters, Grouping, Period  # noqa: E402
 from app.reports.service import Asked, measured, trend  # noqa: E402
-from app.reports.sketch import percentiles, received  # noqa: E402
+from app.reports.sketch import received  # noqa: E402
 from bench import history, writes  # noqa: E402
 from bench.ground import ground, on_processor, on_processor_ended  # noqa: E402
 
@@ -191,7 +191,6 @@ async def by_groups(owner: Database, report: Callable[[str, Period, Grouping], A
     """The main measure by each grouping, beside the scan; of trees also as it is when nobody has looked at these figures yet."""
 
     async def anew(period: Period, group: Grouping) -> None:
-        percentiles.cache_clear()
         received.cache_clear()
         await report("first-answer", period, group)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from app.kernel.errors import InvalidError
-from app.reports import sketch
 from app.reports.ground import ground_of
 from app.reports.lines import PROMISE_OF
 from app.reports.queries import COUNTED, facts_sql
 from app.reports.rules import Slice
 from app.reports.service import rolled_piles
+from app.reports.sketch import MIDDLES, Sketch
 from app.reports.summing import summed
 from app.sla.policy import PolicyError, promises_from_json
 
@@ -129,9 +129,9 @@ def _cut(cuts: tuple[int, ...]) -> list[Bin]:
     return [Bin(over_s=low, upto_s=high) for low, high in zip((None, *cuts), (*cuts, None), strict=True)]
 
 
-def _of_sketch(found: int, cuts: tuple[int, ...]) -> list[Bin]:
+def _of_sketch(found: Sketch, cuts: tuple[int, ...]) -> list[Bin]:
     numbers = [0] * (len(cuts) + 1)
-    for middle, count in zip(sketch.MIDDLES, reversed(sketch.lanes_of(found)), strict=False):
+    for middle, count in zip(MIDDLES, reversed(found.lanes()), strict=False):
         numbers[bisect_left(cuts, middle)] += count
     return [
         Bin(over_s=one.over_s, upto_s=one.upto_s, answered=number, in_time=None, late=None, unpromised=None)

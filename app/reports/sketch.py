@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 GROWTH = 1.02
 _LOG = 0.0198026272961797
@@ -28,7 +28,7 @@ BINS = 1087
 """Enough for every time that an integer column holds."""
 MIDDLES = (0.0, *(GROWTH ** (number - 1) * 2 * GROWTH / (1 + GROWTH) for number in range(1, BINS)))
 """The time for which each bin stands."""
-DISTRIBUTIONS_KEPT = 4096
+SKETCHES_KEPT = 4096
 """So many a process remembers with their percentiles: a past month's change no more, and are looked at again and again. Some 20 MB."""
 _LANE, _DIGIT = 32, 16
 """Bits of a bin here, and of a digit as it is sent."""
@@ -41,53 +41,71 @@ def bin_of(seconds: int) -> int:
     return 0 if seconds <= 0 else 1 + math.floor(math.log(seconds) / _LOG)
 
 
-@lru_cache(maxsize=DISTRIBUTIONS_KEPT)
-def received(sent: bytes | None) -> int:
+class Sketch:
+    """How many times lie in each bin. Nobody changes it; it remembers the percentiles that were read from it."""
+
+    __slots__ = ("_told", "found")
+
+    def __init__(self, found: int = 0) -> None:
+        self.found = found
+        self._told: tuple[int, Sequence[float], tuple[float | None, ...]] | None = None
+
+    def __add__(self, other: Sketch) -> Sketch:
+        """Both together; where one holds nothing, the other itself with what it remembers."""
+        return Sketch(self.found + other.found) if self.found and other.found else self if self.found else other
+
+    def lanes(self) -> array[int]:
+        """How many lie in each bin, from the greatest that holds any down to bin 0."""
+        lanes = array("I", self.found.to_bytes(_LANE // 8 * (1 + self.found.bit_length() // _LANE), "big"))
+        if sys.byteorder == "little":
+            lanes.byteswap()
+        return lanes
+
+    def percentiles(self, number: int, shares: Sequence[float]) -> tuple[float | None, ...]:
+        """The times within which these shares of so many lie, linear between neighbours as `percentile_cont` is; None of nothing."""
+        if self._told is None or self._told[:2] != (number, shares):
+            self._told = number, shares, self._read(number, shares)
+        return self._told[2]
+
+    def _read(self, number: int, shares: Sequence[float]) -> tuple[float | None, ...]:
+        """Counted from above, the least share last: what is below it need not be added up."""
+        if not self.found:
+            return (None,) * len(shares)
+        lanes = self.lanes()
+        over = list(accumulate(lanes[: len(lanes) * 2 // 5]))  # that far down the median lies, as times are distributed here
+        if not over or over[-1] <= number * (1 - min(shares)) + 1:
+            over = list(accumulate(lanes))
+        told = []
+        lowest = len(lanes) - 1
+        for share in shares:
+            rank = share * (number - 1)
+            above = number - 1 - int(rank)
+            place = bisect_right(over, above)
+            time = MIDDLES[lowest - place]
+            if place and over[place - 1] == above:  # the next greater one lies in another bin
+                time += (MIDDLES[lowest - bisect_left(over, above)] - time) * (rank - int(rank))
+            told.append(time)
+        return tuple(told)
+
+
+NOTHING = Sketch()
+
+
+@lru_cache(maxsize=SKETCHES_KEPT)
+def received(sent: bytes | None) -> Sketch:
     """A distribution from a number as `numeric_send` writes it.
 
     Four words (how many digits, the weight of the first, sign, scale), then digits of base 10,000, the greatest first, without
     zeros at the end: two digits are a bin, so that they stand in its bits already, the upper one worth too much.
     """
     if not sent:
-        return 0
+        return NOTHING
     count, weight = int.from_bytes(sent[:2], "big"), int.from_bytes(sent[2:4], "big", signed=True)
     digits: int = int.from_bytes(sent[8:], "big") << (_DIGIT * (weight + 1 - count))
-    return digits - _TOO_MUCH * ((digits >> _DIGIT) & _LOWER)
+    upper = (digits >> _DIGIT) & _LOWER
+    return Sketch(digits - _TOO_MUCH * upper if upper else digits)
 
 
-def together(bins: Iterable[tuple[int, int]]) -> int:
+def together(bins: Iterable[tuple[int, int]]) -> Sketch:
     """The distribution of these bins and the numbers in them."""
-    return sum(count << (_LANE * number) for number, count in bins)
-
-
-def lanes_of(found: int) -> array[int]:
-    """How many lie in each bin, from the greatest that holds any down to bin 0."""
-    lanes = array("I", found.to_bytes(_LANE // 8 * (1 + found.bit_length() // _LANE), "big"))
-    if sys.byteorder == "little":
-        lanes.byteswap()
-    return lanes
-
-
-@lru_cache(maxsize=DISTRIBUTIONS_KEPT)
-def percentiles(found: int, number: int, shares: tuple[float, ...]) -> tuple[float | None, ...]:
-    """The times within which these shares of so many lie, linear between neighbours as `percentile_cont` is; None of nothing.
-
-    Counted from above, the least share last: what is below it need not be added up.
-    """
-    if not found:
-        return (None,) * len(shares)
-    lanes = lanes_of(found)
-    over = list(accumulate(lanes[: len(lanes) * 2 // 5]))  # that far down the median lies, as times are distributed here
-    if not over or over[-1] <= number * (1 - min(shares)) + 1:
-        over = list(accumulate(lanes))
-    told = []
-    lowest = len(lanes) - 1
-    for share in shares:
-        rank = share * (number - 1)
-        above = number - 1 - int(rank)
-        place = bisect_right(over, above)
-        time = MIDDLES[lowest - place]
-        if place and over[place - 1] == above:  # the next greater one lies in another bin
-            time += (MIDDLES[lowest - bisect_left(over, above)] - time) * (rank - int(rank))
-        told.append(time)
-    return tuple(told)
+    return Sketch(sum(count << (_LANE * number) for number, count in bins))

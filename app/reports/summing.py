@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from app.reports.models import MARKS, PROMISES
 from app.reports.queries import Clock
-from app.reports.sketch import percentiles, received
+from app.reports.sketch import NOTHING, Sketch, received
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 SHARES = (0.5, 0.9, 0.99)
+_TIMES = ("n", "s", "wn", "ws")
+"""How many times there are, and their sum; likewise in working time."""
 
 
 @cache
@@ -22,7 +24,7 @@ def _names(clock: Clock) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sums of the appeal, and sums of the clock."""
     fates = ("opened", "dismissed", "reopened", "repeated", *(MARKS if clock is Clock.FIRST else ()))
     promised = ("population", "met", "late", "unpromised", "unanswered") if clock.value in PROMISES else ()
-    return fates, (*promised, "n", "s", "wn", "ws")
+    return fates, (*promised, *_TIMES)
 
 
 def sums_of(clock: Clock) -> tuple[str, ...]:
@@ -39,22 +41,24 @@ class Pile:
     waiting: int = 0
     overdue: int = 0
     oldest: datetime | None = None
-    calendar: int = 0
-    working: int = 0
+    calendar: Sketch = NOTHING
+    working: Sketch = NOTHING
 
 
-def piles_of(rows: Sequence[Any]) -> dict[Any, Pile]:
+def piles_of(rows: Iterable[Sequence[Any]]) -> dict[Any, Pile]:
     """Rows of the statement by key, each with its distributions; the total of a flat grouping under None."""
-    found = {
-        row.key: Pile(row.numbers, row.waiting or 0, row.overdue or 0, row.oldest, received(row.calendar), received(row.working))
-        for row in rows
-        if row.part != "shape"
-    }
-    for row in rows:
-        if row.part == "shape" and row.key in found:
-            pile = found[row.key]
-            pile.calendar += received(row.calendar)
-            pile.working += received(row.working)
+    found: dict[Any, Pile] = {}
+    shapes = []
+    for part, key, numbers, waiting, overdue, oldest, calendar, working in rows:
+        if part == "shape":
+            shapes.append((key, calendar, working))
+        else:
+            found[key] = Pile(numbers, waiting or 0, overdue or 0, oldest, received(calendar), received(working))
+    for key, calendar, working in shapes:
+        if key in found:
+            pile = found[key]
+            pile.calendar += received(calendar)
+            pile.working += received(working)
     return found
 
 
@@ -66,8 +70,8 @@ def summed(piles: Iterable[Pile]) -> Pile:
         waiting=sum(one.waiting for one in every),
         overdue=sum(one.overdue for one in every),
         oldest=min((one.oldest for one in every if one.oldest is not None), default=None),
-        calendar=sum(one.calendar for one in every),
-        working=sum(one.working for one in every),
+        calendar=Sketch(sum(one.calendar.found for one in every)),
+        working=Sketch(sum(one.working.found for one in every)),
     )
 
 
@@ -85,29 +89,36 @@ def up_the_tree(piles: Mapping[int | None, Pile], parents: Mapping[int, int | No
 def figures_of(pile: Pile, *, clock: Clock, dismissed: bool, ages_at: datetime) -> dict[str, Any]:
     """The attributes of Figures."""
     fates, times = _names(clock)
-    of = dict(zip((*fates, *times), pile.numbers, strict=True)) if pile.numbers else dict.fromkeys((*fates, *times), 0)
+    numbers = pile.numbers or (0,) * (len(fates) + len(times))
+    count, seconds, working_count, working_seconds = numbers[-4:]
+    median, p90, p99 = pile.calendar.percentiles(count, SHARES)
+    working_median, working_p90, working_p99 = pile.working.percentiles(working_count, SHARES)
     values: dict[str, Any] = {
-        "average_s": of["s"] / of["n"] if of["n"] else None,
-        "working_average_s": of["ws"] / of["wn"] if of["wn"] else None,
+        "average_s": seconds / count if count else None,
+        "median_s": median,
+        "p90_s": p90,
+        "p99_s": p99,
+        "working_average_s": working_seconds / working_count if working_count else None,
+        "working_median_s": working_median,
+        "working_p90_s": working_p90,
+        "working_p99_s": working_p99,
     }
-    values["median_s"], values["p90_s"], values["p99_s"] = percentiles(pile.calendar, of["n"], SHARES)
-    values["working_median_s"], values["working_p90_s"], values["working_p99_s"] = percentiles(pile.working, of["wn"], SHARES)
-    if clock.value in PROMISES:
-        values |= {
-            "opened": of["population"],
-            "answered": of["met"] + of["late"] + of["unpromised"],
-            "in_time": of["met"],
-            "late": of["late"],
-            "unpromised": of["unpromised"],
-            "closed_unanswered": of["unanswered"],
-            "waiting": pile.waiting,
-            "overdue": pile.overdue,
-            "oldest_unanswered_age_s": None if pile.oldest is None else max((ages_at - pile.oldest).total_seconds(), 0.0),
-        }
+    if len(times) > len(_TIMES):
+        population, met, late, unpromised, unanswered = numbers[len(fates) : -len(_TIMES)]
+        values["opened"] = population
+        values["answered"] = met + late + unpromised
+        values["in_time"] = met
+        values["late"] = late
+        values["unpromised"] = unpromised
+        values["closed_unanswered"] = unanswered
+        values["waiting"] = pile.waiting
+        values["overdue"] = pile.overdue
+        values["oldest_unanswered_age_s"] = None if pile.oldest is None else max((ages_at - pile.oldest).total_seconds(), 0.0)
     else:
-        values |= {"opened": of["n"], "answered": of["n"], "unpromised": of["n"]}
+        values["opened"] = values["answered"] = values["unpromised"] = count
+    _, dismissed_ones, *rest = numbers[: len(fates)]
     if clock is Clock.FIRST:
-        values |= {name: of[name] for name in ("reopened", "repeated", *MARKS)}
+        values.update(zip(("reopened", "repeated", *MARKS), rest, strict=True))
     if dismissed:
-        values["dismissed"] = of["dismissed"]
+        values["dismissed"] = dismissed_ones
     return values
