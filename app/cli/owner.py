@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app import bootstrap
+from app.cli.sandboxed import of_its_region
 from app.kernel.clock import Clock, SystemClock
 from app.kernel.db import Database
 
@@ -34,6 +35,7 @@ async def owner() -> AsyncIterator[Owner]:
     """The migrated database. Raises SetupError when it is away or not migrated."""
     settings = bootstrap.read_settings()
     ground = await bootstrap.open_ground(settings)
+    settings = await of_its_region(settings, ground.url)
     database = bootstrap.owner_database(settings, ground)
     try:
         await bootstrap.check_migrated(database)

@@ -37,7 +37,8 @@ def list_all(  # noqa: PLR0913 - one parameter per option
             filters = await filters_of(session, platform=platform, agency=agency, territory=territory, sphere=sphere, state=state)
             lines = await list_pages(session, now=administrator.clock.now(), filters=filters)
         columns = ("platform", "title", "link", "agency", "territory", "members", "state", "polled_at", "error")
-        show.listing(lines, columns, json_wanted=json, nothing="No page fits. Add one: otklik pages add, or otklik import pages FILE.csv")
+        nothing = "No page fits. Add one: otklik pages add, or otklik import pages FILE.csv"
+        show.listing(lines, columns, json_wanted=json, nothing=nothing, cut=("link",))
 
     run(work())
 

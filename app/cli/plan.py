@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.cli.sample import WORLD
+from app.cli.sandboxed import sandbox_url, sandbox_urls
 from app.cli.tree import Child, Tree
 from app.kernel.errors import SetupError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
-_SANDBOXED = ("vk", "ok", "telegram", "max", "viber")
 _PICTURES = ("vk", "ok", "max", "viber")
 """Platforms whose pictures have an address of their own."""
 _OK = 200
@@ -39,7 +39,7 @@ class Plan:
     @property
     def sandbox_url(self) -> str:
         """Where the sandbox is."""
-        return f"http://127.0.0.1:{self.settings.sandbox_port}"
+        return sandbox_url(self.settings)
 
     def child(self, name: str, *arguments: str, **environment: str) -> Child:
         """A process with its log: the command of this name."""
@@ -70,8 +70,7 @@ class Plan:
 
     def platform_urls(self) -> dict[str, str]:
         """Settings that lead to the sandbox, for platforms that the settings lead nowhere else."""
-        names = _SANDBOXED if self.sample else ()
-        return {f"{name}_api_url": self.sandbox_url for name in names if self.settings.api_url(name) is None}
+        return sandbox_urls(self.settings) if self.sample else {}
 
     def media_hosts(self) -> str:
         """Pictures of the sandbox are let in beside those of the settings: its very port, and only for a sample region."""

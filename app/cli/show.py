@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 out = Console(highlight=False, soft_wrap=True)
 _WIDE = 1000
 """Columns of what is not a terminal: a program that reads the table gets each row on one line."""
+_CUT = 34
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -53,25 +54,39 @@ def as_json(value: object, *, to: Path | None = None) -> None:
         raise SetupError("setup.file", f"{to} cannot be written: {error.strerror or error}.") from error
 
 
-def listing(rows: Sequence[Any], columns: Sequence[str], *, json_wanted: bool, nothing: str) -> None:
-    """Print dataclass rows as a table of these columns, or all their fields as JSON."""
+def listing(rows: Sequence[Any], columns: Sequence[str], *, json_wanted: bool, nothing: str, cut: Sequence[str] = ()) -> None:
+    """Print dataclass rows as a table of these columns, or all their fields as JSON. `cut`: as in `table`."""
     if json_wanted:
         as_json(rows)
         return
     if not rows:
         note(nothing)
         return
-    table(columns, ([_cell(getattr(row, column)) for column in columns] for row in rows))
+    table(columns, ([_cell(getattr(row, column)) for column in columns] for row in rows), cut=cut)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; texts from outside cannot colour or forge it."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    cut: Sequence[str] = (),
+    console: Console | None = None,
+) -> None:
+    """Print a table; texts from outside cannot colour or forge it. On a terminal what stands in `cut` keeps to one line."""
+    console = console or (out if out.is_terminal else Console(highlight=False, width=_WIDE))
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column.replace("_", " "), justify="right" if column in right else "left", overflow="fold")
+        short = column in cut and console.is_terminal
+        drawn.add_column(
+            column.replace("_", " "),
+            justify="right" if column in right else "left",
+            overflow="ellipsis" if short else "fold",
+            no_wrap=short,
+            max_width=_CUT if short else None,
+        )
     for row in rows:
         drawn.add_row(*(escape(_visible(cell)) for cell in row))
-    console = out if out.is_terminal else Console(highlight=False, width=_WIDE)
     console.print(drawn)
 
 

@@ -75,3 +75,13 @@ def leave(
     if able is None:
         return None
     return Leave(until=None if able.within is None or published_at is None else published_at + able.within)
+
+
+def lacking(plugin: Plugin | None, post: PostRef | None, *, token_kinds: Collection[str]) -> str:
+    """The kind of token with which an answer under this post could be changed or deleted; empty when we have one, or none would do."""
+    if plugin is None or post is None:
+        return ""
+    here = None if plugin.places is None else plugin.places(post)
+    verbs = {VERBS[change] for change in ASKED}
+    kinds = [kind for one in plugin.capabilities if one.verb in verbs and one.at in {None, here} for kind in one.token_kinds]
+    return kinds[0] if kinds and set(kinds).isdisjoint(token_kinds) else ""

@@ -22,6 +22,7 @@ class Changes(TypedDict):
     changes: Mapping[str, datetime | None]
     over: Mapping[str, datetime]
     only_there: bool
+    lacking: str
 
 
 def changes(reply: ReplyRow, may: May) -> Changes:
@@ -29,12 +30,13 @@ def changes(reply: ReplyRow, may: May) -> Changes:
     under_way = any(one.state in AMENDMENT_OPEN for one in reply.amendments)
     stands = reply.state is ReplyState.SENT and not reply.by_hand and reply.external_id is not None
     if not may.work or not stands or under_way:
-        return Changes(changes={}, over={}, only_there=False)
+        return Changes(changes={}, over={}, only_there=False, lacking="")
     leaves = may.amend(reply)
     return Changes(
         changes={change: one.until for change, one in leaves.items() if not one.over(may.now)},
         over={change: one.until for change, one in leaves.items() if one.until is not None and one.over(may.now)},
         only_there=not leaves and reply.link is not None,
+        lacking=may.lacking,
     )
 
 
@@ -47,14 +49,14 @@ def former_words(reply: ReplyRow) -> tuple[FormerWords, ...]:
     )
 
 
-_LOOK_FIRST = frozenset({"network", "server", "interrupted", "malformed", "http_status", "redirect", "too_large"})
-"""Their sentences ask a person to look before they decide."""
+_GOES_OUT = frozenset({"rate", "flood", "quota", "moved"})
+"""Their sentences say themselves that it goes on."""
 
 
 def problem_of(row: AmendmentRow | ReplyRow) -> str:
-    """The code of its trouble; `again` while it goes on by itself after one about which nobody has anything to decide."""
+    """The code of its trouble; `again` while it goes on by itself after one of which nobody has anything to decide any more."""
     goes_on = row.state in {ReplyState.QUEUED, ReplyState.SENDING, AmendmentState.QUEUED, AmendmentState.SENDING}
-    return "again" if goes_on and row.error_code in _LOOK_FIRST else row.error_code or ""
+    return "again" if goes_on and row.error_code and row.error_code not in _GOES_OUT else row.error_code or ""
 
 
 def is_told(amendment: AmendmentRow) -> bool:

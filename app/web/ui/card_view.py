@@ -12,7 +12,7 @@ from app.appeals.card_rows import Card, EarlierRow, EventRow, ReplyRow, TimerRow
 from app.appeals.rules import WAITING, Act, Status, possible
 from app.kernel.log import logger
 from app.people.rules import Permission
-from app.replies.amending import ASKED, Change, Leave, leave
+from app.replies.amending import ASKED, Change, Leave, lacking, leave
 from app.sla.calendar import CalendarError, WorkingCalendar, explain_between
 from app.sla.queries import EXPLAINED_UP_TO, calendars_of
 from app.web.ui.clock_parts import clock_parts
@@ -114,6 +114,7 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
     access = visit.access
     place = {"agency_id": found.appeal.agency_id, "territory_id": found.appeal.territory_id}
     here = found.held_until is None
+    post = None if found.post is None else found.post.ref
     may = May(
         operator_id=access.operator_id,
         work=here and access.may(Permission.APPEAL_WORK),
@@ -123,6 +124,7 @@ def _thread(visit: Visit, found: Card) -> tuple[ThreadComment, ...]:
         mend_at=f"/pages/{found.appeal.page_id}#trouble"
         if found.appeal.page_id and access.reaches(Permission.PAGE_CONNECT, **place)
         else "",
+        lacking=lacking(visit.parts.plugins.get(found.appeal.platform), post, token_kinds=found.appeal.token_kinds),
         amend=partial(_amendable, visit, found),
     )
     return thread_view(found, visit.media, may)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+PASSES = frozenset({"rate", "flood", "quota", "network", "server"})
+"""What needs nobody: the sentence that says what is in the way says so, and whoever waits is not told to mend anything."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TroubleView:
@@ -15,6 +18,16 @@ class TroubleView:
     """What to do about it on this platform."""
     detail: str
     url: str
+
+    @property
+    def passes(self) -> bool:
+        """Whether it needs nobody."""
+        return self.code in PASSES
+
+    @property
+    def of_platform(self) -> bool:
+        """Whether the platform itself said it: of what got no answer, or none that can be read, the words are ours."""
+        return self.code not in {"network", "token_kind", "malformed", "http_status", "redirect", "too_large", "bug"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,3 +62,8 @@ class CareView:
     may_push: bool
     """Whether this platform pushes at all, or lets its news be waited for."""
     aside: tuple[AsideView, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether all that is in the way goes by itself."""
+        return all(one.passes for one in self.troubles)

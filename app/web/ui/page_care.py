@@ -13,7 +13,7 @@ from app.kernel.errors import NotFoundError
 from app.people.rules import Permission
 from app.sources.care import aside_of, ask_again, care_of
 from app.web.deps import requires
-from app.web.ui.care_views import AsideView, CareView, PushView, TroubleView
+from app.web.ui.care_views import PASSES, AsideView, CareView, PushView, TroubleView
 from app.web.ui.connecting import fix_words
 from app.web.ui.fields import row_number
 from app.web.ui.hosts import own_address
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from app.appeals.unsent import Unsent
     from app.kernel.db import ReadSession
     from app.sources.care import Care
-
-_PASSES = frozenset({"rate", "flood", "quota", "network", "server"})
-"""What needs nobody: the sentence that says what is in the way says so, and whoever waits is not told to try."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Depends(requires(Permission.PAGE_CONNECT))])
 
@@ -79,7 +76,7 @@ def _troubles(visit: Visit, platform: str, found: Care, waiting: list[Unsent]) -
     told |= {one.code: ("answer", one.detail) for one in waiting}
     return tuple(
         TroubleView(
-            code=code, fix="" if code in _PASSES else fix_words(visit, platform, code, ability), detail=detail,
+            code=code, fix="" if code in PASSES else fix_words(visit, platform, code, ability), detail=detail,
             url=address_of(visit, platform, detail),
         )
         for code, (ability, detail) in told.items()

@@ -76,3 +76,5 @@ class ReplyView:
     """What could be done until then, and can no longer."""
     only_there: bool = False
     """The platform lets neither be done from here: by hand, on the platform."""
+    lacking: str = ""
+    """The kind of token with which it would."""

@@ -29,7 +29,8 @@ _DECISIONS = {"found": ReplyState.SENT, "resend": ReplyState.QUEUED, "withdraw":
 class May:
     """What whoever looks may do with answers: work on them, let go what a limit held back, approve what another wrote.
 
-    `mend_at`: the page's card, if they look after the page. `amend`: what the platform lets be done to an answer, by the change's name.
+    `mend_at`: the page's card, if they look after the page. `amend`: what the platform lets be done to an answer, by the change's name;
+    `lacking`: with which token it would let something be done, when it lets nothing.
     """
 
     operator_id: int
@@ -38,6 +39,7 @@ class May:
     approve: bool
     now: datetime
     mend_at: str = ""
+    lacking: str = ""
     amend: Callable[[ReplyRow], Mapping[str, Leave]] = lambda _reply: {}
 
 

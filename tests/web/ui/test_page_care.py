@@ -110,6 +110,17 @@ async def test_what_passes_by_itself_asks_nothing_of_anybody(coordinator: Browse
     shown = (await coordinator.get(f"/pages/{page}")).text
     assert "продолжим сами" in shown
     assert "Попробуйте через час" not in shown
+    assert "Словами площадки:" in shown
+    async with owner_db.write() as session:
+        await session.execute(
+            text("UPDATE feed SET error_code = 'network', error_detail = 'TimeoutError' WHERE page_id = :page"), {"page": page}
+        )
+    told = (await coordinator.get(f"/pages/{page}")).text
+    assert ("Подробности: <bdi" in told, "Попробовать сейчас" in told, "Исправлено" in told) == (
+        True,
+        True,
+        False,
+    )  # our words: the platform said nothing
 
 
 async def test_a_foreign_address_stays_words(coordinator: Browser, town: Town, owner_db: Database) -> None:
