@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "listed_at"
-down_revision = "aside_again"
+down_revision = "aside_ends"
 branch_labels = None
 depends_on = None
 
