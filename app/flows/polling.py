@@ -80,6 +80,8 @@ class Poller:
         self._plan = Plan(time_scale=time_scale)
         self._rhythm = Rhythm(connector, self._plan, timezone)
         self._troubled: set[int] = set()
+        self._resting: set[int] = set()
+        """Feeds whose page cannot be listed for now, and those whose posts cannot be looked at."""
         self._ensured: set[str] = set()
         """Keys of feeds that have their row: asked of the database once, not in every round for every page."""
         self._carried: dict[int, list[str]] = {}
@@ -194,12 +196,31 @@ class Poller:
         step, now = self._connector.probe_limit, self._clock.now()
         async with self._database.read() as session:
             due = await sources.due_posts(session, page_ids=page_ids, now=now, soon=self._plan.soon(), most=POSTS_AT_ONCE, step=step)
-        at_once = step * (self._connector.bundle if isinstance(self._connector, Bundles) else 1)
+        try:
+            await self._probe_all(self._connector, leased, due)
+            self._resting -= {one.id for one in leased} if due else set()
+        except TryLater as error:
+            if error.code != "quota":
+                raise
+            await self._rest(leased, due, error)
+
+    async def _rest(self, leased: Sequence[LeasedFeed], due: Sequence[WatchedPost], error: TryLater) -> None:
+        """No call is left to look at these posts, or to read them: they wait, and their pages say so, but are listed all the same."""
+        until = self._clock.now() + (error.after or self._plan.pause_of_feed())
+        async with self._database.write() as session:
+            await self._keep(session, [one.id for one in leased])
+            await sources.schedule_probes(session, [(post.id, until) for post in due])
+        for one in leased:
+            if one.page_id in {post.page_id for post in due}:
+                await self._say_page_trouble(one, error, self._resting)
+
+    async def _probe_all(self, connector: Probes, leased: list[LeasedFeed], due: Sequence[WatchedPost]) -> None:
+        at_once = (step := connector.probe_limit) * (connector.bundle if isinstance(connector, Bundles) else 1)
         for first in range(0, len(due), at_once):
             ours = {one.page_id for one in leased}
             some = [post for post in due[first : first + at_once] if post.page_id in ours]
             asked = [some[start : start + step] for start in range(0, len(some), step)]
-            told = await asyncio.gather(*(self._counts(self._connector, leased, posts) for posts in asked), return_exceptions=True)
+            told = await asyncio.gather(*(self._counts(connector, leased, posts) for posts in asked), return_exceptions=True)
             for posts, counts in zip(asked, told, strict=True):
                 if not isinstance(counts, BaseException):
                     await self._take_counts(leased, posts, counts)
@@ -347,7 +368,7 @@ class Poller:
         async with self._database.write() as session:
             held = await sources.release_feeds(
                 session, feed_ids=[one.id for one in leased], worker=self._worker, now=self._clock.now(), due_at=due_at,
-                troubled=sorted(self._troubled),
+                troubled=sorted(self._troubled | self._resting),
             )  # fmt: skip
             await sources.carried_read(session, platform=self._platform, pages=self._pages_of(held), now=self._clock.now())
 
@@ -372,8 +393,8 @@ class Poller:
             leased.remove(one)  # first: nobody renews what is given back
             await self.fail([one], error)
 
-    async def _say_page_trouble(self, leased: LeasedFeed, error: ConnectorError) -> None:
-        self._troubled.add(leased.id)
+    async def _say_page_trouble(self, leased: LeasedFeed, error: ConnectorError, among: set[int] | None = None) -> None:
+        (self._troubled if among is None else among).add(leased.id)
         logger.warning("page_refused", platform=self._platform, page=leased.page_id, code=error.code)
         async with self._database.write() as session:
             await sources.note_trouble(session, feed_id=leased.id, worker=self._worker, code=error.code, detail=error.detail)

@@ -36,7 +36,7 @@ MEANINGS: dict[int, Meaning] = {
     25: Meaning("access", "validation"),
     27: Meaning("access", "token_kind"),
     28: Meaning("access", "token_kind"),
-    29: Meaning("later", "quota", 3600),
+    29: Meaning("later", "quota", 900),
     30: Meaning("rejected", "gone"),
     100: Meaning("rejected", "bad_request"),
     101: Meaning("access", "app_off"),

@@ -192,6 +192,28 @@ async def test_a_spent_quota_of_listings_is_said_and_known_posts_are_read_on(tow
     assert [row.error_code for row in await rows("SELECT error_code FROM feed")] == [None]
 
 
+@pytest.mark.parametrize("verb", ["probe", "read_thread"])
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_spent_quota_of_looks_holds_up_no_listing(town: Town, rows: Rows, verb: str) -> None:
+    """Posts wait until the platform lets us look again; new ones are found meanwhile, for that has a quota of its own."""
+    post = town.world.write_post(town.page, "Дороги")
+    await town.bring_in()
+    poller = town.poller()
+
+    async def after(seconds: float) -> tuple[int, int, str | None]:
+        town.pass_time(seconds)
+        await poller.round()
+        (feed,) = await rows("SELECT error_code FROM feed")
+        return len(await rows("SELECT 1 FROM post")), len(await rows("SELECT 1 FROM comment")), feed.error_code
+
+    town.world.fail(verb, TryLater("quota", "error 29: Rate limit reached", after=timedelta(hours=5)))
+    town.world.write_comment(post, PIT)
+    assert await after(900) == (1, 0, "quota")
+    town.world.write_post(town.page, "Свет")
+    assert await after(3 * 3600) == (2, 0, None)  # the new one could be looked at
+    assert await after(2 * 3600) == (2, 1, None)
+
+
 async def test_a_page_says_how_its_reading_goes(town: Town) -> None:
     """Also a page that a stream carries with others: when it was read last, what is wrong, and that it is well again."""
 
