@@ -137,7 +137,7 @@ async def start_timers(session: WriteSession, rows: Sequence[tuple[int, int, Pla
 
 _RUNNING = Bulk(
     """
-    SELECT r.stop, t.id, t.appeal_id, t.started_at, t.due_at, t.calendar_version_id, t.term FROM {rows}
+    SELECT r.stop, t.id, t.appeal_id, t.started_at, t.due_at, t.warnings, t.calendar_version_id, t.term FROM {rows}
     JOIN sla_timer t ON t.appeal_id = r.appeal_id AND t.cycle = r.cycle
     WHERE t.stopped_at IS NULL AND (r.promises IS NULL OR t.promise = ANY (string_to_array(r.promises, ',')))
     ORDER BY t.id, r.stop FOR UPDATE OF t
@@ -148,11 +148,11 @@ _RUNNING = Bulk(
 _STOP = Bulk(
     """
     UPDATE sla_timer t SET stopped_at = r.at, outcome = r.outcome, agency_id = r.agency_id, elapsed_seconds = r.elapsed,
-      working_seconds = r.working, due_at = r.due_at, breached_at = r.breached_at, warn_at = NULL
+      working_seconds = r.working, due_at = r.due_at, warnings = CAST(r.warnings AS jsonb), breached_at = r.breached_at, warn_at = NULL
     FROM {rows} WHERE t.id = r.id
     """,
     id="bigint", at="timestamptz", outcome="text", agency_id="bigint", elapsed="integer", working="integer", due_at="timestamptz",
-    breached_at="timestamptz",
+    warnings="text", breached_at="timestamptz",
 )  # fmt: skip
 
 _USED_CALENDARS = text("SELECT id, version, CAST(definition AS text) AS definition FROM calendar_version WHERE id = ANY (:ids)")
@@ -188,18 +188,17 @@ def _stopped(row: Any, stop: Stop, calendar: WorkingCalendar | None, pauses: Seq
         logger.error("calendar_unusable", calendar_version=row.calendar_version_id, error=str(error))
         working = calendar = None
     plain = elapsed(row.started_at, stop.at, pauses=pauses, calendar=None)
-    # Pauses that have ended moved the stored deadline when they did; one that is still open moves it now.
-    due = effective_due(
-        row.due_at,
-        started_at=row.started_at,
-        pauses=[pause for pause in pauses if pause.until is None],
-        now=stop.at,
-        calendar=calendar if row.term.get("working") else None,
+    # Pauses that have ended moved the stored deadline and its warnings when they did; one that is still open moves them now.
+    open_ones = [pause for pause in pauses if pause.until is None]
+    clock = calendar if row.term.get("working") else None
+    due, *warnings = (
+        effective_due(one, started_at=row.started_at, pauses=open_ones, now=stop.at, calendar=clock)
+        for one in (row.due_at, *map(datetime.fromisoformat, row.warnings))
     )
     return (
         row.id, stop.at, outcome(stop.cause, stopped_at=stop.at, due_at=due).value, stop.agency_id,
         min(round(plain.total_seconds()), _MAX_SECONDS), None if working is None else min(round(working.total_seconds()), _MAX_SECONDS),
-        due, due if stop.at > due else None,
+        due, _dump(warnings), due if stop.at > due else None,
     )  # fmt: skip
 
 

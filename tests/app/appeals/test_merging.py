@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +118,20 @@ async def test_what_is_merged_is_counted_once_and_taken_back_whole(owner_db: Dat
             as_of=make.MORNING + timedelta(hours=2),
         )
     assert then.total.opened == 2, "as it was known before"
+
+
+async def test_what_was_merged_while_it_stood_still_warns_as_much_later(owner_db: Database, web_db: Database) -> None:
+    agency, older, younger = await pair(owner_db)
+    who = await person(owner_db, scope=agency)
+    (before,) = await rows(owner_db, "SELECT due_at, warn_at FROM sla_timer WHERE appeal_id = :id", id=younger.id)
+    async with owner_db.write() as session:
+        await make.make_pause(session, appeal=younger, since=MORNING + timedelta(hours=2))
+    async with web_db.write(operator_id=who.operator_id) as session:
+        await merging.merge(session, who, number=younger.number, other=older.number, seen_version=None, now=NOON)
+        await merging.unmerge(session, who, number=younger.number, seen_version=None, now=NOON)
+    (after,) = await rows(owner_db, "SELECT due_at, warn_at, warnings FROM sla_timer WHERE appeal_id = :id", id=younger.id)
+    assert (after.due_at - before.due_at, after.warn_at - before.warn_at) == (timedelta(hours=1), timedelta(hours=1))
+    assert [datetime.fromisoformat(one) for one in after.warnings] == [after.warn_at]
 
 
 async def test_a_merge_is_no_door_to_what_is_out_of_sight(owner_db: Database, web_db: Database) -> None:
