@@ -89,7 +89,7 @@ async def apply_norms(
     due = await sla.running_due(session, concerned)
     await _TOUCH.run(session, [(appeal_id, now, due[appeal_id]) for appeal_id in concerned])
     await history.record(session, [_event(one, operator_id, now) for one in changes])
-    await _withdraw_breaches(session, [one for one in changes if one.due_at > now], operator_id, now)
+    await _withdraw_breaches(session, [one for one in changes if one.lies_ahead(now)], operator_id, now)
     return Applied(looked=len(found), changed=len(changes), last_id=max(found) if len(found) == most else None)
 
 

@@ -74,12 +74,17 @@ async def kept(session: WriteSession, appeal_ids: Sequence[int]) -> Kept:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replacement:
-    """A clock that goes on by another norm, or by another version of it."""
+    """A clock that goes on by another norm, or by another version of it. `stands`: it stands still, since before its deadline."""
 
     timer: Running
     planned: PlannedTimer
     due_at: datetime
     warnings: tuple[datetime, ...]
+    stands: bool
+
+    def lies_ahead(self, now: datetime) -> bool:
+        """Whether its deadline has not come."""
+        return self.stands or self.due_at > now
 
 
 def replacement(timer: Running, planned: PlannedTimer | None, so_far: Kept, book: Book) -> Replacement | None:
@@ -100,7 +105,8 @@ def replacement(timer: Running, planned: PlannedTimer | None, so_far: Kept, book
     except CalendarError as error:
         logger.error("calendar_out_of_reach", calendar_version=planned.calendar_version_id, error=str(error))
         return None
-    return Replacement(timer=timer, planned=planned, due_at=moments[0], warnings=tuple(moments[1:]))
+    stands = any(one.until is None and one.since < moments[0] for one in so_far.pauses.get(timer.appeal_id, ()))
+    return Replacement(timer=timer, planned=planned, due_at=moments[0], warnings=tuple(moments[1:]), stands=stands)
 
 
 def _carried(
@@ -122,11 +128,11 @@ _REPLACE = Bulk(
     """
     UPDATE sla_timer t SET policy_version_id = r.policy, calendar_version_id = r.calendar, choice = CAST(r.choice AS jsonb),
       term = CAST(r.term AS jsonb), due_at = r.due_at, warnings = CAST(r.warnings AS jsonb), warn_at = r.warn_at,
-      breached_at = CASE WHEN t.breached_at IS NOT NULL AND r.due_at <= CAST(:now AS timestamptz) THEN r.due_at END
+      breached_at = CASE WHEN t.breached_at IS NOT NULL AND NOT r.ahead THEN r.due_at END
     FROM {rows} WHERE t.id = r.id AND t.stopped_at IS NULL
     """,
     id="bigint", policy="bigint", calendar="bigint", choice="text", term="text", due_at="timestamptz", warnings="text",
-    warn_at="timestamptz",
+    warn_at="timestamptz", ahead="boolean",
 )  # fmt: skip
 
 
@@ -138,11 +144,10 @@ async def replace_timers(session: WriteSession, rows: Sequence[Replacement], *, 
             (
                 one.timer.id, one.planned.policy_version_id, one.planned.calendar_version_id, _dump(one.planned.choice),
                 _dump(one.planned.term), one.due_at, _dump(list(one.warnings)),
-                min((moment for moment in one.warnings if now < moment < one.due_at), default=None),
+                min((moment for moment in one.warnings if now < moment < one.due_at), default=None), one.lies_ahead(now),
             )
             for one in rows
         ],
-        now=now,
     )  # fmt: skip
 
 

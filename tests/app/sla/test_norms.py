@@ -160,6 +160,30 @@ async def test_a_breach_that_a_norm_undoes_is_withdrawn_at_once_and_told_again_w
     assert [row.act for row in events] == ["sla_breached", "sla_breach_withdrawn", "sla_warned", "sla_breached"]
 
 
+async def test_a_breach_is_withdrawn_from_a_clock_that_stood_still_before_the_new_deadline(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
+) -> None:
+    """It has not come, however long the clock has stood: left missed, the deadline was told to nobody when it did come."""
+    appeal = await promised(owner_db, clock)
+    clock.moment = MORNING + timedelta(hours=25)
+    await run_due(worker_db, clock)
+    async with owner_db.write() as session:
+        person = await make.make_operator(session, role=Role.COORDINATOR)
+        at = MORNING + timedelta(hours=26)
+        await begin_pause(session, appeal_id=appeal.id, reason=PauseReason.OTHER, at=at, operator_id=person.id)
+    clock.moment = MORNING + timedelta(hours=60)
+    await set_by_coordinator(owner_db, web_db, hours(40, working=False), now=clock.moment)
+    await apply_everywhere(worker_db, clock, operator_id=None, territories=None)
+    assert [row.breached_at for row in await rows(owner_db, "SELECT breached_at FROM sla_timer")] == [None]
+    assert await rows(owner_db, "SELECT 1 FROM notice WHERE settled_at IS NULL") == []
+    async with owner_db.write() as session:
+        await end_pauses(session, [(appeal.id, clock.moment)])  # fourteen of forty hours are left
+    clock.moment += timedelta(hours=15)
+    await run_due(worker_db, clock)
+    events = await rows(owner_db, "SELECT act FROM appeal_event WHERE act LIKE 'sla%' ORDER BY id")
+    assert [row.act for row in events] == ["sla_breached", "sla_breach_withdrawn", "sla_breached"]
+
+
 async def test_a_warning_of_a_term_that_has_not_come_so_far_is_withdrawn_too(
     owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock
 ) -> None:
