@@ -32,6 +32,7 @@ _GOES_ON = {Promise.FINAL_ANSWER: frozenset({Act.INTERIM_SENT})}
 _WENT_ON = frozenset({Act.RESUMED, Act.MERGED})
 """Acts that end a pause before the clock's own end: a clock that was merged, and goes on since, has moved by it."""
 _ANSWERED = frozenset({TimerOutcome.MET, TimerOutcome.LATE})
+_HALF = timedelta(milliseconds=500)
 _MAX_SECONDS = 2**31 - 1  # what the columns hold
 
 
@@ -243,8 +244,13 @@ def _put_off(stored: Stored, history: History) -> Event | None:
     return next((one for one in reversed(found) if one.data.get("promise") == stored.promise.value), None)
 
 
-def spent(calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause]) -> int | None:
-    """Whole seconds that a clock ran, without its pauses; None when the calendar does not reach so far."""
+def spent(
+    calendar: WorkingCalendar | None, start: datetime, end: datetime, pauses: Sequence[Pause], *, half_up: bool = False
+) -> int | None:
+    """Whole seconds that a clock ran, without its pauses; None when the calendar does not reach so far.
+
+    Half a second is rounded to the even one, as a clock is when it stops; `half_up`: as the database does in a line.
+    """
     if end <= start:
         return 0
     try:
@@ -256,7 +262,8 @@ def spent(calendar: WorkingCalendar | None, start: datetime, end: datetime, paus
         ran += measure(calendar, moment, end)
     except CalendarError:
         return None
-    return min(round(ran.total_seconds()), _MAX_SECONDS)
+    seconds = (ran + _HALF) // timedelta(seconds=1) if half_up else round(ran.total_seconds())
+    return min(seconds, _MAX_SECONDS)
 
 
 def _holder(history: History, stop: Event | None) -> int | None:

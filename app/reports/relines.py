@@ -143,8 +143,8 @@ def _agency(cycle: int, matter: Matter, history: History, since: datetime, stop:
     if handed.occurred_at <= start:
         return Time(seconds=0, working=0)
     return Time(
-        seconds=spent(None, start, handed.occurred_at, history.pauses),
-        working=None if calendar is None else spent(calendar, start, handed.occurred_at, history.pauses),
+        seconds=spent(None, start, handed.occurred_at, history.pauses, half_up=True),
+        working=None if calendar is None else spent(calendar, start, handed.occurred_at, history.pauses, half_up=True),
     )
 
 
@@ -165,7 +165,10 @@ def merged(cycle: int, history: History) -> bool:
 
 def _between(start: datetime, end: datetime, calendar: WorkingCalendar | None) -> Time:
     until = max(start, end)
-    return Time(seconds=spent(None, start, until, ()), working=None if calendar is None else spent(calendar, start, until, ()))
+    return Time(
+        seconds=spent(None, start, until, (), half_up=True),
+        working=None if calendar is None else spent(calendar, start, until, (), half_up=True),
+    )
 
 
 def _operator(history: History, stop: Event | None, first: Time) -> int | None:

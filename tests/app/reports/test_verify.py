@@ -313,6 +313,8 @@ async def test_pauses_and_days_are_recounted(owner_db: Database) -> None:
         await make.make_pause(session, appeal=paused, since=make.MORNING + 2 * HOUR, until=make.MORNING + 4 * HOUR)
         at = make.MORNING + 12 * HOUR
         reply = await make.make_reply(session, appeal=paused, state=ReplyState.SENT, published_at=at)
+        queued = at - timedelta(milliseconds=1500)  # after so many seconds and a half: the database rounds up, Python to the even one
+        await make.make_event(session, appeal=paused, act=Act.REPLY_QUEUED, occurred_at=queued, data={"reply": reply.id})
         await make.make_event(session, appeal=paused, act=Act.REPLY_SENT, occurred_at=at, data={"reply": reply.id})
         timer = await make.make_timer(session, appeal=paused, calendar=calendar, hours=ROUND, stopped_at=at, due_at=at)
         timer.elapsed_seconds = timer.working_seconds = 9 * 3600
