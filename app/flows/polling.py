@@ -231,7 +231,7 @@ class Poller:
                 elif isinstance(counts, BaseException):
                     raise counts
 
-    async def _take_counts(self, leased: Sequence[LeasedFeed], posts: Sequence[WatchedPost], counts: Sequence[PostCount]) -> None:
+    async def _take_counts(self, leased: list[LeasedFeed], posts: Sequence[WatchedPost], counts: Sequence[PostCount]) -> None:
         by_key = {(count.page_external_id, count.external_id): count for count in counts}
         found = [(post, by_key.get((post.page_external_id, post.external_id))) for post in posts]
         now = self._clock.now()
@@ -248,7 +248,8 @@ class Poller:
             if count is not None and not count.gone and self._rhythm.must_read(post, count, waiting=post.id in waiting, now=now)
         ]
         for start in range(0, len(changed), READ_AT_ONCE):
-            await self._read_some(leased, changed[start : start + READ_AT_ONCE])
+            ours = {one.page_id for one in leased}  # a page that was given back in between is another's to read
+            await self._read_some(leased, [(post, count) for post, count in changed[start : start + READ_AT_ONCE] if post.page_id in ours])
 
     async def _waiting(self, posts: Sequence[WatchedPost]) -> frozenset[int]:
         """Those of some posts under which an appeal waits for an answer."""
@@ -265,7 +266,7 @@ class Poller:
             await self._store([one.id for one in leased], aside(error, None))
             return ()
 
-    async def _read_some(self, leased: Sequence[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
+    async def _read_some(self, leased: list[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
         """All comments of some posts: their first parts side by side, stored as one; what is longer, part by part."""
         began = self._clock.now()
         assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
@@ -273,19 +274,18 @@ class Poller:
         parts = [(post, count, part) for (post, count), part in zip(posts, told, strict=True) if isinstance(part, Part)]
         await self._store_parts([one.id for one in leased], parts, began)
         for post, count, part in parts:
-            if part.batch.cursor is not None:
-                await self._read_on([one.id for one in leased], post, count, part.batch.cursor, began)
-        for failure in told:
-            if isinstance(failure, BaseException):
+            await self._read_on([one.id for one in leased], post, count, part.batch.cursor, began)
+        for (post, _), failure in zip(posts, told, strict=True):
+            if isinstance(failure, AccessLost):
+                await self._fail_alone(leased, [one for one in leased if one.page_id == post.page_id], failure)
+            elif isinstance(failure, BaseException):
                 raise failure
 
-    async def _read_on(self, feed_ids: Sequence[int], post: WatchedPost, count: PostCount, cursor: str, began: datetime) -> None:
+    async def _read_on(self, feed_ids: Sequence[int], post: WatchedPost, count: PostCount, cursor: str | None, began: datetime) -> None:
         assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
-        while True:
+        while cursor is not None:
             part = await read_part(self._connector, self._platform, post, cursor)
             await self._store_parts(feed_ids, [(post, count, part)], began)
-            if part.batch.cursor is None:
-                return
             cursor = part.batch.cursor
 
     async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, Part]], began: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.flows.platforms import calling
 from app.flows.polling_batches import aside, post_ref
 from app.kernel.log import logger
+from app.sources.rules import OF_TOKENS
 from connectors.contract import AccessLost, Batch, ConnectorError, ReadsThreads, Rejected, TryLater, UnknownPayload
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def of_one_page(error: ConnectorError) -> bool:
 
 
 async def read_part(connector: ReadsThreads, platform: str, post: WatchedPost, cursor: str | None) -> Part:
-    """One call's worth of a post's comments. A post that cannot be read holds up no other."""
+    """One call's worth of a post's comments. A post that cannot be read holds up no other.
+
+    AccessLost for what a person has to mend before anything of its page can be read.
+    """
     try:
         with calling(platform, "read_thread"):
             batch = await connector.read_thread(post_ref(post), root_external_id=None, cursor=cursor)
     except (Rejected, AccessLost, TryLater) as error:
-        if not (isinstance(error, Rejected) or of_one_page(error)):
+        if error.code in OF_TOKENS or not (isinstance(error, Rejected) or of_one_page(error)):
             raise
         logger.warning("post_refused", platform=platform, post=post.id, code=error.code)
         return Part(batch=Batch(), whole=False, gone=error.code == "gone", refused=True)

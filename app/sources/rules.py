@@ -52,4 +52,6 @@ LATE_AFTER = timedelta(minutes=15)
 """A page is late when it was to be read so long ago and was not."""
 NO_ACCESS = frozenset({"reauthorise", "token_kind", "no_right", "restricted", "app_off", "captcha", "validation", "no_webhook", "unpaid"})
 """Codes of a token or a right that is missing (connectors/README.md): a person mends them."""
+OF_TOKENS = NO_ACCESS - {"no_right"}
+"""Those that no other post of the page would do better with."""
 CLOSED = frozenset({"comments_closed"})
