@@ -98,6 +98,7 @@ class _Writer:
         self.platform = platform
         self.stored = Stored()
         self._pages: dict[str, int] = {}
+        self._connected: dict[int, datetime] = {}
         self._posts: dict[tuple[int, str], int] = {}
         self._threads: dict[tuple[int, str], int] = {}
         self.aside = Aside(platform)
@@ -110,10 +111,11 @@ class _Writer:
         named = {page for page in told if not storable(page)[1]}
         if named:
             found = await self.session.execute(
-                text("SELECT external_id, id FROM page WHERE platform = :platform AND external_id = ANY (:named)"),
+                text("SELECT external_id, id, connected_at FROM page WHERE platform = :platform AND external_id = ANY (:named)"),
                 {"platform": self.platform, "named": sorted(named)},
             )
-            self._pages = {row.external_id: row.id for row in found}
+            for row in found:
+                self._pages[row.external_id], self._connected[row.id] = row.id, row.connected_at
 
     async def store_posts(self, posts: Sequence[PostSnapshot]) -> None:
         await self._put_posts(sql.UPSERT_POSTS, [post for post in posts if not post.named_only])
@@ -296,7 +298,9 @@ class _Writer:
     async def _write(self, rows: Sequence[Row]) -> tuple[list[int], list[Change]]:
         inserted = await sql.INSERT_COMMENTS.run(self.session, [insertable(row, self.now) for row in rows])
         ids = {(row.page_id, row.post_id, row.external_id): row.id for row in inserted}
-        self.stored.lags += [lag_of(row.key[0], row.snapshot.written_at, self.now) for row in rows if row.key in ids]
+        lags = [lag_of(row.key[0], row.snapshot.written_at, self.now) for row in rows if row.key in ids]
+        # What was written before the page was connected was not ours to notice.
+        self.stored.lags += [lag for lag in lags if lag.written_at >= self._connected[lag.page_id]]
         revisions = [
             (ids[row.key], 1, row.text, row.attachments, row.snapshot.raw, edited_at(row.snapshot), row.snapshot.observed_at)
             for row in rows

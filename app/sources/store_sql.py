@@ -11,11 +11,11 @@ _POST = {
     "published_at": "timestamptz", "observed_at": "timestamptz",
 }  # fmt: skip
 
-# As old as its first comment, so that whatever shows it later is newer.
+# As old as nothing else, so that whatever shows it is newer: also an event that tells, late, how it was published.
 NAME_POSTS = Bulk(
     """
     INSERT INTO post (page_id, external_id, thread_ref, text, link, attachments, published_at, observed_at, probe_at)
-    SELECT page_id, external_id, thread_ref, body, link, CAST(attachments AS jsonb), published_at, published_at, observed_at FROM {rows}
+    SELECT page_id, external_id, thread_ref, body, link, CAST(attachments AS jsonb), published_at, 'epoch', observed_at FROM {rows}
     ON CONFLICT DO NOTHING
     """,
     **_POST,

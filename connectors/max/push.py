@@ -127,7 +127,8 @@ def _message(update: Json, channels: dict[str, PageRef], own: PageRef | None, ob
     recipient = as_object(message.get("recipient"), "message.recipient")
     chat = str(maybe_int(recipient.get("chat_id")))
     if (page := channels.get(chat)) is not None:
-        return Batch(posts=(mapping.post(message, page=page, observed_at=observed_at),))
+        at = maybe_moment_ms(update.get("timestamp")) or observed_at  # as it stood then, whenever it was delivered
+        return Batch(posts=(mapping.post(message, page=page, observed_at=min(at, observed_at)),))
     if recipient.get("chat_type") != "dialog":
         return Batch(skipped={"another page": 1})
     if own is None:

@@ -68,7 +68,9 @@ def batch(body: bytes, *, page: PageRef, observed_at: datetime) -> Batch:
         told = as_object(event.get("object"), "object")
         if kind == "wall_post_new":
             found = mapping.wall_posts({"items": [told]}, page_external_id=page.external_id, observed_at=observed_at)
-            return Batch(posts=tuple(found.posts), unreadable=tuple(found.unreadable))
+            # As it stood when it was published, whenever the event comes: what a listing shows is newer.
+            first = tuple(replace(post, observed_at=min(post.published_at, observed_at)) for post in found.posts)
+            return Batch(posts=first, unreadable=tuple(found.unreadable))
         if isinstance(kind, str) and kind in _WRITTEN | _DELETED:
             place, _, what = kind.rpartition("_")
             return _reply(told, page, observed_at, place=place, what=what)

@@ -87,6 +87,7 @@ def test_deletions_posts_and_what_is_neither() -> None:
     assert (gone.external_id, gone.post_external_id) == ("9", "3")
     (post,) = vk_batch(reply("wall_post_new"), page=PAGE, observed_at=NOW).posts
     assert post.external_id == "9"
+    assert post.observed_at == post.published_at < NOW  # an edit that a listing has shown meanwhile is newer
     assert vk_batch(reply("like_add"), page=PAGE, observed_at=NOW).skipped == {"like_add": 1}
     assert vk_batch(reply("wall_reply_new", post_owner_id=-78), page=PAGE, observed_at=NOW).skipped == {"another wall": 1}
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from sqlalchemy import text
 
 from app.kernel.db import Database
 from app.sources.store import store_batch
@@ -99,11 +100,14 @@ async def test_a_reason_tells_nothing_of_what_was_written(worker_db: Database, o
     assert long_id[:20] not in reasons[0]
 
 
-async def test_only_new_comments_count_for_the_lag(worker_db: Database) -> None:
-    """Reading a thread again must not look as if old comments had just been noticed."""
+async def test_only_new_comments_count_for_the_lag(owner_db: Database, worker_db: Database) -> None:
+    """Neither a thread that is read again nor what was written before the page was connected looks as if it had been noticed late."""
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE page SET connected_at = :at"), {"at": NOW})
     await put(worker_db, Batch(posts=(POST,), comments=(comment(1), comment(2))))
     later = NOW + timedelta(seconds=60)
     async with worker_db.write() as session:
-        again = Batch(comments=(comment(1, seen=60), comment(3, written_at=later - timedelta(seconds=20), seen=60)))
-        stored = await store_batch(session, platform="vk", batch=again, now=later)
+        new = (comment(3, written_at=later - timedelta(seconds=20), seen=60), comment(4, written_at=NOW - timedelta(days=1), seen=60))
+        stored = await store_batch(session, platform="vk", batch=Batch(comments=(comment(1, seen=60), *new)), now=later)
+    assert len(stored.new) == 2
     assert [lag.seconds for lag in stored.lags] == [20.0]
