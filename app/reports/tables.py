@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.reports.grid import Grid
     from app.reports.rules import Period
 
-Cell = str | int | float | bool | date | None
+Cell = str | int | float | bool | date | datetime | None
 Word = Callable[[str], str]
 """Translates a msgid."""
 TOTAL, PREVIOUS = "total", "previous"
@@ -35,6 +35,7 @@ class Kind(StrEnum):
     TEXT = "text"
     NAME = "name"
     DAY = "day"
+    MOMENT = "moment"
     DEPTH = "depth"
     FLAG = "flag"
 
@@ -50,13 +51,17 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sheet:
-    """`name` is the file's, without an ending. `about`: the definition, name by name. `made_at`: the moment of the figures."""
+    """`name` is the file's, without an ending. `about`: the definition, name by name. `made_at`: the moment of the figures.
+
+    `zone`: the one whose clocks spreadsheets show, which know no zones.
+    """
 
     name: str
     columns: tuple[Column, ...]
     lines: tuple[tuple[Cell, ...], ...]
     about: tuple[tuple[str, str], ...]
     made_at: datetime
+    zone: tzinfo = UTC
 
 
 _KEYED = (Column("key", "key", Kind.TEXT), Column("label", "label", Kind.NAME), Column("depth", "depth", Kind.DEPTH))
@@ -64,7 +69,7 @@ _DAYS = (Column("from", "from", Kind.DAY), Column("to", "to", Kind.DAY))
 _SMALL = Column("small_number", "small_number", Kind.FLAG)
 
 
-def of_report(report: Report, word: Word = str, *, previous: Report | None = None) -> Sheet:
+def of_report(report: Report, word: Word = str, *, previous: Report | Trend | None = None) -> Sheet:
     """A line for each group, the total last; after it that of the period before, when it is asked for."""
     definition = report.definition
     before = "" if previous is None else f"{previous.period.start.isoformat()} – {previous.period.end.isoformat()}"
@@ -82,12 +87,20 @@ def of_report(report: Report, word: Word = str, *, previous: Report | None = Non
     )
 
 
-def of_trend(trend: Trend, word: Word = str) -> Sheet:
-    """A line for each bucket, in order; no total: the period is told beside."""
+def of_trend(trend: Trend, word: Word = str, *, previous: Report | Trend | None = None) -> Sheet:
+    """A line for each bucket, in order; no total: the period is told beside.
+
+    That of the period before is the last line, when it is asked for; `key` then tells it from the others.
+    """
+    lines: list[tuple[Cell, ...]] = [(one.slice.start, one.slice.end, *_values(trend.definition, one)) for one in trend.points]
+    keyed: tuple[Column, ...] = ()
+    if previous is not None:
+        before = (previous.period.start, previous.period.end, *_values(trend.definition, previous.total))
+        keyed, lines = _KEYED[:1], [*(("", *line) for line in lines), (PREVIOUS, *before)]
     return Sheet(
         name=f"{_name(trend.definition, trend.period)}-by-{trend.bucket.value}",
-        columns=(*_DAYS, *_figures(trend.definition, word), _SMALL),
-        lines=tuple((one.slice.start, one.slice.end, *_values(trend.definition, one)) for one in trend.points),
+        columns=(*keyed, *_DAYS, *_figures(trend.definition, word), _SMALL),
+        lines=tuple(lines),
         about=tuple(about(trend.definition, trend.period, trend.as_of, trend.ages_at, approximate=trend.approximate, word=word)),
         made_at=trend.ages_at,
     )
@@ -138,7 +151,10 @@ def of_distribution(found: Distribution, word: Word = str) -> Sheet:
 def of_listing(found: Listing, definition: Definition, *, figure: str, period: Period, as_of: datetime | None, ages_at: datetime) -> Sheet:
     """A line for each appeal behind a number, as far as the page goes."""
     columns = (
-        *(Column(name, name, Kind.TEXT) for name in ("number", "cycle", "started_at", "due_at", "stopped_at", "outcome")),
+        Column("number", "number", Kind.TEXT),
+        Column("cycle", "cycle", Unit.COUNT),
+        *(Column(name, name, Kind.MOMENT) for name in ("started_at", "due_at", "stopped_at")),
+        Column("outcome", "outcome", Kind.TEXT),
         Column("elapsed_s", "elapsed_s", Unit.SECONDS),
         Column("working_s", "working_s", Unit.SECONDS),
         *(Column(name, name, Kind.TEXT) for name in ("platform", "agency", "territory", "topic", "page")),
@@ -149,6 +165,7 @@ def of_listing(found: Listing, definition: Definition, *, figure: str, period: P
         lines=tuple(tuple(_told(getattr(row, column.code), column.kind) for column in columns) for row in found.rows),
         about=(*about(definition, period, as_of, ages_at, word=str), ("figure", figure), ("total", str(found.total))),
         made_at=ages_at,
+        zone=period.zone,
     )
 
 
@@ -205,6 +222,4 @@ def _of(codes: Iterable[str], figures: Figures) -> tuple[Cell, ...]:
 
 
 def _told(value: object, kind: Unit | Kind) -> Cell:
-    if value is None or kind is not Kind.TEXT:
-        return value  # type: ignore[return-value] # seconds
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+    return str(value) if kind is Kind.TEXT and value is not None else value  # type: ignore[return-value] # a number or a moment

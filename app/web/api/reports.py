@@ -150,7 +150,7 @@ async def report_measure(
     asked: Annotated[Asked, Depends(asked_of)],
     group_by: Annotated[Grouping, Query()] = Grouping.AGENCY,
     bucket: Annotated[Bucket | None, Query(description="Points by day, week, month, quarter or year instead of groups")] = None,
-    compare: Annotated[bool, Query(description="The total of the period before; not of the backlog, nor in files of points")] = False,  # noqa: FBT002
+    compare: Annotated[bool, Query(description="The total of the period before; in files its own line")] = False,  # noqa: FBT002
     kind: Kind = Format.JSON,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = MOST_ROWS,
@@ -158,8 +158,8 @@ async def report_measure(
     """Figures with their definition: population and clock in words. A tag tells whether anything changed since the last time."""
     if bucket is not None or asked.measure is BACKLOG:
         trend = await (backlog if asked.measure is BACKLOG else trended)(session, asked, bucket=bucket or Bucket.DAY)
-        earlier = await _earlier(session, asked, group_by) if compare and asked.measure is not BACKLOG else None
-        return told(request, kind, lambda: _trend_out(trend, earlier), lambda: tables.of_trend(trend))
+        earlier = await _earlier(session, asked, group_by) if compare else None
+        return told(request, kind, lambda: _trend_out(trend, earlier), lambda: tables.of_trend(trend, previous=earlier))
     report = await measured(session, asked, group_by=group_by, limit=limit, cursor=cursor)
     earlier = await _earlier(session, asked, group_by) if compare else None
     return told(request, kind, lambda: report_out(report, earlier), lambda: tables.of_report(report, previous=earlier))
@@ -249,12 +249,15 @@ async def report_appeals(
     )  # fmt: skip
 
 
-async def _earlier(session: ReadSession, asked: Asked, group_by: Grouping) -> Report:
-    """The total of the period before, with one row at most."""
-    return await measured(session, replace(asked, period=before(asked.period)), group_by=group_by, limit=1)
+async def _earlier(session: ReadSession, asked: Asked, group_by: Grouping) -> Report | Trend:
+    """The total of the period before, with one row at most; of the backlog its last day."""
+    past = replace(asked, period=before(asked.period))
+    if asked.measure is BACKLOG:
+        return await backlog(session, past, bucket=Bucket.YEAR)
+    return await measured(session, past, group_by=group_by, limit=1)
 
 
-def _previous(report: Report | None) -> PreviousOut | None:
+def _previous(report: Report | Trend | None) -> PreviousOut | None:
     if report is None:
         return None
     return PreviousOut(period_from=report.period.start, period_to=report.period.end, total=FiguresOut.model_validate(report.total))
@@ -271,7 +274,7 @@ def _head(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _trend_out(trend: Trend, earlier: Report | None) -> ReportOut:
+def _trend_out(trend: Trend, earlier: Report | Trend | None) -> ReportOut:
     return ReportOut(
         period_from=trend.period.start, period_to=trend.period.end, time_zone=trend.period.tz, group_by=None, bucket=trend.bucket,
         as_of=trend.as_of, ages_at=trend.ages_at, approximate=trend.approximate,
@@ -284,7 +287,7 @@ def _trend_out(trend: Trend, earlier: Report | None) -> ReportOut:
     )  # fmt: skip
 
 
-def report_out(report: Report, earlier: Report | None = None) -> ReportOut:
+def report_out(report: Report, earlier: Report | Trend | None = None) -> ReportOut:
     """The report with its rows, as JSON has it; `earlier`: that of the period before."""
     return ReportOut(
         period_from=report.period.start,

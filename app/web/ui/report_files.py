@@ -78,14 +78,18 @@ async def behind_file(visit: CurrentVisit, request: Request) -> Response:
         N_("No."), N_("Cycle"), N_("Written"), N_("Deadline"), N_("Ended"), N_("Outcome"), N_("Took"), N_("in working time"),
         N_("Platform"), N_("Agency"), N_("Territory"), N_("Topic"), N_("Page"),
     )  # fmt: skip
-    kinds: dict[str, Unit | Kind] = {"Took": Unit.SECONDS, "in working time": Unit.SECONDS}
+    kinds: dict[str, Unit | Kind] = {
+        "Cycle": Unit.COUNT, "Took": Unit.SECONDS, "in working time": Unit.SECONDS,
+        **dict.fromkeys(("Written", "Deadline", "Ended"), Kind.MOMENT),
+    }  # fmt: skip
     narrowed = [one.label for one in narrowed_to(visit, question)]
     sheet = Sheet(
         name=_name(question.measure, question.period, figure),
         columns=tuple(Column(word(one), word(one), kinds.get(one, Kind.TEXT)) for one in titles),
-        lines=tuple(_line(visit, row, question.period) for row in found.rows),
+        lines=tuple(_line(visit, row) for row in found.rows),
         about=((word("In total"), str(found.total)), *_about(visit, question.measure, question.period, asked.ages_at, narrowed)),
         made_at=asked.ages_at,
+        zone=question.period.zone,
     )
     return _told(visit, request, sheet)
 
@@ -93,7 +97,7 @@ async def behind_file(visit: CurrentVisit, request: Request) -> Response:
 def _told(visit: Visit, request: Request, sheet: Sheet) -> Response:
     """A spreadsheet, or CSV where that is asked for."""
     if request.query_params.get("format") == "csv":
-        content, media, ending = as_csv(sheet), "text/csv; charset=utf-8", "csv"
+        content, media, ending = as_csv(sheet, local=True), "text/csv; charset=utf-8", "csv"
     else:
         content, media, ending = as_xlsx(sheet, tabs=tuple(map(visit.words.plain, _TABS))), _XLSX, "xlsx"
     headers = {"Content-Disposition": f'attachment; filename="{sheet.name}.{ending}"', "Cache-Control": "private, no-store"}
@@ -150,16 +154,16 @@ def _about(
         yield word(measure.title), word(measure.meaning)
 
 
-def _line(visit: Visit, row: BehindRow, period: Period) -> tuple[Cell, ...]:
+def _line(visit: Visit, row: BehindRow) -> tuple[Cell, ...]:
     return (
-        "" if row.number is None else number_text(row.number), str(row.cycle), _moment(row.started_at, period), _moment(row.due_at, period),
-        _moment(row.stopped_at, period), visit.words("outcome", row.outcome) if row.outcome else visit.words.plain("waits"), row.elapsed_s,
+        "" if row.number is None else number_text(row.number), row.cycle, row.started_at, row.due_at, row.stopped_at,
+        visit.words("outcome", row.outcome) if row.outcome else visit.words.plain("waits"), row.elapsed_s,
         row.working_s, visit.words("platform", row.platform), row.agency, row.territory, row.topic, row.page,
     )  # fmt: skip
 
 
-def _moment(at: datetime | None, period: Period) -> str:
-    return "" if at is None else f"{at.astimezone(period.zone):%Y-%m-%d %H:%M:%S}"
+def _moment(at: datetime, period: Period) -> str:
+    return f"{at.astimezone(period.zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _name(definition: Definition, period: Period, what: str) -> str:

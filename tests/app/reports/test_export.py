@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
@@ -13,11 +14,12 @@ from arro3.io import read_parquet
 
 from app.kernel.errors import UnsupportedError
 from app.kernel.sheet import safe_cell
+from app.reports.behind import BehindRow, Listing
 from app.reports.export import as_csv, as_parquet, as_xlsx
 from app.reports.figures import Figures, Report, Row
 from app.reports.measures import FIRST_ANSWER
 from app.reports.rules import Grouping, Period, before
-from app.reports.tables import Sheet, of_report
+from app.reports.tables import Sheet, of_listing, of_report
 
 NOVEMBER = Period(start=date(2026, 11, 1), end=date(2026, 11, 30), tz="Europe/Moscow")
 HOSTILE = ("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
@@ -71,6 +73,41 @@ def test_without_the_extra_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "arro3.io", None)  # as Python knows a package that is not there
     with pytest.raises(UnsupportedError, match=r"pip install 'otklik\[parquet\]'"):
         as_parquet(of_report(report("Водоканал")))
+
+
+def listing() -> Sheet:
+    """Of two appeals: one answered, one from before any spreadsheet's days that waits."""
+    noon = datetime(2026, 11, 27, 9, 0, 0, 999_999, tzinfo=UTC)
+    row = BehindRow(
+        number=7, cycle=2, started_at=noon, due_at=noon + timedelta(hours=1), stopped_at=noon, outcome="met", elapsed_s=60, working_s=60,
+        dismissed=False,
+        platform="vk", agency="=1+1", territory="", topic="", page="",
+    )  # fmt: skip
+    old = replace(row, started_at=datetime(1890, 1, 1, tzinfo=UTC), due_at=None, stopped_at=None, outcome=None)
+    found = Listing(rows=(row, old), total=2, next_cursor=None)
+    return of_listing(found, FIRST_ANSWER, figure="opened", period=NOVEMBER, as_of=None, ages_at=noon)
+
+
+def test_moments_are_real_dates_by_the_reports_clocks() -> None:
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(listing())))["Figures"]
+    titles = [cell.value for cell in sheet[1]]
+    started, due = (sheet.cell(2, titles.index(one) + 1) for one in ("started_at", "due_at"))
+    assert (started.value, due.value) == (datetime(2026, 11, 27, 12), datetime(2026, 11, 27, 13)), "noon in Moscow"  # noqa: DTZ001 - cells have no zone
+    assert started.is_date
+    assert sheet.column_dimensions[started.column_letter].width > 18, "narrower shows hashes"
+    assert isinstance(sheet.cell(3, started.column).value, str), "spreadsheets know no such day"
+    assert sheet.cell(3, due.column).value is None
+    assert sheet.cell(2, titles.index("cycle") + 1).value == 2
+    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+
+
+def test_moments_in_other_files() -> None:
+    programs, people = (as_csv(listing(), local=local).decode("utf-8-sig").splitlines()[1] for local in (False, True))
+    assert programs.startswith("7,2,2026-11-27T09:00:00.999999+00:00,")
+    assert people.startswith("7,2,2026-11-27 12:00:00,")
+    table = read_parquet(io.BytesIO(as_parquet(listing()))).read_all()
+    assert table.column("started_at").to_pylist()[0] == datetime(2026, 11, 27, 9, 0, 0, 999_999, tzinfo=UTC)
+    assert table.column("due_at").to_pylist()[1] is None
 
 
 @pytest.mark.parametrize("made", [as_csv, as_xlsx])

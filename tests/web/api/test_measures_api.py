@@ -59,6 +59,23 @@ async def test_the_period_before_stands_in_files_and_beside_points_too(client: h
     assert (points.json()["previous"]["from"], points.json()["previous"]["total"]["opened"]) == ("2026-11-17", 2)
 
 
+@pytest.mark.parametrize("measure", ["first-answer", "backlog"])
+async def test_the_period_before_stands_in_files_of_points_too(client: httpx.AsyncClient, bearer: Bearer, measure: str) -> None:
+    asked = {"from": "2026-11-18", "to": "2026-11-18", "compare": "true", "bucket": "day"}
+    who, address = bearer("supervisor"), f"/api/v1/reports/{measure}"
+    past = (await client.get(address, params=asked, headers=who)).json()["previous"]
+    assert (past["from"], past["to"], past["total"]["waiting"]) == ("2026-11-17", "2026-11-17", 2)
+    book = openpyxl.load_workbook(io.BytesIO((await client.get(address, params=asked | {"format": "xlsx"}, headers=who)).content))
+    lines = [[cell.value for cell in row] for row in book["Figures"].iter_rows()]
+    last = dict(zip(lines[0], lines[-1], strict=True))
+    assert (last["key"], f"{last['from']:%F}", last["Waiting"]) == ("previous", "2026-11-17", 2)
+    table = read_parquet(io.BytesIO((await client.get(address, params=asked | {"format": "parquet"}, headers=who)).content)).read_all()
+    assert table.column("key").to_pylist() == ["", "previous"]
+    assert table.column("waiting").to_pylist()[-1] == 2
+    alone = (await client.get(address, params=asked | {"format": "csv", "compare": "false"}, headers=who)).text
+    assert alone.lstrip("\ufeff").startswith("from,to,"), "without a comparison it is as it was"
+
+
 async def test_files_hold_numbers_and_no_formulas(client: httpx.AsyncClient, bearer: Bearer) -> None:
     asked = PERIOD | {"group_by": "agency"}
     text = (await client.get("/api/v1/reports/first-answer", params=asked | {"format": "csv"}, headers=bearer("supervisor"))).content
