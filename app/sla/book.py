@@ -113,8 +113,15 @@ class Book:
     older than every calendar of its scopes takes the first calendar of the nearest one.
     """
 
-    def __init__(self, *, policies: Iterable[DatedPolicy], calendars: Iterable[DatedCalendar], timezone: str) -> None:
-        """`timezone` says where a day ends when there is no calendar at all."""
+    def __init__(
+        self,
+        *,
+        policies: Iterable[DatedPolicy],
+        calendars: Iterable[DatedCalendar],
+        timezone: str,
+        zones: Mapping[int, str] | None = None,
+    ) -> None:
+        """Where a day ends when there is no calendar at all: by `zones` in the nearest territory that has its own, else by `timezone`."""
         self._policies = tuple(policies)
         self._all = {one.id: one for one in calendars}
         self._timezone = timezone
@@ -124,7 +131,8 @@ class Book:
         for one in sorted(self._all.values(), key=lambda one: (one.valid_from, one.version)):
             scope = ("territory", one.territory_id) if one.agency_id is None else ("agency", one.agency_id)
             self._calendars.setdefault(scope, []).append(one)
-        self._plain = round_the_clock(timezone)
+        self._zones = dict(zones or {})
+        self._plain = {zone: round_the_clock(zone) for zone in {timezone, *self._zones.values()}}
         self._choices: dict[tuple[int, _MatterKey, Promise], _Chosen | None] = {}
         self._scopes: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[list[DatedCalendar], ...]] = {}
         self._unusable: set[int] = set()
@@ -203,11 +211,12 @@ class Book:
 
     def with_policy(self, policy: DatedPolicy) -> Book:
         """The same with one policy version more."""
-        return Book(policies=(*self._policies, policy), calendars=self._all.values(), timezone=self._timezone)
+        return Book(policies=(*self._policies, policy), calendars=self._all.values(), timezone=self._timezone, zones=self._zones)
 
     def with_calendars(self, calendars: Iterable[DatedCalendar]) -> Book:
         """The same with some calendar versions more."""
-        return Book(policies=self._policies, calendars=(*self._all.values(), *calendars), timezone=self._timezone)
+        known = (*self._all.values(), *calendars)
+        return Book(policies=self._policies, calendars=known, timezone=self._timezone, zones=self._zones)
 
     def versions(self, code: str) -> list[PolicyVersion]:
         """All versions of a policy that hold or held."""
@@ -260,8 +269,9 @@ class Book:
                     return stored.id, deadline(chosen.term, calendar, started_at, shares)
                 except CalendarError as error:  # of this moment, or of hours that never come: the next one may do
                     logger.warning("calendar_out_of_reach", calendar_version=stored.id, error=str(error))
+        zone = next((self._zones[one] for one in matter.territories if one in self._zones), self._timezone)
         try:
-            return None, deadline(chosen.term, self._plain, started_at, shares)
+            return None, deadline(chosen.term, self._plain[zone], started_at, shares)
         except (CalendarError, OverflowError) as error:
             logger.error("deadline_impossible", policy=chosen.policy.code, error=str(error))
             return None

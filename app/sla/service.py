@@ -71,6 +71,7 @@ _CALENDARS = text(
     FROM calendar_version WHERE valid_from <= :now
     """
 )
+_ZONES = text("SELECT id, timezone FROM territory WHERE timezone IS NOT NULL")
 
 
 async def load_book(session: ReadSession, *, now: datetime) -> Book:
@@ -83,7 +84,8 @@ async def load_book(session: ReadSession, *, now: datetime) -> Book:
             logger.error("policy_unusable", policy=row.code, version=row.version, error=str(error))
     rows = await session.execute(_CALENDARS, {"now": now})
     calendars = [DatedCalendar(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
-    return Book(policies=policies, calendars=calendars, timezone=home_zone(session))
+    zones = {row.id: row.timezone for row in await session.execute(_ZONES)}
+    return Book(policies=policies, calendars=calendars, timezone=home_zone(session), zones=zones)
 
 
 def _policy(row: Any) -> DatedPolicy:  # noqa: ANN401 - a typed row

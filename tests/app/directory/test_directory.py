@@ -84,12 +84,16 @@ async def test_where_no_zone_is_set_the_installations_holds(owner_db: Database) 
     database = Database(owner_db.engine, timezone="Asia/Vladivostok")
     async with database.write() as session:
         place = await make_territory(session, timezone=None)
+        own = await make_territory(session, timezone="Asia/Kamchatka")
     async with database.read() as session:
         directory, book = await load_directory(session), await load_book(session, now=JUNE)
     assert directory.timezone_of(place.id) == directory.timezone_of(None) == "Asia/Vladivostok"
     days = PolicyVersion(id=1, code="days", version=1, promises={Promise.FIRST_ANSWER: Term(days=1)})
-    (timer,) = book.with_policy(DatedPolicy(policy=days, valid_from=JANUARY, valid_until=None)).plan(Matter(), JUNE)
+    promising = book.with_policy(DatedPolicy(policy=days, valid_from=JANUARY, valid_until=None))
+    (timer,) = promising.plan(Matter(territories=(place.id,)), JUNE)
     assert timer.due_at == datetime(2026, 6, 2, 14, tzinfo=UTC)  # the end of 2 June in Vladivostok
+    (timer,) = promising.plan(Matter(territories=(own.id, place.id)), JUNE)
+    assert timer.due_at == datetime(2026, 6, 2, 12, tzinfo=UTC)  # and in Kamchatka
 
 
 @pytest.mark.parametrize(

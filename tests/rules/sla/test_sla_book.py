@@ -105,6 +105,16 @@ def test_without_a_calendar_working_time_is_plain_time() -> None:
     assert timer.due_at == TUESDAY + timedelta(hours=9)
 
 
+def test_without_a_calendar_a_day_ends_where_the_territory_is() -> None:
+    days = policy(promises={Promise.FIRST_ANSWER: Term(days=3)})
+    made = Book(policies=[days], calendars=[], timezone="Europe/Moscow", zones={100: "Asia/Kamchatka", 300: "Europe/Samara"})
+    for grown in (made, made.with_policy(policy(2, "other", until=TURN)), made.with_calendars([calendar(9, NINE_TO_SIX, territory=7)])):
+        (timer,) = grown.plan(HERE, TUESDAY)
+        assert timer.due_at == datetime(2026, 3, 6, 12, 0, tzinfo=UTC), "the end of Friday in Kamchatka, which is the region's"
+    nowhere = Matter(territories=(5,))
+    assert made.plan(nowhere, TUESDAY)[0].due_at == datetime(2026, 3, 6, 21, 0, tzinfo=UTC), "the installation's own Friday"
+
+
 def test_plain_time_keeps_the_calendar_for_measuring() -> None:
     (timer,) = book(policy(promises={Promise.FIRST_ANSWER: Term(seconds=24 * HOUR)}), calendar(5, NINE_TO_SIX)).plan(HERE, TUESDAY)
     assert (timer.due_at, timer.calendar_version_id) == (TUESDAY + timedelta(days=1), 5)
