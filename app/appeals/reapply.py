@@ -83,7 +83,7 @@ async def apply_norms(
         )
     }
     so_far = await kept(session, list(found))
-    changes = _changes(found, promises, so_far, now)
+    changes = changes_of(found, promises, so_far, now)
     await replace_timers(session, changes, now=now)
     concerned = sorted({one.timer.appeal_id for one in changes})
     due = await sla.running_due(session, concerned)
@@ -93,7 +93,7 @@ async def apply_norms(
     return Applied(looked=len(found), changed=len(changes), last_id=max(found) if len(found) == most else None)
 
 
-def _changes(appeals: Mapping[int, Any], promises: Promises, so_far: Kept, now: datetime) -> list[Replacement]:
+def changes_of(appeals: Mapping[int, Any], promises: Promises, so_far: Kept, now: datetime) -> list[Replacement]:
     """The clocks that today's norms would set otherwise, each from the moment at which it began."""
     book = promises.book
     by_promise: dict[tuple[Promise, bool], list[tuple[Matter, Running]]] = {}

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy import text
 
+from app.appeals.foreseen import foresee, running_clocks
 from app.appeals.reapply import apply_everywhere
+from app.appeals.reopening import load_promises
 from app.audit import service as audit
 from app.cli import show
 from app.cli.owner import Owner, owner, run
@@ -26,6 +28,7 @@ from app.sla.service import load_book
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from app.appeals.foreseen import Foreseen
     from app.kernel.db import ReadSession
     from app.people.rules import Access
     from app.sla.effect import Effect
@@ -125,12 +128,20 @@ def end(code: Annotated[str, typer.Argument(help="Code of the norm.")], *, by: B
 
 
 @norms.command("apply")
-def apply_to_waiting(*, by: By, territory: Territory = "", json: Json = False) -> None:
+def apply_to_waiting(
+    *,
+    by: By,
+    territory: Territory = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell how many would go on by another norm.")] = False,
+    json: Json = False,
+) -> None:
     """Count the deadlines of waiting appeals anew by today's norms, each with an entry in its history."""
 
     async def work() -> dict[str, object]:
         async with owner() as administrator:
             access = await deciding(administrator, by)
+            if dry_run:
+                return asdict(await _foreseen(administrator, access, territory))
             async with administrator.database.write(operator_id=access.operator_id) as session:
                 directory = await load_directory(session)
                 place = await _id(session, "territory", territory)
@@ -142,8 +153,20 @@ def apply_to_waiting(*, by: By, territory: Territory = "", json: Json = False) -
     done = run(work())
     if json:
         show.as_json(done)
+    elif dry_run:
+        show.note(f"Of {done['waiting']}{'+' if done['capped'] else ''} waiting appeals {done['moved']} would go on by another norm,")
+        show.note(f"{done['late']} of them late by it, {done['late_no_more']} late no more. Nothing was written: --dry-run.")
     else:
         show.done(f"{done['looked']} waiting appeals looked at; {done['changed']} clocks go on by another norm.")
+
+
+async def _foreseen(administrator: Owner, access: Access, territory: str) -> Foreseen:
+    async with administrator.database.read(operator_id=access.operator_id) as session:
+        place = await _id(session, "territory", territory)
+        now = administrator.clock.now()
+        promises = await load_promises(session, now=now)
+        places = None if place is None else promises.directory.territories_under(place)
+        return foresee(await running_clocks(session), promises, now=now, territories=places)
 
 
 async def deciding(administrator: Owner, login: str) -> Access:

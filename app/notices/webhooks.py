@@ -24,6 +24,8 @@ ACTS = {
     "appeal.overdue": ("sla_breached",),
 }
 """What may be told, and the acts of the history that it is told for."""
+FOLLOWS = {"appeal.overdue": ("appeal.overdue_withdrawn", "sla_breach_withdrawn")}
+"""What whoever is told of the one is told besides: that it stands no more, and the act that this is told for."""
 TEST = "test"
 """Told when an administrator asks for it; of no appeal."""
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3_600, 21_600, 86_400))
@@ -82,9 +84,9 @@ _COLLECT = text(
       INSERT INTO webhook_delivery (target_id, appeal_event_id, kind, data, occurred_at, state, due_at, created_at)
       SELECT one.id, f.id, k.kind, jsonb_build_object('appeal', a.number, 'agency', y.code, 'event', f.id), f.occurred_at,
         'waiting', :now, :now
-      FROM one, fresh f JOIN jsonb_to_recordset(CAST(:acts AS jsonb)) AS k(kind text, act text) ON k.act = f.act
+      FROM one, fresh f JOIN jsonb_to_recordset(CAST(:acts AS jsonb)) AS k(kind text, act text, chosen text) ON k.act = f.act
       JOIN appeal a ON a.id = f.appeal_id JOIN agency y ON y.id = a.agency_id
-      WHERE one.kinds ? k.kind AND (one.agency_id IS NULL OR a.agency_id IN (SELECT id FROM agencies))
+      WHERE one.kinds ? k.chosen AND (one.agency_id IS NULL OR a.agency_id IN (SELECT id FROM agencies))
         AND (one.territory_id IS NULL OR a.territory_id IN (SELECT id FROM territories))
       ON CONFLICT (target_id, appeal_event_id) DO NOTHING RETURNING id),
     last AS (SELECT xid, id, count(*) OVER () AS n FROM fresh ORDER BY xid DESC, id DESC LIMIT 1),
@@ -96,7 +98,12 @@ _COLLECT = text(
     SELECT (SELECT id FROM one) AS target_id, (SELECT count(*) FROM told) AS told, coalesce((SELECT n FROM last), 0) AS seen
     """
 )
-_ACTS_JSON = orjson.dumps([{"kind": kind, "act": act} for kind, acts in ACTS.items() for act in acts]).decode()
+_ACTS_JSON = orjson.dumps(
+    [
+        *({"kind": kind, "act": act, "chosen": kind} for kind, acts in ACTS.items() for act in acts),
+        *({"kind": kind, "act": act, "chosen": chosen} for chosen, (kind, act) in FOLLOWS.items()),
+    ]
+).decode()
 
 
 async def collect(session: WriteSession, *, now: datetime, past: int | None = None) -> tuple[int | None, int, bool]:

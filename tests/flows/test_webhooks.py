@@ -105,6 +105,21 @@ async def test_what_happened_is_told_once_signed_and_by_ids_alone(told: Told) ->
     assert {row[0] for row in await told.rows("SELECT outcome FROM webhook_attempt")} == {"delivered"}
 
 
+async def test_that_a_deadline_is_missed_no_more_is_told_to_whoever_was_told_that_it_was(told: Told) -> None:
+    """A norm that is applied may undo a breach: the other system would count it for ever."""
+    async with told.owner.write() as session:
+        await targets.add_target(
+            session, VAULT, hosts_of(told.raw), name="b", url=f"{told.raw.url}/b", kinds=["appeal.closed"], now=told.clock.now()
+        )
+    for act in (Act.SLA_BREACHED, Act.SLA_BREACH_WITHDRAWN):
+        await told.happens(act)
+    await told.collected(2)
+    assert await told.rows("SELECT t.name, d.kind FROM webhook_delivery d JOIN webhook_target t ON t.id = d.target_id ORDER BY d.id") == [
+        ("СЭД", "appeal.overdue"),
+        ("СЭД", "appeal.overdue_withdrawn"),
+    ]
+
+
 async def test_what_is_not_heard_is_told_again_later_under_the_same_id(told: Told) -> None:
     await told.happens(Act.REPLY_SENT)
     await told.collected(1)

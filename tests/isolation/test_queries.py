@@ -41,7 +41,7 @@ WITH_EACH_KIND_OF_SCOPE = ("everything", "operator", "coordinator")
 """The whole region, an agency, a territory: the code lock is written otherwise for each."""
 OF_ADMINISTRATORS = re.compile(
     r"\b(feed|publishing_stop|otklik_require_approval|webhook_\w+|audit_entry|otklik_appeal_of_number|otklik_appeal_numbers|otklik_subject_\w+|sla_policy_version|otklik_clock_history"
-    r"|otklik_add_norm|otklik_end_norm|otklik_switch_private|otklik_page_care|otklik_page_aside|notice_rule|notice_letter|notice_delivery)\b"
+    r"|otklik_running_clocks|otklik_add_norm|otklik_end_norm|otklik_switch_private|otklik_page_care|otklik_page_aside|notice_rule|notice_letter|notice_delivery)\b"
 )
 """What an administrator may know of every agency."""
 REFUSALS = frozenset({"42501", "23000"})

@@ -127,6 +127,7 @@ DOORS = {
     "otklik_clock_history(since timestamp with time zone, until timestamp with time zone, most integer)": (
         "tells when matters of such territories were asked, answered and stood still, never what anybody wrote"
     ),
+    "otklik_running_clocks(most integer)": "tells the clocks that run in matters of such territories, never what anybody wrote",
 }
 
 ADVICE = (

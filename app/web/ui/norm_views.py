@@ -53,6 +53,18 @@ class NormsPage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyPage:
+    """What applying today's norms would do to appeals that wait; `everywhere`: to those of all territories, else of the reader's alone."""
+
+    waiting: int
+    moved: int
+    late: int
+    late_no_more: int
+    capped: bool
+    everywhere: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EffectLine:
     """One promise over the last month's matters, by the norms in force and with the change."""
 

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.appeals.foreseen import foresee, running_clocks
+from app.appeals.reopening import load_promises
 from app.audit import service as audit
 from app.kernel.errors import InvalidError, NotFoundError
 from app.kernel.jobs import NORMS_APPLY, enqueue
@@ -22,7 +24,7 @@ from app.sla.service import load_book
 from app.web.deps import requires
 from app.web.ui.fields import Form
 from app.web.ui.norm_form import digest, form_of, norm_of, terms_of
-from app.web.ui.norm_views import EffectLine, EffectView, NormForm, NormLine, NormsPage, PresetLine
+from app.web.ui.norm_views import ApplyPage, EffectLine, EffectView, NormForm, NormLine, NormsPage, PresetLine
 from app.web.ui.queue_view import sorting
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
@@ -56,6 +58,21 @@ async def new_norm(visit: CurrentVisit, preset_code: str = "") -> Response:
     chosen = preset(preset_code)
     norm = Norm(name="", promises={}) if chosen is None else Norm(name=chosen.name, priority=chosen.priority, promises=chosen.promises)
     return await _shown(visit, form_of(visit, norm))
+
+
+@router.get(HERE + "/apply")
+async def ask_to_apply(visit: CurrentVisit) -> Response:
+    """The second question: how many appeals that wait would move, and what would become of them."""
+    async with visit.reading() as session:
+        frame = await visit.frame(session)
+        rows = await running_clocks(session)
+        promises = await load_promises(session, now=visit.now)
+    told = await run_in_threadpool(foresee, rows, promises, now=visit.now)
+    page = ApplyPage(
+        waiting=told.waiting, moved=told.moved, late=told.late, late_no_more=told.late_no_more, capped=told.capped,
+        everywhere=_territories(visit) is None,
+    )  # fmt: skip
+    return visit.page("norms_apply.html", {"page": page}, frame)
 
 
 @router.get(HERE + "/{code}")
@@ -99,8 +116,10 @@ async def end(visit: CurrentVisit, form: Form) -> Response:
 
 
 @router.post(HERE + "/apply")
-async def apply(visit: CurrentVisit) -> Response:
-    """The worker counts the deadlines of waiting appeals anew; each change is an event of its appeal."""
+async def apply(visit: CurrentVisit, form: Form) -> Response:
+    """The worker counts the deadlines of waiting appeals anew, once it was asked twice; each change is an event of its appeal."""
+    if form.text("sure") != "1":
+        return see_other(f"{HERE}/apply")
     async with visit.writing() as session:
         await enqueue(session, NORMS_APPLY, {"operator": visit.access.operator_id, "territories": _territories(visit)})
         await audit.record(session, operator_id=visit.access.operator_id, act="norm.applied", subject="territory", subject_id=0)

@@ -9,6 +9,7 @@ KIND = {
     "appeal.answered": N_("appeal answered"),
     "appeal.closed": N_("appeal closed"),
     "appeal.overdue": N_("deadline missed"),
+    "appeal.overdue_withdrawn": N_("deadline missed no more"),
     "test": N_("test"),
 }
 

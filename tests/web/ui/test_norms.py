@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from app.sla.policy import Term
 from tests import factories
 
 if TYPE_CHECKING:
@@ -132,11 +133,30 @@ async def test_a_wrong_form_says_what_is_wrong(coordinator: Browser, town: Town,
 
 
 async def test_applying_asks_the_worker_for_the_territories_of_whoever_asks(coordinator: Browser, town: Town, owner_db: Database) -> None:
-    response = await coordinator.post(f"{HERE}/apply", at=HERE)
+    asked = await coordinator.post(f"{HERE}/apply", at=HERE)
+    assert asked.headers["location"] == f"{HERE}/apply", "once more"
+    assert await rows(owner_db, "SELECT 1 FROM pgqueuer WHERE entrypoint = 'norms.apply'") == []
+    response = await coordinator.post(f"{HERE}/apply", at=HERE, sure="1")
     assert response.headers["location"] == f"{HERE}?applied=1"
     (job,) = await rows(owner_db, "SELECT convert_from(payload, 'UTF8') AS payload FROM pgqueuer WHERE entrypoint = 'norms.apply'")
     assert f'"territories":[{town.place.id}]' in job.payload.replace(" ", "")
     assert "пересчитываются" in (await coordinator.get(f"{HERE}?applied=1")).text
+
+
+@pytest.mark.parametrize("who", ["coordinator", "administrator"])
+async def test_before_norms_are_applied_it_is_told_what_moves(enter: Enter, town: Town, owner_db: Database, who: str) -> None:
+    """Also to an administrator, who sees no appeal."""
+    browser = await enter(who)
+    assert "Ничего не изменится" in (await browser.get(f"{HERE}/apply")).text
+    async with owner_db.write() as session:
+        await factories.make_policy(session, term=Term(seconds=1), agency_id=town.ours.id)
+    due = "SELECT due_at FROM sla_timer ORDER BY id"
+    before = await rows(owner_db, due)
+    page = " ".join(re.sub(r"<[^>]+>", " ", (await browser.get(f"{HERE}/apply")).text).split())
+    assert "На другой норматив или другие часы перейдут 2 обращения." in page, "the two of our agency"
+    assert "Из них просроченным станет 1: новый срок уже прошёл." in page, "the other one is late already"
+    assert "Проверены 3 ждущих обращения." in page
+    assert await rows(owner_db, due) == before, "nothing is written by asking"
 
 
 async def test_presets_hold_the_norms_of_regions_and_the_law(coordinator: Browser) -> None:
