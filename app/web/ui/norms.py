@@ -118,7 +118,7 @@ async def end(visit: CurrentVisit, form: Form) -> Response:
 @router.post(HERE + "/apply")
 async def apply(visit: CurrentVisit, form: Form) -> Response:
     """The worker counts the deadlines of waiting appeals anew, once it was asked twice; each change is an event of its appeal."""
-    if form.text("sure") != "1":
+    if form.text("act") != "apply":
         return see_other(f"{HERE}/apply")
     async with visit.writing() as session:
         await enqueue(session, NORMS_APPLY, {"operator": visit.access.operator_id, "territories": _territories(visit)})

@@ -136,7 +136,7 @@ async def test_applying_asks_the_worker_for_the_territories_of_whoever_asks(coor
     asked = await coordinator.post(f"{HERE}/apply", at=HERE)
     assert asked.headers["location"] == f"{HERE}/apply", "once more"
     assert await rows(owner_db, "SELECT 1 FROM pgqueuer WHERE entrypoint = 'norms.apply'") == []
-    response = await coordinator.post(f"{HERE}/apply", at=HERE, sure="1")
+    response = await coordinator.post(f"{HERE}/apply", at=HERE, act="apply")
     assert response.headers["location"] == f"{HERE}?applied=1"
     (job,) = await rows(owner_db, "SELECT convert_from(payload, 'UTF8') AS payload FROM pgqueuer WHERE entrypoint = 'norms.apply'")
     assert f'"territories":[{town.place.id}]' in job.payload.replace(" ", "")
