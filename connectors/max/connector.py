@@ -277,8 +277,8 @@ class MaxConnector(Amends):
         body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
         if is_dialogs(post.page):
             bot = self._bot(post.page)
-            attached = await self._uploads.put(bot, outgoing.pictures)
-            answer = await self._client.post(bot, "/messages", body | {"attachments": attached or None}, chat_id=post.external_id)
+            body["attachments"] = await self._uploads.put(bot, outgoing.pictures) or None
+            answer = await self._uploads.when_ready(lambda: self._client.post(bot, "/messages", body, chat_id=post.external_id))
         elif outgoing.pictures:
             raise Rejected("unsupported", "comments on MAX carry no pictures")
         else:
