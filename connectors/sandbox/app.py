@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from connectors.sandbox.calls import Calls
 from connectors.sandbox.clock import Clock, SystemClock
-from connectors.sandbox.control import Control, comment_routes, hook_routes, page_routes, post_routes, reply, watch_routes
+from connectors.sandbox.control import Control, comment_routes, group_routes, hook_routes, page_routes, post_routes, reply, watch_routes
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.journal import Journal
@@ -106,7 +106,7 @@ def create_app(
     _include(app, *_plain_http(sandbox, pusher, scaled))
     control = Control(sandbox.world, sandbox.faults, sandbox.calls, time_scale)
     _include(app, page_routes(control), post_routes(control), comment_routes(control), watch_routes(control))
-    _include(app, hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub, sandbox.faults))
+    _include(app, group_routes(control), hook_routes(control, pusher), wall_routes(sandbox.world, sandbox.hub, sandbox.faults))
     _answer_errors(app)
     app.add_middleware(Callers, readings=sandbox.calls.readings)
     return app

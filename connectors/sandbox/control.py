@@ -17,6 +17,7 @@ from connectors.sandbox.truth import truth
 from connectors.sandbox.wire import ascii_json, json_response
 from connectors.sandbox.world import World, WorldError
 
+MEMBERSHIPS = ("member", "left", "kicked")
 _COMMENT = "/world/comments/{platform}/{name}/{post_id}/{comment_id}"
 _POST = "/world/posts/{platform}/{name}/{post_id}"
 
@@ -91,6 +92,31 @@ def page_routes(control: Control) -> APIRouter:
             raise WorldError(message, 404)
         world.revoke_token(known)
         return reply({"label": known.label})
+
+    return router
+
+
+def group_routes(control: Control) -> APIRouter:
+    """What befalls the groups and channels in which bots are."""
+    router = APIRouter()
+    world = control.world
+
+    @router.post("/world/pages/{platform}/{name}/move")
+    async def move(platform: str, name: str) -> Response:
+        page = world.page(as_platform(platform), name)
+        world.move_group(page)
+        return reply(_page(page))
+
+    @router.post("/world/pages/{platform}/{name}/members")
+    async def member(request: Request, platform: str, name: str) -> Response:
+        page, fields = world.page(as_platform(platform), name), await body(request)
+        bot = next((one for one in world.state.bots.values() if one.username == fields.name("bot")), None)
+        status = fields.word("status")
+        if bot is None or bot.platform != page.platform or status not in MEMBERSHIPS:
+            message = f"bot must be the name of one on {page.platform}, status one of {', '.join(MEMBERSHIPS)}"
+            raise WorldError(message)
+        world.set_member(page, bot, status)
+        return reply({"bot": bot.username, "status": status})
 
     return router
 

@@ -112,6 +112,8 @@ class Page:
     guids: dict[str, int] = field(default_factory=dict)
     last_post_id: int = 0
     last_comment_id: int = 0
+    outside: dict[int, str] = field(default_factory=dict)
+    """Bots that are no members any more, and how they left."""
 
     @property
     def chat_id(self) -> int:
@@ -204,7 +206,13 @@ class Token:
 
     def serves(self, page: Page) -> bool:
         """Whether this token administers the page, or its bot is a member of the discussion group."""
-        return page.platform == self.platform and (self.pages is None or page.name.lower() in self.pages)
+        if page.platform != self.platform or self.user_id in page.outside:
+            return False
+        return self.pages is None or page.name.lower() in self.pages
+
+    def hears(self, page: Page) -> bool:
+        """Whether its bot is told what is written there: as a member, or because it is written to the bot itself."""
+        return self.serves(page) or (page.platform == self.platform and page.name.lower() == self.username.lower())
 
 
 def _put(ids: list[int], item: int) -> None:

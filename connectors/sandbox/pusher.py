@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,6 @@ from connectors.sandbox.wire import utf8_json
 from connectors.sandbox.world import World
 
 _PAUSES = (0.2, 1.0, 5.0, 15.0)
-_TELEGRAM_KINDS = frozenset({"comment", "edit", "post", "edit_post"})
 _SECRET_HEADERS: dict[Platform, str] = {"telegram": "X-Telegram-Bot-Api-Secret-Token", "max": "X-Max-Bot-Api-Secret"}
 _OK = 200
 _WAITING = frozenset({410, 429, 503})
@@ -109,16 +109,19 @@ class Pusher:
         page = None if hook is None else self._state.find(hook.platform, hook.page)
         if hook is None or page is None:
             return
-        bodies = [utf8_json(body) for body in self._bodies(event, page, hook)]
-        waiting = self._waiting.setdefault((hook.platform, hook.page), deque())
-        waiting.extend(Parcel(hook, body, _headers(hook, body)) for body in bodies)
+        self.push(hook, self._bodies(event, page, hook))
+
+    def push(self, hook: Hook, bodies: Iterable[dict[str, Any]]) -> None:
+        """Send these there, after what waits already."""
+        parcels = [Parcel(hook, body, _headers(hook, body)) for body in map(utf8_json, bodies)]
+        self._waiting.setdefault((hook.platform, hook.page), deque()).extend(parcels)
         self._send(hook)
 
     def _bodies(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
         if hook.platform == "vk":
             return self._vk(event, page, hook)
         if hook.platform == "telegram":
-            return self._telegram(event, page)
+            return [update.body() for update in self._updates.fresh]
         if hook.platform == "viber":
             news = happened(self._state, event, page, number=self._world.sequence, base=hook.base)
             return [] if news is None else [news]
@@ -149,13 +152,6 @@ class Pusher:
     def _vk(self, event: Event, page: Page, hook: Hook) -> list[dict[str, Any]]:
         told = self._vk_events.newest(page, event, hook.url.rpartition("/hooks/")[0])
         return [] if told is None else [told | {"secret": hook.secret}]
-
-    def _telegram(self, event: Event, page: Page) -> list[dict[str, Any]]:
-        """The update that each bot of the page has just got: told right after the bots' queues were."""
-        if event["op"] not in _TELEGRAM_KINDS:
-            return []
-        queues = (self._updates.queue(bot.user_id).waiting for bot in self._state.bots.values() if bot.serves(page))
-        return [queue[-1].body() for queue in queues if queue]
 
     def start(self) -> None:
         """Send from now on."""

@@ -224,6 +224,7 @@ def new_comment(fields: Fields, now: int) -> NewComment:
         author=author,
         reply_to=fields.number("reply_to"),
         photo=photo(fields),
+        album=fields.word("album") if fields.has("album") else None,
         written_at=fields.moment("written_at", now),
     )
 

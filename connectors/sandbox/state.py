@@ -20,6 +20,8 @@ class State:
         self.pages: dict[tuple[Platform, str], Page] = {}
         self.by_id: dict[tuple[Platform, int], Page] = {}
         self.chats: dict[int, Page] = {}
+        self.moved: dict[int, int] = {}
+        """Telegram's groups that became supergroups: their new number by the old one."""
         self.groups: dict[str, Page] = {}
         self.tokens: dict[tuple[Platform, str], Token] = {}
         self.bots: dict[int, Token] = {}
@@ -41,6 +43,8 @@ class State:
             "restore": self._restore,
             "stray": self._stray,
             "upload": self._upload,
+            "move": self._move,
+            "member": self._member,
             # Telegram's queues listen for these two; the world itself does not change.
             "offset": _nothing,
             "allowed": _nothing,
@@ -170,6 +174,20 @@ class State:
 
     def _upload(self, event: Event) -> None:
         self.uploads[event["name"]] = b64decode(event["content"])
+
+    def _move(self, event: Event) -> None:
+        page = self._target(event)
+        old = page.group_chat_id
+        self.chats.pop(old)
+        page.discussion_id = event["id"]
+        self.moved[old] = page.group_chat_id
+        self.chats[page.group_chat_id] = page
+
+    def _member(self, event: Event) -> None:
+        page = self._target(event)
+        page.outside.pop(event["bot"], None)
+        if event["status"] != "member":
+            page.outside[event["bot"]] = event["status"]
 
     def _delete(self, event: Event) -> None:
         page = self._target(event)

@@ -243,6 +243,17 @@ class World:
         """Make a token invalid."""
         self.commit({"op": "revoke", "platform": token.platform, "token": token.token})
 
+    def move_group(self, page: Page) -> None:
+        """Telegram's discussion group becomes a supergroup with another number. Raises WorldError where there is none."""
+        if page.discussion is None:
+            message = f"page {page.name!r} has no discussion group"
+            raise WorldError(message, 409)
+        self._on(page, "move", self._free_id(page.platform, f"{page.discussion} {page.discussion_id}"), old=page.group_chat_id)
+
+    def set_member(self, page: Page, bot: Token, status: str) -> None:
+        """A bot is sent away from a channel or its group, or let in again."""
+        self._on(page, "member", 0, bot=bot.user_id, status=status, before=page.outside.get(bot.user_id, "member"))
+
     def delete_post(self, page: Page, post: Post) -> None:
         """Take a post off the wall."""
         if post.deleted_at is None:

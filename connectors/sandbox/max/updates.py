@@ -5,8 +5,8 @@ from typing import Any
 
 from connectors.sandbox.journal import Event
 from connectors.sandbox.max.methods import is_dialogs
-from connectors.sandbox.max.objects import chat_id, comment_message, dialog_message, post_message, sender
-from connectors.sandbox.model import Page, Token
+from connectors.sandbox.max.objects import bot_user, chat_id, comment_message, dialog_message, post_message, sender
+from connectors.sandbox.model import Comment, Page, Token
 from connectors.sandbox.state import State
 from connectors.sandbox.world import World
 
@@ -37,7 +37,8 @@ class Updates:
         found: list[tuple[int, Json]] = []
         for number, event in self._kept:
             page = self._world.state.find("max", event.get("page", ""))
-            if page is None or not bot.serves(page) or (marker is not None and number < marker):
+            meant = page is not None and (bot.serves(page) or (event["op"] == "member" and event["bot"] == bot.user_id))
+            if page is None or not meant or (marker is not None and number < marker):
                 continue
             told = update(self._world.state, event, page, base)
             if told is not None and (not kinds or told["update_type"] in kinds):
@@ -53,11 +54,23 @@ def update(state: State, event: Event, page: Page, base: str) -> Json | None:
     if op in _POSTS:
         told = {"update_type": _POSTS[op], "message": post_message(page, page.posts[event["id"]], base)}
         return None if dialogs else {**told, "timestamp": at}
-    if op not in {"comment", "edit", "delete"}:
+    if op == "member":
+        return _membership(state, event, page, at)
+    if op not in {"comment", "edit", "delete"} or not any(bot.serves(page) for bot in state.bots.values()):
         return None
     comment = page.comments[event["id"]]
-    if comment.via_api:
-        return None
+    return None if comment.via_api else _of_comment(state, op, at, page, comment, base=base, dialogs=dialogs)
+
+
+def _membership(state: State, event: Event, page: Page, at: int) -> Json:
+    kind = "bot_added" if event["status"] == "member" else "bot_removed"
+    bot = bot_user(state.bots[event["bot"]])
+    return {"update_type": kind, "timestamp": at, "chat_id": chat_id(page), "user": bot, "is_channel": True}
+
+
+def _of_comment(  # noqa: PLR0913 - an event's parts
+    state: State, op: str, at: int, page: Page, comment: Comment, *, base: str, dialogs: bool
+) -> Json:
     if op == "delete":
         who = sender(state, page, comment)
         return {

@@ -7,7 +7,7 @@ from connectors.sandbox.calls import Calls
 from connectors.sandbox.faults import REFUSALS, Fault
 from connectors.sandbox.hub import Hub
 from connectors.sandbox.limits import Bucket, Window
-from connectors.sandbox.model import Token
+from connectors.sandbox.model import Page, Token
 from connectors.sandbox.pusher import Hook, Pusher
 from connectors.sandbox.telegram.errors import TelegramError, bad, too_many
 from connectors.sandbox.telegram.methods import METHODS, Call, find_chat, unauthorized
@@ -58,10 +58,15 @@ class TelegramApi:
         if url:
             self._webhooks[bot.user_id] = url
             secret = call.params.text("secret_token") if call.params.has("secret_token") else ""
-            pages = [page for page in self._world.state.pages.values() if bot.serves(page)]
-            for page in pages:
-                self._pusher.place(Hook(platform="telegram", page=page.name, url=url, secret=secret))
+            hooks = [Hook(platform="telegram", page=page.name, url=url, secret=secret) for page in self._heard(bot)]
+            for hook in hooks:
+                self._pusher.place(hook)
+            if hooks:
+                self._pusher.push(hooks[0], [update.body() for update in self._updates.queue(bot.user_id).waiting])
         return True
+
+    def _heard(self, bot: Token) -> list[Page]:
+        return [page for page in self._world.state.of("telegram") if bot.hears(page)]
 
     def _delete_webhook(self, call: Call) -> bool:
         for hook in self._pusher.of("telegram", self._webhooks.pop(call.bot.user_id, "")):

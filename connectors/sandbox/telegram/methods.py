@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.sandbox.model import Comment, Page, Post, Token
 from connectors.sandbox.telegram import objects
-from connectors.sandbox.telegram.errors import TelegramError, bad, forbidden
+from connectors.sandbox.telegram.errors import TelegramError, bad, forbidden, moved
 from connectors.sandbox.telegram.params import Params
 from connectors.sandbox.world import NewComment, World, WorldError
 
@@ -59,7 +59,8 @@ def member_chat(call: Call) -> Chat:
         return chat
     if not call.bot.serves(chat.page) or not (chat.is_group or call.bot.admin):
         kind = "supergroup" if chat.is_group else "channel"
-        description = f"bot is not a member of the {kind} chat"
+        was = chat.page.outside.get(call.bot.user_id)
+        description = f"bot was kicked from the {kind} chat" if was == "kicked" else f"bot is not a member of the {kind} chat"
         raise forbidden(description)
     return chat
 
@@ -180,14 +181,16 @@ def _edited(call: Call, chat: Chat, comment: Comment, text: str) -> Json:
             "current content and reply markup of the message"
         )
     call.world.edit_comment(chat.page, comment, text)
+    if chat.dialog is not None:
+        return objects.private_message(call.world.state, chat.page, comment)
     return objects.group_message(call.world.state, chat.page, comment)
 
 
 def delete_message(call: Call) -> bool:
     """Delete an own message, or as administrator anybody's; nobody is told by an update."""
     chat = member_chat(call)
-    comment = chat.page.comments.get(call.params.number("message_id", 0)) if chat.is_group else None
-    if comment is None or comment.deleted_at is not None:
+    comment = _message(call, chat)
+    if comment is None:
         raise bad("message to delete not found")
     if comment.author_id != call.bot.user_id and not call.bot.admin:
         raise bad("message can't be deleted")
@@ -239,6 +242,8 @@ def _by_id(call: Call, raw: str) -> Chat | None:
     own = call.world.state.find("telegram", call.bot.username)
     if own is not None and chat_id in own.posts:
         return Chat(own, is_group=False, dialog=own.posts[chat_id])
+    if (new := call.world.state.moved.get(chat_id)) is not None:
+        raise moved(new)
     page = call.world.state.chats.get(chat_id)
     return None if page is None else Chat(page, is_group=chat_id == page.group_chat_id)
 
@@ -246,7 +251,7 @@ def _by_id(call: Call, raw: str) -> Chat | None:
 def _membership(bot: Token, chat: Chat) -> Json:
     user = objects.bot_user(bot)
     if not bot.serves(chat.page) or not (chat.is_group or bot.admin):
-        return {"status": "left", "user": user}
+        return objects.gone_member(user, chat.page.outside.get(bot.user_id, "left"))
     if not bot.admin:
         return {"status": "member", "user": user}
     rights = dict.fromkeys(
@@ -328,9 +333,16 @@ def _thread(page: Page, target: int) -> tuple[int, int | None]:
     return comment.post_id, comment.id
 
 
+def _message(call: Call, chat: Chat) -> Comment | None:
+    """The living message that a call names, in a group or a private dialog."""
+    comment = chat.page.comments.get(call.params.number("message_id", 0)) if chat.is_group or chat.dialog is not None else None
+    elsewhere = comment is not None and chat.dialog is not None and comment.post_id != chat.dialog.id
+    return None if comment is None or comment.deleted_at is not None or elsewhere else comment
+
+
 def _own_message(call: Call, chat: Chat, act: str) -> Comment:
-    comment = chat.page.comments.get(call.params.number("message_id", 0)) if chat.is_group else None
-    if comment is None or comment.deleted_at is not None:
+    comment = _message(call, chat)
+    if comment is None:
         description = f"message to {act} not found"
         raise bad(description)
     if comment.voice != "bot" or comment.author_id != call.bot.user_id:

@@ -78,6 +78,34 @@ def me(token: Token) -> Json:
     }
 
 
+def gone_member(user: Json, status: str) -> Json:
+    """A ChatMember who is outside."""
+    return {"status": status, "user": user} | ({"until_date": 0} if status == "kicked" else {})
+
+
+def membership_changed(bot: Token, page: Page, event: Json) -> Json:
+    """ChatMemberUpdated: the bot was sent away from the discussion group, or let in again."""
+    user = bot_user(bot)
+
+    def member(status: str) -> Json:
+        return {"status": "member", "user": user} if status == "member" else gone_member(user, status)
+
+    return {
+        "chat": group(page), "from": CHANNEL_BOT, "date": event["now"], "old_chat_member": member(event["before"]),
+        "new_chat_member": member(event["status"]),
+    }  # fmt: skip
+
+
+def migrations(page: Page, event: Json) -> tuple[Json, Json]:
+    """The two service messages by which a group becomes a supergroup: the last of the old one, the first of the new one."""
+    common = {"message_id": page.last_comment_id + 1, "date": event["now"], "from": CHANNEL_BOT}
+    old = group(page) | {"id": event["old"], "type": "group"}
+    return common | {"chat": old, "migrate_to_chat_id": page.group_chat_id}, common | {
+        "chat": group(page),
+        "migrate_from_chat_id": event["old"],
+    }
+
+
 def channel_message(page: Page, post: Post) -> Json:
     """A post in its channel."""
     item: Json = {

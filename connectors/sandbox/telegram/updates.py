@@ -8,9 +8,16 @@ from typing import Any
 from connectors.sandbox.journal import Event
 from connectors.sandbox.model import Comment, Page, Token
 from connectors.sandbox.state import State
-from connectors.sandbox.telegram.objects import channel_message, forwarded, group_message, private_message
+from connectors.sandbox.telegram.objects import (
+    channel_message,
+    forwarded,
+    group_message,
+    membership_changed,
+    migrations,
+    private_message,
+)
 
-KINDS = ("message", "edited_message", "channel_post", "edited_channel_post")
+KINDS = ("message", "edited_message", "channel_post", "edited_channel_post", "my_chat_member")
 _FIRST_UPDATE = 100_000_001
 
 
@@ -37,11 +44,13 @@ class Queue:
     allowed: frozenset[str] = frozenset(KINDS)
     turn: int = 0
 
-    def push(self, kind: str, payload: dict[str, Any], happened_at: int) -> None:
-        """Tell the bot something, if it wants to hear of such things."""
-        if kind in self.allowed:
-            self.waiting.append(Update(self.next_id, happened_at, kind, payload))
-            self.next_id += 1
+    def push(self, kind: str, payload: dict[str, Any], happened_at: int) -> list[Update]:
+        """Tell the bot something, if it wants to hear of such things: what it was told."""
+        if kind not in self.allowed:
+            return []
+        self.waiting.append(Update(self.next_id, happened_at, kind, payload))
+        self.next_id += 1
+        return [self.waiting[-1]]
 
     def confirm(self, offset: int) -> None:
         """Forget every update before `offset`."""
@@ -65,6 +74,8 @@ class Updates:
         """Watch over a world."""
         self._state = state
         self._queues: dict[int, Queue] = {}
+        self.fresh: list[Update] = []
+        """What the last event has told bots."""
 
     def queue(self, bot_id: int) -> Queue:
         """The queue of a bot."""
@@ -73,6 +84,7 @@ class Updates:
     def hear(self, event: Event) -> None:
         """Take one event of the world, after it happened."""
         op = event["op"]
+        self.fresh = []
         if op == "offset":
             self.queue(event["bot"]).confirm(event["offset"])
         elif op == "allowed":
@@ -85,29 +97,40 @@ class Updates:
         if page is None:
             return
         now = event["now"]
-        if op in {"post", "edit_post"}:
+        if op in {"member", "move"}:
+            self._tell_of_group(page, event, now)
+        elif op in {"post", "edit_post"}:
             self._tell_post(page, event["id"], now, edited=op == "edit_post")
         elif op in {"comment", "edit"}:
             comment = page.comments[event["id"]]
             kind = "message" if op == "comment" else "edited_message"
             own = next((bot for bot in self._state.bots.values() if bot.username.lower() == page.name.lower()), None)
             if own is not None and comment.voice == "citizen":
-                self.queue(own.user_id).push(kind, private_message(self._state, page, comment), now)
+                self._push(own, kind, private_message(self._state, page, comment), now)
             for bot in self._members(page):
                 if may_see(bot, page, comment):
-                    self.queue(bot.user_id).push(kind, group_message(self._state, page, comment), now)
+                    self._push(bot, kind, group_message(self._state, page, comment), now)
+
+    def _tell_of_group(self, page: Page, event: Event, now: int) -> None:
+        if event["op"] == "member" and (bot := self._state.bots.get(event["bot"])) is not None:
+            self._push(bot, "my_chat_member", membership_changed(bot, page, event), now)
+        for bot in self._members(page) if event["op"] == "move" else ():
+            for message in migrations(page, event):
+                self._push(bot, "message", message, now)
 
     def _tell_post(self, page: Page, post_id: int, now: int, *, edited: bool) -> None:
         post = page.posts[post_id]
         for bot in self._members(page):
-            queue = self.queue(bot.user_id)
             if bot.admin:
-                queue.push("edited_channel_post" if edited else "channel_post", channel_message(page, post), now)
+                self._push(bot, "edited_channel_post" if edited else "channel_post", channel_message(page, post), now)
             if post.root_id is not None and (bot.read_all or bot.admin):
                 payload = forwarded(page, post)
                 if edited:
                     payload["edit_date"] = post.edited_at
-                queue.push("edited_message" if edited else "message", payload, now)
+                self._push(bot, "edited_message" if edited else "message", payload, now)
+
+    def _push(self, bot: Token, kind: str, payload: dict[str, Any], now: int) -> None:
+        self.fresh += self.queue(bot.user_id).push(kind, payload, now)
 
     def _members(self, page: Page) -> Iterator[Token]:
         return (bot for bot in self._state.bots.values() if bot.serves(page))

@@ -127,6 +127,9 @@ def test_telegram_answers_are_as_the_bot_api_says(http: Client, *, admin: bool) 
         made = http.post("/world/comments", {"platform": "telegram", "page": "town_news", "author": "Вера", **spec})
         http.patch(f"/world/comments/telegram/town_news/1/{made['id']}", {"text": "Иначе"})
     http.post("/world/posts", {"platform": "telegram", "page": "town_news", "text": "Ещё", "photo": "news"})
+    for status in ("kicked", "member"):
+        http.post("/world/pages/telegram/town_news/members", {"bot": "priozersk_bot", "status": status}, status=200)
+    http.post("/world/pages/telegram/town_news/move", {}, status=200)
     for method, values in TELEGRAM_CASES:
         if "chat_id" in values and values["chat_id"] == "@town_news" and method == "sendMessage" and not admin:
             continue

@@ -16,6 +16,7 @@ from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramConflictError,
     TelegramForbiddenError,
+    TelegramMigrateToChat,
     TelegramNetworkError,
     TelegramRetryAfter,
     TelegramServerError,
@@ -109,6 +110,31 @@ async def test_edits_are_told_and_deletions_are_not(bot: Bot, http: Client) -> N
     assert second.edited_message.edit_date is not None
     assert second.edited_message.text == "Где горячая вода?"
     assert http.post(f"/world/comments/telegram/town_news/1/{made}/restore", {}, status=409)["error"]
+
+
+async def test_a_group_moves_and_a_bot_is_sent_away_and_let_in_again(bot: Bot, http: Client) -> None:
+    offset = await drained(bot)
+    old = (await bot.get_chat(TALK)).id
+    new = http.post("/world/pages/telegram/town_news/move", {}, status=200)["discussion_chat_id"]
+    root = write(http, "Вот яма", photo="pit", album="A")
+    left, came, picture = await bot.get_updates(offset=offset)
+    assert (told(left).chat.id, told(left).migrate_to_chat_id, told(came).chat.id, told(came).migrate_from_chat_id) == (old, new, new, old)
+    assert (told(picture).chat.id, told(picture).media_group_id) == (new, "A")
+    with pytest.raises(TelegramMigrateToChat) as moved:
+        await bot.send_message(old, "Ответ", reply_parameters=ReplyParameters(message_id=root))
+    assert moved.value.migrate_to_chat_id == new
+    for status in ("kicked", "member"):
+        http.post("/world/pages/telegram/town_news/members", {"bot": "priozersk_bot", "status": status}, status=200)
+        assert (await bot.get_chat_member(new, 5001)).status == status
+        if status == "kicked":
+            write(http, "Не слышно")
+            with pytest.raises(TelegramForbiddenError, match="kicked"):
+                await bot.send_message(new, "Ответ", reply_parameters=ReplyParameters(message_id=root))
+    changes = [update.my_chat_member for update in await bot.get_updates(offset=picture.update_id + 1)]
+    assert [change and (change.old_chat_member.status, change.new_chat_member.status) for change in changes] == [
+        ("member", "kicked"), ("kicked", "member"),
+    ]  # fmt: skip
+    assert "status one of" in http.post("/world/pages/telegram/town_news/members", {"bot": "x", "status": "owner"}, status=400)["error"]
 
 
 async def test_updates_wait_until_confirmed_and_come_in_portions(bot: Bot, http: Client) -> None:
