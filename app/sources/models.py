@@ -203,9 +203,8 @@ class Author(Base):
 class Comment(Base):
     """What a citizen (or the page) wrote, in its newest observed form; older forms are `CommentRevision`s.
 
-    `form_at` and `form_number`: which form of it this is by the platform's own order, None where it is what stood there at `observed_at`.
-    `text_altered`: NUL or lone surrogates were replaced. `appeal_id`: of the fates `opened`, `appended` and, of an answer, `page_own`.
-    `triage_warn_at` is the next moment of the triage promise still to be told of: its warning, then `triage_due_at`.
+    `form_at`, `form_number`: its form by the platform's order, None where it stood there at `observed_at`; `album_parts`: whose is what.
+    `text_altered`: NUL or lone surrogates were replaced. `triage_warn_at`: when to tell next of the triage promise, its warning first.
     """
 
     __tablename__ = "comment"
@@ -245,11 +244,12 @@ class Comment(Base):
     recorded_at: Mapped[datetime] = moment(default_now=True)
     fate: Mapped[str | None]
     fate_reason: Mapped[str | None]
-    appeal_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))
+    appeal_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("appeal.id"))  # of opened, appended and, as an answer, page_own
     triage_due_at: Mapped[datetime | None] = moment(nullable=True)
     triage_warn_at: Mapped[datetime | None] = moment(nullable=True)
     erased_at: Mapped[datetime | None] = moment(nullable=True)
     album: Mapped[str | None]
+    album_parts: Mapped[list[Any] | None] = mapped_column(JSONB)
 
 
 class CommentRevision(Base):

@@ -173,7 +173,8 @@ class _Writer:
     # --- comments
 
     async def store_comments(self, told: Sequence[CommentSnapshot]) -> None:
-        comments = await gathered(self.session, told, self._pages)
+        albums = await gathered(self.session, told, self._pages)
+        comments = albums.comments
         await self._find_posts(comments)
         placed: list[tuple[Key, CommentSnapshot]] = []
         for snapshot in sorted(comments, key=age_of):
@@ -192,6 +193,7 @@ class _Writer:
             into[key] = row
         for rows in rounds:
             await self._store_round(sorted(rows.values(), key=lambda row: (row.snapshot.written_at, row.key)))
+        await albums.keep(self.session)
 
     def _place(self, snapshot: CommentSnapshot) -> Key | None:
         page_id = self._pages.get(snapshot.page_external_id)

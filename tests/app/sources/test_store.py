@@ -291,7 +291,31 @@ async def test_an_album_is_one_comment_however_it_comes(owner_db: Database, cuts
     album, other = await read(owner_db, "SELECT external_id, text, attachments, root_external_id FROM comment ORDER BY id")
     assert (album.external_id, album.text, other.external_id) == ("41", "Вот яма", "50")
     assert sorted(one["external_id"] for one in album.attachments) == ["f41", "f42", "f43"]
-    edited = picture(42, "Вот яма у школы", edited_at=NOW + timedelta(minutes=1))
-    await put(owner_db, Batch(comments=(replace(edited, observed_at=NOW + timedelta(minutes=2)),)))
+    edited = [
+        picture(41, "Вот яма у школы", edited_at=NOW + timedelta(minutes=1)),
+        picture(43, "И ещё", edited_at=NOW + timedelta(minutes=1)),
+    ]
+    await put(owner_db, Batch(comments=tuple(replace(one, observed_at=NOW + timedelta(minutes=2)) for one in edited)))
     album, _ = await read(owner_db, "SELECT text, jsonb_array_length(attachments) AS n FROM comment ORDER BY id")
-    assert tuple(album) == ("Вот яма у школы", 3)
+    assert tuple(album) == ("Вот яма у школы\n\nИ ещё", 3)
+
+
+@pytest.mark.usefixtures("ready")
+async def test_each_picture_of_an_album_keeps_its_own_newest_caption(owner_db: Database) -> None:
+    """However the forms of the messages come: an edit before its original, one caption after the other, a caption taken away."""
+
+    def form(number: int, words: str, at: int, order: int) -> CommentSnapshot:
+        edited = {"edited_at": NOW + timedelta(minutes=at)} if at else {}
+        return replace(picture(number, words, **edited), form_at=NOW + timedelta(minutes=at), form_number=order)
+
+    for one, words in (
+        (form(42, "Где асфальт?", 2, 22), "Где асфальт?"),  # the edit comes first
+        (form(42, "Где асфалт?", 0, 20), "Где асфальт?"),
+        (form(41, "Вот яма", 0, 19), "Вот яма\n\nГде асфальт?"),
+        (form(41, "Вот яма у школы", 3, 23), "Вот яма у школы\n\nГде асфальт?"),
+        (form(42, "", 4, 24), "Вот яма у школы"),
+        (form(41, "Вот яма", 0, 19), "Вот яма у школы"),
+    ):
+        await put(owner_db, Batch(posts=(POST,), comments=(one,)))
+        (row,) = await read(owner_db, "SELECT text, album_parts FROM comment")
+        assert (row.text, len(row.text)) == (words, sum(part[1] for part in row.album_parts) + 2 * words.count("\n\n"))
