@@ -17,7 +17,7 @@ from app.flows.polling_batches import aside, page_ref, post_ref, together
 from app.flows.polling_leases import RENEWALS, Guard, Lost
 from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
-from app.flows.polling_pushed import or_pushed
+from app.flows.polling_pushed import as_asked, or_pushed
 from app.flows.polling_reads import Part, of_one_page, read_part
 from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
@@ -109,11 +109,11 @@ class Poller:
         return bool(leased)
 
     async def _follow(self, connector: Streams, feed: Feed, leased: LeasedFeed) -> None:
-        pages = self._pages_of([leased.id])
-        async with self._guarded([leased]) as guard, or_pushed(guard, self._database, self._clock, platform=self._platform, pages=pages):
+        async with self._guarded([leased]) as guard, or_pushed(guard, self._database, self._clock, platform=self._platform, feed=feed):
             with calling(self._platform, "poll"):
                 batch = await connector.poll(feed, leased.cursor)
-            await self._store([leased.id], batch, cursor_of=leased.id)
+            if await as_asked(self._database, connector, feed, platform=self._platform):
+                await self._store([leased.id], batch, cursor_of=leased.id)
             guard.done(due_at=self._clock.now())
 
     # --- walls

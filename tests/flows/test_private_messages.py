@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,38 @@ async def test_telegram_s_bot_hears_nothing_until_it_is_switched_on_and_answers_
         await connector.close()
         await world.close()
     assert [tuple(row) for row in await rows("SELECT status, platform FROM appeal")] == [("answered", "telegram")]
+
+
+async def test_the_switch_holds_for_what_comes_while_telegram_is_waited_for(
+    owner_db: Database, worker_db: Database, web_db: Database, rows: Rows
+) -> None:
+    """A poll that began before it was switched hears nothing for the other side of the switch: it is asked anew."""
+    clock = SystemClock()
+    with running(time_scale=SCALE) as sandbox:
+        world = World(sandbox.url)
+        await world.post("/world/pages", platform="telegram", page="answers_bot", title="Ответы")
+        await world.post("/world/tokens", platform="telegram", token=BOT_TOKEN, username="answers_bot", name="Ответы")
+        chat = (await world.post("/world/posts", platform="telegram", page="answers_bot", text="Диалог"))["id"]
+        credential = Credential(key="1", kind="bot", secret=BOT_TOKEN)
+        connector = telegram_plugin.build(
+            Options(api_url=sandbox.url, credentials=(credential,), time_scale=SCALE, limits={"poll_seconds": 400.0})
+        )
+        page = await connector.describe_page("https://t.me/answers_bot")
+        await settle(owner_db, web_db, platform="telegram", snapshot=page, now=clock.now())
+        ((page_id,),) = await rows("SELECT id FROM page")
+        poller = Poller(worker_db, "telegram", connector, clock, worker="w", time_scale=1)
+        for is_on, words in ((True, PIT), (False, "А фонари?")):
+            waiting = asyncio.create_task(poller.round())
+            while not await rows("SELECT 1 FROM feed WHERE leased_by IS NOT NULL"):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)  # the call is under way
+            await switched(owner_db, web_db, page_id, is_on=is_on)
+            await world.post("/world/comments", platform="telegram", page="answers_bot", post_id=chat, author="Вера", text=words)
+            await waiting
+            await poller.round()
+            assert [row.text for row in await rows("SELECT text FROM comment ORDER BY id")] == [PIT]
+        await connector.close()
+        await world.close()
 
 
 async def test_only_an_administrator_switches_and_only_a_bot(town: Town, rows: Rows) -> None:
