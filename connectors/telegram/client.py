@@ -7,7 +7,9 @@ whole answer for one update of a shape that they do not know.
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -34,7 +36,7 @@ from aiogram.types import BufferedInputFile, InputMediaPhoto, ReplyParameters
 from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ClientError, ClientTimeout, ConnectionTimeoutError
 
-from connectors.contract import AccessLost, Rejected, UnknownPayload
+from connectors.contract import AccessLost, Rejected, TryLater, UnknownPayload
 from connectors.pacing import Window, metered, paced, shared
 from connectors.payload import is_object, maybe_int, maybe_text, readable_json
 from connectors.telegram import errors
@@ -165,6 +167,8 @@ class TelegramClient:
         self._session = PlainSession(api=TelegramAPIServer.from_base(base_url), timeout=options.timeout)
         self._bots: dict[str, Bot] = {}
         self._windows: dict[str, Window] = {}
+        self._silent: dict[tuple[str, str], float] = {}
+        """Until when Telegram wants to hear nothing of a bot in a chat, on the clock of `time.monotonic`."""
 
     async def updates(self, credential: Credential, *, offset: int | None, limit: int) -> Answer:
         """The updates from `offset` on; waits for the first one. A higher offset confirms all before it."""
@@ -186,17 +190,34 @@ class TelegramClient:
             first, *others = files
             album = [InputMediaPhoto(media=first, caption=caption), *(InputMediaPhoto(media=one) for one in others)]
             method = SendMediaGroup(chat_id=chat, media=album, reply_parameters=reply)  # type: ignore[arg-type]  # a list of one of its kinds
-        patience = self._options.timeout * (LONGER if files else 1)
-        async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
-            return await self._call(credential, method, patience=patience, sending=True)
+        return await self._into(credential, chat, method, patience=self._options.timeout * (LONGER if files else 1))
 
     async def edit(self, credential: Credential, *, chat: str, message: int, text: str, caption: bool) -> Answer:
         """Put another text into a message of the bot's own, or (`caption`) under its picture."""
         method: TelegramMethod[Any] = EditMessageText(chat_id=chat, message_id=message, text=text)
         if caption:
             method = EditMessageCaption(chat_id=chat, message_id=message, caption=text)
+        return await self._into(credential, chat, method, patience=self._options.timeout)
+
+    async def _into(self, credential: Credential, chat: str, method: TelegramMethod[Any], *, patience: float) -> Answer:
+        """Publish something in a chat. One refusal that says how long to wait holds up all that is meant for the same chat."""
+        place = credential.key, chat
+        self._not_silent(place)
         async with paced(*self._sending_windows(credential, chat), patience=self._options.timeout):
-            return await self._call(credential, method, patience=self._options.timeout, sending=True)
+            self._not_silent(place)  # a refusal may have come while we stood in line
+            try:
+                return await self._call(credential, method, patience=patience, sending=True)
+            except TryLater as error:
+                if error.code == "rate" and error.after is not None:
+                    self._silent[place] = time.monotonic() + error.after.total_seconds()
+                raise
+
+    def _not_silent(self, place: tuple[str, str]) -> None:
+        """Raises TryLater while nothing may be sent there."""
+        left = self._silent.get(place, 0.0) - time.monotonic()
+        if left > 0:
+            raise errors.too_many(math.ceil(left), errors.Scene(sending=True, credential_key=place[0], time_scale=self._scale))
+        self._silent.pop(place, None)
 
     async def delete(self, credential: Credential, *, chat: str, message: int) -> Answer:
         """Delete a message."""

@@ -37,7 +37,7 @@ def cases() -> dict[str, tuple[ErrorCase, dict[str, object]]]:
         ("not found", "read", AccessLost, "reauthorise", {"kind": "error", "code": 404}),
         ("conflict", "read", TryLater, "conflict", {"kind": "error", "code": 409}),
         ("too large", "send", Rejected, "too_long", {"kind": "error", "code": 413}),
-        ("flood", "send", TryLater, "rate", {"kind": "flood", "retry_after": 17}),
+        ("flood", "send", TryLater, "rate", {"kind": "flood", "retry_after": 1}),
         ("flood while polling", "read", TryLater, "rate", {"kind": "flood"}),
         ("unknown status", "read", UnknownPayload, "http_status", {"kind": "error", "code": 418}),
         ("unknown status on send", "send", OutcomeUnknown, "http_status", {"kind": "error", "code": 418}),

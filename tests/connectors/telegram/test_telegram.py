@@ -102,6 +102,24 @@ def outgoing(page: PageRef, post: str, comment: str, text: str = "Ответ") -
     )
 
 
+async def test_a_chat_that_is_to_be_left_alone_is_left_alone_by_all_answers() -> None:
+    """Telegram would count each further try."""
+    async with town() as here:
+        page = await here.page()
+        post = await here.write("posts", "Пост")
+        comment = await here.write("comments", "Вопрос", author="Вера")
+        await here.world.post("/faults", platform="telegram", method="sendMessage", kind="flood", retry_after=2)
+        first = await caught(here.telegram.send(outgoing(page, post, comment)))
+        second = await caught(here.telegram.send(outgoing(page, post, comment, "Другой")))
+        assert [type(one) for one in (first, second)] == [TryLater, TryLater]
+        assert isinstance(second, TryLater)
+        assert second.after is not None
+        calls = [one for one in (await here.world.get("/calls"))["methods"] if one["method"] == "sendMessage"]
+        assert [one["outcomes"] for one in calls] == [{"429": 1}]
+        await asyncio.sleep(second.after.total_seconds())
+        assert (await here.telegram.send(outgoing(page, post, comment))).external_id
+
+
 async def test_a_channel_says_how_many_follow_it_and_is_taken_without() -> None:
     async with town() as here:
         assert (await here.telegram.describe_page("@sadovoye")).members == 1200
