@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.flows.mending import carried
 from app.flows.platforms import calling
 from app.kernel.log import logger
 from app.sources import facts as kept
-from connectors.contract import ConnectorError
+from app.sources.service import page_options_changed
+from connectors.contract import ConnectorError, Streams
 from connectors.pages import PageFacts, TellsPages
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Told:
 
     facts: list[tuple[int, PageFacts]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of pages that a stream carries, by external id: whether it does, should the notice of it have been missed."""
 
 
 async def round_of_facts(database: Database, connectors: Mapping[str, Connector], clock: Clock) -> bool:
@@ -49,6 +53,7 @@ async def round_of_facts(database: Database, connectors: Mapping[str, Connector]
         async with database.write() as session:
             await kept.keep_facts(session, told.facts, now=clock.now())
             await kept.note_closed(session, page_ids=told.closed, now=clock.now())
+            await page_options_changed(session, platform=platform, changed=told.options)
     return busy
 
 
@@ -75,7 +80,11 @@ async def _each(platform: str, connector: Connector, pages: Sequence[DuePage]) -
         except ConnectorError as error:
             if error.code == "comments_closed":
                 told.closed.append(page.id)
+            if isinstance(connector, Streams):
+                told.options[page.external_id] = carried(page.external_id, error)
             continue
+        if isinstance(connector, Streams):
+            told.options[page.external_id] = carried(page.external_id, snapshot)
         facts = PageFacts(external_id=snapshot.external_id, title=snapshot.title, link=snapshot.link, members=snapshot.members)
         if snapshot.external_id == page.external_id:
             told.facts.append((page.id, facts))

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.appeals.office import OfficeKeeper
 from app.appeals.reapply import apply_everywhere
 from app.audit.seals import MOST_ENTRIES, seal_next
-from app.flows import connecting, deadlines, facts, inbound, looking_up, pictures, pushing
+from app.flows import connecting, deadlines, facts, inbound, looking_up, mending, pictures, pushing
 from app.flows.amending import Amending
 from app.flows.gauges import Gauges
 from app.flows.greeting import Greeter, build_bots
@@ -33,7 +33,6 @@ from app.replies import pictures as reply_pictures
 from app.replies.rules import Limits, parse_limits
 from app.reports import rollup
 from app.sources import lookups
-from app.sources.care import try_again
 from app.sources.facts import forget_days
 from app.sources.hooks import forget_events
 from app.sources.intakes import forget_intakes
@@ -232,9 +231,7 @@ async def _take_intakes(parts: WorkerParts, _payload: Mapping[str, Any]) -> None
 
 
 async def _try_again(parts: WorkerParts, payload: Mapping[str, Any]) -> None:
-    """What somebody says they have mended."""
-    async with parts.database.write() as session:
-        await try_again(session, page_id=payload["page"], now=parts.clock.now())
+    await mending.try_again(parts.database, parts.connectors, parts.clock, page_id=payload["page"])
 
 
 async def _tidy(parts: WorkerParts) -> bool:

@@ -43,6 +43,10 @@ class SetAsideTold:
 
 
 ASIDE_SHOWN = 10
+_CARRIED = text(
+    "SELECT f.page_id FROM feed f JOIN page p ON p.id = f.page_id "
+    "WHERE f.due_at = 'infinity' AND p.platform = :platform AND p.external_id = ANY (:pages) ORDER BY f.page_id"
+)
 
 
 async def aside_of(session: ReadSession, *, page_id: int) -> list[SetAsideTold]:
@@ -64,7 +68,13 @@ async def ask_again(session: WriteSession, *, operator_id: int, page_id: int) ->
 
 
 async def list_at_once(session: WriteSession, *, platform: str, pages: Sequence[str], now: datetime) -> None:
-    """The platform says that we were sent away from these pages (external ids), or let in: the next round shows whether it is so."""
+    """The platform says that we were sent away from these pages (external ids), or let in: the next round shows whether it is so.
+
+    Of a page that a stream carries no round shows it: the worker asks.
+    """
+    of_pages = {"platform": platform, "pages": sorted(set(pages))}
+    for page_id in (await session.execute(_CARRIED, of_pages)).scalars():
+        await enqueue(session, PAGES_AGAIN, {"page": page_id})
     await session.execute(
         text(
             """
@@ -72,7 +82,7 @@ async def list_at_once(session: WriteSession, *, platform: str, pages: Sequence[
               AND page_id IN (SELECT id FROM page WHERE platform = :platform AND external_id = ANY (:pages))
             """
         ),
-        {"platform": platform, "pages": sorted(set(pages)), "now": now},
+        {**of_pages, "now": now},
     )
 
 

@@ -63,4 +63,5 @@ def batch(body: bytes, seen: mapping.Watch) -> Batch:
         unreadable=tuple(told.unreadable),
         skipped=dict(told.skipped),
         page_options=told.options,
+        look_at=tuple(sorted(set(told.plain_member.values()))),
     )

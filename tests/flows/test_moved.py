@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from sqlalchemy import text
 
-from app.flows import inbound
-from connectors.contract import Batch, Credential, Feed, Options, PageRef, TryLater
+from app.flows import inbound, mending
+from app.flows.facts import round_of_facts
+from app.flows.pushing import take_pushed
+from app.sources.hooks import Hook, take_event
+from app.sources.service import ensure_carried
+from connectors.contract import AccessLost, Batch, Credential, Feed, Options, PageRef, Pages, TryLater
 from connectors.telegram.connector import TelegramConnector
 from tests.connectors.raw_server import http, raw_server
 from tests.flows.conftest import Town, asked
@@ -52,6 +57,64 @@ async def test_a_page_that_is_lost_is_shown_until_it_is_back(town: Town, rows: R
         for _ in range(2):
             await town.bring_in()
             assert [tuple(row) for row in await rows(carried)] == [shown]
+
+
+async def test_whoever_says_that_it_is_mended_has_the_platform_asked_about_a_page_of_a_stream(town: Town, rows: Rows) -> None:
+    """The notice of it may have been missed: then nothing else would ever tell."""
+    await asked(town)
+    async with town.worker.write() as session:
+        told = {town.page: {"no_access": "the bot is 'kicked'", "group": "-4"}}
+        await inbound.take_in(session, platform=town.platform, batch=Batch(page_options=told), now=town.clock.now())
+    ((page_id,),) = await rows("SELECT id FROM page")
+    for failing, shown in (
+        (AccessLost("no_right", "the bot is 'left'"), "the bot is 'left'"),
+        (AccessLost("reauthorise", "the token is dead"), "the bot is 'left'"),
+        (None, ""),
+    ):
+        if failing is not None:
+            town.world.fail("describe_page", failing)
+        await mending.try_again(town.worker, {town.platform: town.connector}, town.clock, page_id=page_id)
+        assert [row.options["no_access"] for row in await rows("SELECT options FROM page")] == [shown]
+
+
+async def test_a_missed_notice_is_made_up_for_once_a_day(town: Town, rows: Rows) -> None:
+    await asked(town)
+    for failing, shown in ((AccessLost("no_right", "the bot is 'left'"), "the bot is 'left'"), (None, "")):
+        if failing is not None:
+            town.world.fail("describe_page", failing)
+        async with town.owner.write() as session:
+            await session.execute(text("UPDATE page SET describe_at = :now"), {"now": town.clock.now()})
+        await round_of_facts(town.worker, {town.platform: town.connector}, town.clock)
+        assert [row.options["no_access"] for row in await rows("SELECT options FROM page")] == [shown]
+
+
+async def test_an_ordinary_member_is_told_by_a_push_and_the_platform_is_asked(town: Town, rows: Rows) -> None:
+    """What several pushed updates say of one page is kept together."""
+    page = PageRef(external_id="-1500", options={"linked_chat_id": "-1600"})
+    telegram = TelegramConnector(Options(api_url=None, credentials=()), "http://127.0.0.1:1")
+    change = {"chat": {"id": -1600}, "date": 5, "new_chat_member": {"status": "member"}}
+    body = orjson.dumps({"update_id": 5, "my_chat_member": change})
+    assert telegram.parse_push(page, Pages([page]), body, observed_at=town.clock.now()).look_at == ()  # no bot of ours carries it
+    await telegram.close()
+    token = Credential(key="b", kind="bot", secret="4200:AAF-never-a-real-one_0123456789abcd")
+    telegram = TelegramConnector(Options(api_url=None, credentials=(token,)), "http://127.0.0.1:1")
+    (number,) = await rows("SELECT id FROM page")
+    async with town.owner.write() as session:
+        await session.execute(
+            text("UPDATE page SET platform = 'telegram', external_id = '-1500', options = '{\"linked_chat_id\": \"-1600\"}'")
+        )
+    moved = {"message_id": 9, "date": 5, "chat": {"id": -1600}, "migrate_to_chat_id": -1700}
+    for event, told in (("5", body), ("6", orjson.dumps({"update_id": 6, "message": moved}))):
+        async with town.web.write() as session:
+            hook = Hook(page_id=number.id, confirmation="")
+            assert await take_event(session, hook, event_id=event, body=told, happened_at=None, now=town.clock.now())
+    async with town.owner.write() as session:
+        await ensure_carried(session, platform="telegram", pages=["-1500"])
+    assert await take_pushed(town.worker, {"telegram": telegram}, town.clock) == 2
+    await telegram.close()
+    ((options,),) = await rows("SELECT options FROM page")
+    assert options == {"linked_chat_id": "-1700", "no_access": ""}
+    assert await rows("SELECT 1 FROM pgqueuer WHERE entrypoint = 'pages.again'")
 
 
 @pytest.mark.parametrize(("reads_all", "lost"), [(False, True), (True, False)])
