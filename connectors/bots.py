@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from connectors.contract import Credential, PageRef
+    from connectors.tokens import Tokens
 
 DIALOGS: Final = "dialogs"
 PRIVATE: Final = "private"
@@ -27,8 +26,6 @@ def hears_private(page: PageRef) -> bool:
     return is_dialogs(page) and page.options.get(PRIVATE) == "on"
 
 
-def bot_of(bots: Sequence[Credential], page: PageRef) -> Credential | None:
+def bot_of(bots: Tokens, page: PageRef) -> Credential | None:
     """A page's own bot, else the one that described it, else the first; None when there is none."""
-    own = (bot for bot in bots if bot.page_external_id == page.external_id)
-    described = (bot for bot in bots if bot.key == page.options.get(CREDENTIAL))
-    return next(own, None) or next(described, None) or next(iter(bots), None)
+    return next(iter(bots.own(page.external_id)), None) or bots.keyed(page.options.get(CREDENTIAL)) or next(iter(bots.all), None)

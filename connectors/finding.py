@@ -1,4 +1,4 @@
-"""What polling asks of a connector beside listing: what is written elsewhere, where else people comment, how much goes at once.
+"""What is asked of a connector beside the contract: what is written elsewhere, where else people comment, how much goes at once.
 
 Standard library only. All are optional.
 """
@@ -18,6 +18,13 @@ class Bundles(Protocol):
     """A connector whose calls go as one when they are made side by side: so many at most. Others are asked one after the other."""
 
     bundle: int
+
+
+@runtime_checkable
+class PushedAlone(Protocol):
+    """A connector whose pushed events tell of their own page alone: `parse_push` is given no other pages. A country has very many."""
+
+    pushed_alone: bool
 
 
 @runtime_checkable

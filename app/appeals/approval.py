@@ -27,7 +27,7 @@ async def approve(session: WriteSession, access: Access, *, reply_id: int, seen_
     NotFoundError out of sight, ForbiddenError for one's own, ConflictError when the appeal or the answer has moved on since.
     """
     held, _ = await _hold(session, access, reply_id, seen_version)
-    also = await handed_in_with(session, reply_id)
+    also = await handed_in_with(session, access, Permission.ANSWER_APPROVE, reply_id=reply_id)
     for one in (reply_id, *also):
         await replies.approve(session, reply_id=one, operator_id=access.operator_id, now=now)
     await advance(session, held, Act.REPLY_APPROVED, now)
@@ -41,7 +41,7 @@ async def give_back(session: WriteSession, access: Access, *, reply_id: int, wor
     InvalidError without a word; else as `approve`.
     """
     held, number = await _hold(session, access, reply_id, seen_version)
-    also = await handed_in_with(session, reply_id)
+    also = await handed_in_with(session, access, Permission.ANSWER_APPROVE, reply_id=reply_id)
     for one in (reply_id, *also):
         await replies.give_back(session, reply_id=one, now=now)
     await advance(session, held, Act.REPLY_RETURNED, now)

@@ -98,7 +98,7 @@ async def unmerge(session: WriteSession, access: Access, *, number: int, seen_ve
 
 _ALSO = text(
     """
-    SELECT a.id, a.cycle, a.agency_id, a.platform, c.id AS comment_id, c.revision FROM appeal a
+    SELECT a.id, a.cycle, a.agency_id, a.territory_id, a.platform, c.id AS comment_id, c.revision FROM appeal a
     JOIN LATERAL (
       SELECT c.id, c.revision FROM comment c WHERE c.appeal_id = a.id AND NOT c.by_page AND c.deleted_at IS NULL
       ORDER BY c.written_at DESC, c.id DESC LIMIT 1) c ON true
@@ -124,11 +124,14 @@ async def answer_merged(
 ) -> list[int]:
     """The same answer under what the citizens of merged appeals wrote, each once; the replies' ids. The older one is answered (`reply_id`).
 
+    What one sees and may not work on is left out.
     Where answers are approved first they wait for that with it (`handed_in_with`).
     """
     access.require(Permission.APPEAL_WORK)
     found = []
     for row in await session.execute(_ALSO, {"number": number, "kind": kind.value}):
+        if not access.reaches(Permission.APPEAL_WORK, agency_id=row.agency_id, territory_id=row.territory_id):
+            continue
         clean = checked_words(words, text_limits.get(row.platform, 4_000), "text")
         also = await replies.queue(
             session, appeal_id=row.id, comment_id=row.comment_id, comment_revision=row.revision, cycle=row.cycle,
@@ -143,20 +146,21 @@ async def answer_merged(
 
 # One transaction handed them in, by one person at one moment: that is how they are known to belong together.
 HANDED_IN_WITH = """
-SELECT s.id FROM appeal m JOIN reply s ON s.appeal_id = m.id
+SELECT s.id, m.agency_id, m.territory_id FROM appeal m JOIN reply s ON s.appeal_id = m.id
 WHERE r.state = 'awaiting' AND m.merged_into = r.appeal_id
   AND s.state = 'awaiting' AND s.operator_id = r.operator_id AND s.created_at = r.created_at
 """
 """Of a reply `r`."""
-_WITH = text(f"SELECT s.id FROM reply r, LATERAL ({HANDED_IN_WITH}) s WHERE r.id = :id ORDER BY s.id")  # noqa: S608 - a constant
+_WITH = text(f"SELECT s.* FROM reply r, LATERAL ({HANDED_IN_WITH}) s WHERE r.id = :id ORDER BY s.id")  # noqa: S608 - a constant
 
 
-async def handed_in_with(session: ReadSession, reply_id: int) -> list[int]:
-    """The same answer to the authors of merged appeals that waits for approval together with this one, as far as in sight; ids.
+async def handed_in_with(session: ReadSession, access: Access, permission: Permission, *, reply_id: int) -> list[int]:
+    """The same answer to the authors of merged appeals that waits for approval together with this one, as far as within reach; ids.
 
-    One out of the decider's sight goes on waiting, for somebody who sees its appeal.
+    One out of the decider's reach goes on waiting, for somebody who may decide about its appeal.
     """
-    return list(await session.scalars(_WITH, {"id": reply_id}))
+    found = await session.execute(_WITH, {"id": reply_id})
+    return [row.id for row in found if access.reaches(permission, agency_id=row.agency_id, territory_id=row.territory_id)]
 
 
 def told(reply_id: int, also: Sequence[int]) -> dict[str, object]:

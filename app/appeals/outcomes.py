@@ -52,7 +52,7 @@ async def decide_reply(
         await advance(session, held, Act.REPLY_QUEUED, now)
         await record_act(session, held, access, Act.REPLY_QUEUED, now, {"reply": reply_id, "again": True})
     elif decision == "withdraw":
-        also = await handed_in_with(session, reply_id)
+        also = await handed_in_with(session, access, Permission.APPEAL_WORK, reply_id=reply_id)
         for one in (reply_id, *also):
             await replies.withdraw(session, reply_id=one, now=now)
         await advance(session, held, Act.REPLY_WITHDRAWN, now)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from app.appeals.card_rows import EventRow
 
 
+_CARRIED_OUT = frozenset({
+    Act.INTERIM_SENT, Act.PICTURES_SENT, Act.REPLY_EDITED, Act.REPLY_REMOVED, Act.POLICY_APPLIED, Act.SLA_BREACH_WITHDRAWN,
+})  # fmt: skip
+"""What the program does in the name of whoever asked for it earlier, or of all appeals: nobody looked at this one then."""
+
+
 def unheard(events: Iterable[EventRow]) -> frozenset[int]:
     """Ids of such comments. Whatever a person does with the appeal once they were noticed is done with them in sight."""
     noticed: dict[int, datetime] = {}
@@ -27,7 +33,7 @@ def unheard(events: Iterable[EventRow]) -> frozenset[int]:
         elif event.act is Act.REPLY_SENT:
             stood_at = event.occurred_at
             found |= {comment for comment, at in noticed.items() if at <= stood_at}
-        elif event.act in {Act.REOPENED, Act.ANSWERED_BY_HAND} or (event.operator_id is not None and event.act is not Act.INTERIM_SENT):
+        elif event.act in {Act.REOPENED, Act.ANSWERED_BY_HAND} or (event.operator_id is not None and event.act not in _CARRIED_OUT):
             stood_at = None if event.act in {Act.REOPENED, Act.ANSWERED_BY_HAND} else stood_at
             noticed.clear()
             found.clear()

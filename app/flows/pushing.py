@@ -9,6 +9,7 @@ from app.kernel.log import logger
 from app.sources import hooks, service as sources
 from app.sources.care import list_at_once
 from connectors.contract import AcceptsPush, Batch, PageRef, Pages, UnknownPayload, Unreadable
+from connectors.finding import PushedAlone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ async def take_pushed(database: Database, connectors: Mapping[str, Connector], c
 
 async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence[WaitingEvent], clock: Clock) -> None:
     platform = events[0].platform
-    watched = await sources.watched_pages(session, platform=platform)
+    watched = [] if isinstance(connector, PushedAlone) else await sources.watched_pages(session, platform=platform)
     pages = Pages(PageRef(external_id=page.external_id, options=page.options) for page in watched)
     parts = [_parsed(connector, event, pages) for event in events]
     options: dict[str, dict[str, str]] = {}
@@ -69,6 +70,6 @@ def _parsed(connector: AcceptsPush, event: WaitingEvent, pages: Pages) -> Batch:
     except UnknownPayload as error:
         reason = f"pushed: {error.code}: {error.detail}"
     except Exception as error:  # noqa: BLE001 - a bug of a connector must not hold up the inbox
-        logger.exception("push_bug", platform=event.platform, event=event.id)
+        logger.exception("push_bug", platform=event.platform, number=event.id)
         reason = f"pushed: bug: {type(error).__name__}"
     return Batch(unreadable=(Unreadable(reason=reason, raw=event.body, page_external_id=event.page_external_id),))

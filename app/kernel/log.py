@@ -7,10 +7,11 @@ import sys
 from typing import Any, TextIO, cast
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from app.kernel.untold import UNTOLD
 
-logger: Any = structlog.get_logger()
+logger: FilteringBoundLogger = structlog.get_logger()
 
 # Written once here: everything that must never reach a log, whatever a caller passes.
 _SECRET_KEYS = frozenset({"token", "password", "secret", "authorization", "cookie", "access_token"})

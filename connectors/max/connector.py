@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ from connectors.max.uploads import Uploads
 from connectors.meanings import mapped
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
 from connectors.payload import OddError, check_text, is_object
+from connectors.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +80,7 @@ class MaxConnector(Amends):
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._client = MaxClient(options, base_url)
+        self._tokens = Tokens(options.credentials)
         self._uploads = Uploads(self._client, options, base_url)
         self._rows = min(ROWS, max(1, int(options.limits.get("batch", ROWS))))
 
@@ -88,12 +91,9 @@ class MaxConnector(Amends):
 
     def _bot(self, page: PageRef) -> Credential:
         """The page's own bot, or the only one. Raises AccessLost `token_kind`."""
-        bots = self._options.credentials
-        own = next((bot for bot in bots if bot.page_external_id == page.external_id), None)
-        found = own or next((bot for bot in bots if bot.page_external_id is None), None)
-        if found is None:
-            raise AccessLost("token_kind", "no bot is configured for this page")
-        return found
+        for bot in self._tokens.serving(page.external_id):
+            return bot
+        raise AccessLost("token_kind", "no bot is configured for this page")
 
     def calls_per_second(self, verb: str) -> float:
         """How often this verb may be used by all bots together; a probe takes a call for each post at least."""
@@ -257,9 +257,16 @@ class MaxConnector(Amends):
 
     def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
         """What an update tells: of the pages of that page's own bot, and of no other's."""
-        bot = self._bot(page)
-        carried = pages.once(("max", bot.key), lambda every: push.Carried.of([one for one in every if self._bot(one) is bot]))
-        return push.batch(body, carried, observed_at=observed_at)
+        carried = pages.once("max", self._carried)
+        return push.batch(body, carried.get(self._bot(page).key, push.Carried.of(())), observed_at=observed_at)
+
+    def _carried(self, pages: Sequence[PageRef]) -> dict[str, push.Carried]:
+        """The pages of each bot, by its key. One without a bot has lost its token: no other waits for that."""
+        shares: defaultdict[str, list[PageRef]] = defaultdict(list)
+        for page in pages:
+            for bot in self._tokens.serving(page.external_id)[:1]:
+                shares[bot.key].append(page)
+        return {key: push.Carried.of(share) for key, share in shares.items()}
 
     async def listen(self, page_external_id: str, cursor: str | None) -> Heard:
         """The updates of the page's bot: they tell of all its pages."""
@@ -277,8 +284,8 @@ class MaxConnector(Amends):
         body: dict[str, object] = {"text": outgoing.text, "link": {"type": "reply", "mid": outgoing.reply_to_external_id}}
         if is_dialogs(post.page):
             bot = self._bot(post.page)
-            attached = await self._uploads.put(bot, outgoing.pictures)
-            answer = await self._client.post(bot, "/messages", body | {"attachments": attached or None}, chat_id=post.external_id)
+            body["attachments"] = await self._uploads.put(bot, outgoing.pictures) or None
+            answer = await self._uploads.when_ready(lambda: self._client.post(bot, "/messages", body, chat_id=post.external_id))
         elif outgoing.pictures:
             raise Rejected("unsupported", "comments on MAX carry no pictures")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from connectors.meanings import RATE, SERVER, Meaning, Scene, from_code, from_meaning, from_status
 from connectors.payload import is_object, maybe_text
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from connectors.contract import ConnectorError
     from connectors.http_api import Answer
 
+NOT_READY: Final = "attachment.not.ready"
+"""A picture that was brought just now is still being worked on there."""
 BY_STATUS: dict[int, Meaning] = {
     400: Meaning("rejected", "bad_request"),
     401: Meaning("access", "reauthorise"),
@@ -26,8 +28,7 @@ BY_CODE: dict[str, Meaning] = {
     "comments.timeout_exceeded": Meaning("rejected", "too_late"),
     "too.many.requests": RATE,
     "service.unavailable": SERVER,
-    # A picture that was brought just now is still being worked on there.
-    "attachment.not.ready": Meaning("later", "server", 2),
+    NOT_READY: Meaning("later", "server", 2),
 }
 
 

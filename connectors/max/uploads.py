@@ -1,22 +1,30 @@
-"""Pictures of an answer in a dialog: each is brought to an upload server, then named in the message. Bringing publishes nothing."""
+"""Pictures of an answer in a dialog: each is brought to an upload server, then named in the message. Bringing publishes nothing.
+
+MAX works on a picture for a moment after that. One that is not ready is not brought anew - it would not be ready either -, but named again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from connectors import meanings
-from connectors.contract import UnknownPayload
+from connectors.contract import TryLater, UnknownPayload
 from connectors.max.capabilities import PICTURES
+from connectors.max.errors import NOT_READY
 from connectors.payload import as_object, as_text, is_object
 from connectors.servers import Servers, own_place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from connectors.contract import Credential, Options, Picture
+    from connectors.http_api import Answer
     from connectors.max.client import MaxClient
 
 SERVERS: Final = ("oneme.ru", "okcdn.ru", "max.ru")
+READY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0)
+"""Pauses before a message with pictures is tried again, in MAX's time."""
 
 
 class Uploads:
@@ -43,10 +51,21 @@ class Uploads:
         except ValueError as odd:  # OddError is one, and so is an address that is none
             raise UnknownPayload("malformed", f"getUploadUrl: {odd}", raw=answer.raw) from None
         told = await self._servers.ask("POST", place, files={"data": (picture.name, picture.content, picture.media_type)})
-        tokens = {name: one for name, one in told.items() if (name == "photos" and is_object(one)) or (name == "token" and one)}
-        if not tokens:
-            raise UnknownPayload("malformed", "the upload server names no picture", raw=b"")
-        return tokens
+        for name, one in (("photos", told.get("photos")), ("token", told.get("token"))):  # one of them: MAX takes no two
+            if one and (name == "token" or is_object(one)):
+                return {name: one}
+        raise UnknownPayload("malformed", "the upload server names no picture", raw=b"")
+
+    async def when_ready(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Send a message with what was brought. Raises TryLater when it is not ready for long."""
+        for pause in READY_SECONDS:
+            try:
+                return await send()
+            except TryLater as error:
+                if NOT_READY not in error.detail:
+                    raise
+                await asyncio.sleep(pause / self._options.time_scale)
+        return await send()
 
     async def close(self) -> None:
         """Release the sockets."""

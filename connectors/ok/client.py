@@ -8,6 +8,7 @@ from connectors.contract import AccessLost
 from connectors.http_api import HttpApi, Request
 from connectors.ok import signing
 from connectors.ok.errors import from_answer
+from connectors.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ class OkClient:
     """All calls to OK of one connector."""
 
     def __init__(self, options: Options, base_url: str) -> None:
-        self._options = options
+        self._tokens = Tokens(options.credentials)
         self._api = HttpApi(options, base_url, per_second=PER_SECOND, refusal=from_answer)
 
     @property
@@ -40,8 +41,7 @@ class OkClient:
 
     def tokens(self, page: str | None) -> list[Credential]:
         """The tokens for a page: its own first, then those of no page in particular."""
-        fitting = [c for c in self._options.credentials if page is None or c.page_external_id in {None, page}]
-        return sorted(fitting, key=lambda credential: credential.page_external_id is None)
+        return sorted(self._tokens.serving(page), key=lambda credential: credential.page_external_id is None)
 
     async def read(self, method: str, params: Mapping[str, str], *, page: str | None) -> Answer:
         """A reading; a token that may not is passed over for the next. Raises the contract's errors."""

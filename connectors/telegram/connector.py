@@ -28,6 +28,7 @@ from connectors.telegram import links, mapping, push
 from connectors.telegram.amends import Amends, utf16_units
 from connectors.telegram.capabilities import BOTS, CAPTION_LIMIT, PICTURES, TEXT_LIMIT
 from connectors.telegram.client import TelegramClient
+from connectors.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +49,7 @@ class TelegramConnector(Amends):
         self._options = options
         self._client = TelegramClient(options, base_url)
         self._limit = min(MOST_UPDATES, max(1, int(options.limits.get("batch", MOST_UPDATES))))
+        self._tokens = Tokens(options.credentials)
         self._bots = frozenset(number for c in options.credentials if (number := mapping.maybe_number(c.secret.split(":", 1)[0])))
 
     async def close(self) -> None:
@@ -190,14 +192,14 @@ class TelegramConnector(Amends):
         return await self._client.file(owner, external_id, most_bytes=most_bytes)
 
     def _owner(self, page: PageRef) -> Credential | None:
-        return bot_of(self._options.credentials, page)
+        return bot_of(self._tokens, page)
 
     async def poll(self, feed: Feed, cursor: str | None) -> Batch:
         """The updates after the cursor; waits up to 20 scaled seconds for the first.
 
         Asking with a cursor is what confirms all before it to Telegram: a cursor that was not stored loses nothing.
         """
-        credential = next((bot for bot in self._options.credentials if bot.key == feed.credential_key), None)
+        credential = self._tokens.keyed(feed.credential_key)
         if credential is None:
             raise AccessLost("token_kind", f"no bot is configured under the name {feed.credential_key!r}")
         last = mapping.maybe_number(cursor)
@@ -239,14 +241,14 @@ class TelegramConnector(Amends):
 
     def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
         """What an update tells: of the pages of that page's own bot, and of no other's."""
+
+        def watch(some: Sequence[PageRef]) -> mapping.Watch:
+            return mapping.watch(some, bots=self._bots, observed_at=observed_at)
+
         owner = self._owner(page)
-        carried = pages.once(
-            ("telegram", None if owner is None else owner.key),
-            lambda every: mapping.watch(
-                [one for one in every if owner is not None and self._owner(one) is owner], bots=self._bots, observed_at=observed_at
-            ),
-        )
-        return push.batch(body, replace(carried, observed_at=observed_at))
+        carried = pages.once("telegram", lambda every: {feed.key: watch(feed.pages) for feed in self.feeds(every)})
+        seen = carried.get("" if owner is None else owner.key, watch(()))
+        return push.batch(body, replace(seen, observed_at=observed_at))
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """Publish a reply in the discussion group. Nothing keeps Telegram from publishing a repeated call twice.

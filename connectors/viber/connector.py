@@ -16,6 +16,7 @@ from connectors.contract import AccessLost, Batch, CannotTell, ConnectorError, F
 from connectors.meanings import mapped
 from connectors.pages import ABILITIES, Ability, AbilityCheck, refused
 from connectors.payload import OddError, check_text
+from connectors.tokens import Tokens
 from connectors.viber import links, mapping, push
 from connectors.viber.capabilities import BOTS, TEXT_LIMIT
 from connectors.viber.client import ViberClient
@@ -35,9 +36,12 @@ HOOK: Final = "/hooks/viber/"
 class ViberConnector:
     """The verbs of the contract over Viber's REST API."""
 
+    pushed_alone = True
+
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options
         self._client = ViberClient(options, base_url)
+        self._tokens = Tokens(options.credentials)
 
     async def close(self) -> None:
         """Release the sockets."""
@@ -51,10 +55,9 @@ class ViberConnector:
 
     async def _account(self, page: PageRef) -> tuple[Credential, mapping.Account]:
         """A page's token and what Viber says of it: the one that is known for it first. Raises AccessLost `token_kind`."""
-        bots = self._options.credentials
-        first = bot_of(bots, page)
+        first = bot_of(self._tokens, page)
         failure: AccessLost | None = None
-        for bot in sorted(bots, key=lambda one: one is not first):
+        for bot in sorted(self._tokens.all, key=lambda one: one is not first):
             try:
                 account = await self._told(bot)
             except AccessLost as error:
@@ -66,7 +69,7 @@ class ViberConnector:
 
     async def _sender(self, page: PageRef) -> Credential:
         """The bot that speaks for a page: never another one, in whose name the answer would come from a stranger."""
-        bot = bot_of(self._options.credentials, page)
+        bot = bot_of(self._tokens, page)
         if bot is not None and (bot.page_external_id == page.external_id or bot.key == page.options.get(CREDENTIAL)):
             return bot
         return (await self._account(page))[0]
@@ -110,8 +113,7 @@ class ViberConnector:
 
     def feeds(self, pages: Sequence[PageRef]) -> Sequence[Feed]:
         """One for each bot."""
-        bots = self._options.credentials
-        return [Feed(key=page.external_id, credential_key=bot.key, pages=(page,)) for page in pages if (bot := bot_of(bots, page))]
+        return [Feed(key=page.external_id, credential_key=bot.key, pages=(page,)) for page in pages if (bot := bot_of(self._tokens, page))]
 
     async def poll(self, feed: Feed, cursor: str | None) -> Batch:
         """Nothing but whether the push stands, once a minute: AccessLost `no_webhook` when private messages are on and Viber tells us none.

@@ -22,6 +22,7 @@ from connectors import meanings
 from connectors.contract import AccessLost, ConnectorError, TryLater
 from connectors.pacing import Quota, Window, metered, paced, shared
 from connectors.payload import is_object, readable_json
+from connectors.tokens import Tokens
 from connectors.vk import bundles
 from connectors.vk.calls import Answer, Call
 from connectors.vk.errors import from_number
@@ -125,6 +126,7 @@ class VkClient:
         # Apart, so that an answer never queues behind readings of a platform that has become slow.
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-read")
         self._senders = ThreadPoolExecutor(WORKERS, thread_name_prefix="vk-send")
+        self._tokens = Tokens(options.credentials, lambda page: page.lstrip("-"))
         self._windows = {c.key: self._window(c) for c in options.credentials}
         self._quotas: dict[tuple[str, str], Quota] = {}
         self._bundlers = {c.key: self._bundler(c) for c in options.credentials if c.kind in bundles.KINDS}
@@ -205,8 +207,7 @@ class VkClient:
             preferred = kinds.index(credential.kind)
             return resting, len(kinds) if method in bundles.METHODS and load >= 1 else preferred, load
 
-        fitting = [c for c in self._options.credentials if c.kind in kinds and _serves(c, page)]
-        return sorted(fitting, key=order)
+        return sorted((one for one in self._tokens.serving(page) if one.kind in kinds), key=order)
 
     async def _call_with(self, credential: Credential, call: Call) -> Answer:
         scene = meanings.Scene(sending=call.sending, credential_key=credential.key, time_scale=self._scale)
@@ -266,11 +267,6 @@ class VkClient:
         self._senders.shutdown(wait=False, cancel_futures=True)
         self._session.close()
         self._adapter.close()
-
-
-def _serves(credential: Credential, page: str | None) -> bool:
-    own = credential.page_external_id
-    return own is None or page is None or own.lstrip("-") == page.lstrip("-")
 
 
 def _translated(error: Exception, body: bytes, scene: meanings.Scene) -> ConnectorError:

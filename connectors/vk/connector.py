@@ -66,6 +66,7 @@ class VkConnector(Amends):
     probe_limit = PROBE_LIMIT
     bundle = MOST
     pages_limit = pages.PAGES_LIMIT
+    pushed_alone = True
 
     def __init__(self, options: Options, base_url: str) -> None:
         self._options = options

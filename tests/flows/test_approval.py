@@ -12,10 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from app.appeals import approval, merging, outcomes, service as appeals
 from app.appeals.rules import CloseReason
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError
+from app.people.models import Operator
 from app.people.queries import access_of_operator
 from app.people.rules import Role
 from app.replies.rules import AnswerKind
-from tests.factories import make_operator, make_territory
+from tests.factories import grant, make_operator, make_territory
 from tests.flows.conftest import PIT, Town
 
 if TYPE_CHECKING:
@@ -194,14 +195,24 @@ async def test_the_authors_of_merged_appeals_are_answered_with_the_same_approval
     assert [row.data for row in told] == [{"reply": mine, "also": [also_id]}]
 
 
-async def test_a_merged_draft_that_its_approver_did_not_see_is_approved_by_itself(town: Town, number: int, rows: Rows) -> None:
-    """A coordinator of the older appeal's territory may not see the younger one: it waits for somebody who does."""
+@pytest.mark.parametrize("supervises", [False, True])
+async def test_a_merged_draft_out_of_its_approvers_reach_is_approved_by_itself(
+    town: Town, number: int, rows: Rows, *, supervises: bool
+) -> None:
+    """A coordinator of the older appeal's territory may not see the younger one, or may only see it: it waits for somebody who decides."""
     younger = await two_as_one(town, number, rows)
     async with town.owner.write() as session:
         elsewhere = (await make_territory(session, name="Соседний район")).id
         await session.execute(text("UPDATE appeal SET territory_id = :at WHERE number = :number"), {"at": elsewhere, "number": younger})
     mine, (also_id,) = await answer_both(town, number, "Засыпем завтра.")
-    await decide(town, mine, town.coordinator)
+    coordinator = town.coordinator
+    if supervises:
+        async with town.owner.write() as session:
+            await grant(session, operator=await session.get_one(Operator, coordinator.operator_id), role=Role.SUPERVISOR)
+            seeing = await access_of_operator(session, operator_id=coordinator.operator_id)
+        assert seeing is not None
+        coordinator = seeing
+    await decide(town, mine, coordinator)
     assert [row.state for row in await rows("SELECT state FROM reply ORDER BY id")] == ["queued", "awaiting"]
     async with town.owner.write() as session:
         chief = await make_operator(session, role=Role.COORDINATOR)

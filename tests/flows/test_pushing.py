@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from sqlalchemy import text
@@ -17,10 +17,14 @@ from app.sources.hooks import Hook
 from connectors.contract import AcceptsPush, Credential, Options, PageRef, Pages
 from connectors.registry import load
 from tests import factories
+from tests.databases import hearing
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from app.kernel.clock import FixedClock
     from app.kernel.db import Database
+    from connectors.contract import Batch
 
 _STORED = "SELECT c.external_id, c.text, a.name FROM comment c JOIN author a ON a.id = c.author_id"
 
@@ -101,6 +105,47 @@ async def test_pushed_events_become_comments_and_a_bad_one_is_set_aside(
     async with worker_db.write() as session:
         assert await hooks.forget_events(session, now=clock.now()) == 0
         assert await hooks.forget_events(session, now=clock.now() + hooks.REMEMBERED * 2) == 5
+    await connector.close()
+
+
+class Broken:
+    """A connector with a bug."""
+
+    def parse_push(self, page: PageRef, pages: Pages, body: bytes, *, observed_at: datetime) -> Batch:
+        """Breaks at whatever is pushed."""
+        raise ZeroDivisionError(page, pages, body, observed_at)
+
+
+async def test_a_bug_of_a_connector_holds_up_no_event(owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock) -> None:
+    async with owner_db.write() as session:
+        page = await factories.make_page(session)
+    async with web_db.write() as session:
+        hook = Hook(page_id=page.id, confirmation="")
+        assert await hooks.take_event(session, hook, event_id="a", body=b"{}", happened_at=None, now=clock.now())
+    assert await take_pushed(worker_db, {"vk": cast("Any", Broken())}, clock) == 1
+    async with owner_db.read() as reading:
+        assert (await reading.scalars(text("SELECT reason FROM set_aside"))).all() == ["pushed: bug: ZeroDivisionError"]
+
+
+@pytest.mark.parametrize(("platform", "needed"), [("vk", 0), ("viber", 0), ("telegram", 1), ("max", 1)])
+async def test_all_pages_are_read_only_for_whom_an_event_may_tell_of_others(
+    owner_db: Database, worker_db: Database, web_db: Database, clock: FixedClock, platform: str, needed: int
+) -> None:
+    """A country's pages are tens of thousands: to read them for each event would take longer than all else."""
+    async with owner_db.write() as session:
+        page = await factories.make_page(session, platform=platform)
+    async with web_db.write() as session:
+        hook = Hook(page_id=page.id, confirmation="")
+        assert await hooks.take_event(session, hook, event_id="a", body=b"{}", happened_at=None, now=clock.now())
+    connector = load((platform,))[platform].build(Options(api_url="http://127.0.0.1:1", credentials=()))
+    read: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        read.append(statement)
+
+    with hearing(worker_db, "before_cursor_execute", note):
+        assert await take_pushed(worker_db, {platform: connector}, clock) == 1
+    assert sum("FROM page WHERE platform = $1 AND active" in one for one in read) == needed
     await connector.close()
 
 

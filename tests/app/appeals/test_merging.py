@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.appeals import merging, service as appeals
 from app.appeals.cards import card
 from app.appeals.rules import Status
-from app.directory.models import Agency
+from app.directory.models import Agency, Territory
 from app.kernel.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from app.people.queries import access_of_operator
 from app.people.rules import Role
@@ -193,6 +193,25 @@ async def test_one_answer_goes_to_all_and_then_they_stay_one(owner_db: Database,
     with pytest.raises(ConflictError, match="together"):
         async with web_db.write(operator_id=who.operator_id) as session:
             await merging.unmerge(session, who, number=younger.number, seen_version=None, now=NOON)
+
+
+async def test_whoever_only_sees_a_merged_appeal_answers_its_author_nothing(owner_db: Database, web_db: Database) -> None:
+    """Who supervises the region and coordinates one district works for that district only."""
+    agency, older, younger = await pair(owner_db)
+    who = await person(owner_db, scope=agency)
+    async with web_db.write(operator_id=who.operator_id) as session:
+        await merging.merge(session, who, number=younger.number, other=older.number, seen_version=None, now=NOON)
+    async with owner_db.write() as session:
+        someone = await make.make_operator(session, role=Role.COORDINATOR, scope=await session.get_one(Territory, older.territory_id))
+        await make.grant(session, operator=someone, role=Role.SUPERVISOR)
+        elsewhere = await make.make_territory(session, name="Соседний район")
+        await session.execute(text("UPDATE appeal SET territory_id = :at WHERE id = :id"), {"at": elsewhere.id, "id": younger.id})
+        both = await access_of_operator(session, operator_id=someone.id)
+    assert both is not None
+    async with web_db.write(operator_id=both.operator_id) as session:
+        given: dict[str, Any] = {"words": "Воду дадут.", "text_limits": {}, "now": NOON}
+        first = await appeals.answer(session, both, number=older.number, **given)
+        assert await merging.answer_merged(session, both, number=older.number, reply_id=first, kind=AnswerKind.FINAL, **given) == []
 
 
 async def test_what_was_merged_goes_along_when_it_is_handed_on(owner_db: Database, web_db: Database) -> None:

@@ -27,7 +27,7 @@ from connectors.contract import (
     UnknownPayload,
     utc_now,
 )
-from connectors.max import links, mapping, push
+from connectors.max import links, mapping, push, uploads
 from connectors.max.connector import MaxConnector
 from connectors.sandbox.pictures import picture
 from connectors.sandbox.server import running
@@ -199,7 +199,8 @@ async def test_pictures_go_with_a_private_message_and_never_with_a_comment(serve
             await world.post("/faults", platform="max", method=method, kind=kind)
             failed = await caught(one.send(out))
             assert (type(failed), failed.code) == (TryLater, code), (method, kind)
-        await world.post("/faults", platform="max", method="sendMessage", kind="error", code=400, text="attachment.not.ready")
+        not_ready = {"method": "sendMessage", "kind": "error", "code": 400, "text": "attachment.not.ready"}
+        await world.post("/faults", platform="max", count=len(uploads.READY_SECONDS) + 1, **not_ready)
         assert type(await caught(one.send(out))) is TryLater
         assert (await world.get("/truth"))["answers"] == []
         await one.send(out)
@@ -217,6 +218,25 @@ async def test_pictures_go_with_a_private_message_and_never_with_a_comment(serve
             assert (await client.post(f"/messages?chat_id={chat}", json=body)).status_code == 200
             assert (await client.post(f"/messages/{post}/comments", json=body)).status_code == 400
             assert (await client.post(place["url"], files={"data": ("1.png", b"no picture")})).status_code == 400
+        await one.close()
+
+
+async def test_what_max_works_on_still_is_not_brought_anew() -> None:
+    """It would not be ready either. And a picture is named in one way: MAX takes its token, or what stands under its sizes, not both."""
+    async with raw_server() as raw:
+        raw.plan(
+            http(f'{{"url": "{raw.url}/upload/max"}}'.encode()),
+            http(b'{"photos": {"7": {"token": "seven"}}, "token": "eight"}'),
+            http(b'{"code": "attachment.not.ready", "message": "still working on it"}', status="400 Bad Request"),
+            http(b'{"message": {"timestamp": 1763362800000, "body": {"mid": "mid.1"}}}'),
+        )
+        one = connector(raw.url)
+        sent = await one.send(replace(answer_to(PostRef(page=DIALOGS, external_id="7"), "1", "Вот."), pictures=(PICTURE,)))
+        assert sent.external_id == "mid.1"
+        refused, taken = (json.loads(request.partition(b"\r\n\r\n")[2]) for request in raw.requests[2:])
+        assert refused == taken
+        validator("PhotoAttachmentRequestPayload").validate(taken["attachments"][0]["payload"])
+        assert taken["attachments"] == [{"type": "image", "payload": {"photos": {"7": {"token": "seven"}}}}]
         await one.close()
 
 
