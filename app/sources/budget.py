@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from app.kernel.db import Bulk
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.kernel.db import Database, WriteSession
 
@@ -71,16 +73,19 @@ class SharedBudget:
 
     async def beat(self) -> bool:
         """Hold on to our places, take free ones, give up what is too much. False: there is nothing more to do at once."""
-        for key, share in list(self._shares.items()):
-            began = time.monotonic()
-            wanted = share.held > 0 or began - share.asked_at < WANTED_SECONDS
-            if not wanted and share.places == 0:
-                continue
-            async with self._database.write() as session:
-                others = await _others(session, key, self._worker)
-                share.places = max(share.held, share_of(share.limit, self._worker, others)) if wanted else 0
-                if wanted:
-                    await _hold(session, key, self._worker, share.places)
+        began = time.monotonic()
+        wanted = {key: one for key, one in self._shares.items() if one.held > 0 or began - one.asked_at < WANTED_SECONDS}
+        over = {key: one for key, one in self._shares.items() if key not in wanted and one.places > 0}
+        if not wanted and not over:
+            return False
+        async with self._database.write() as session:
+            others = await _others(session, sorted(wanted | over), self._worker)
+            for key, share in wanted.items():
+                share.places = max(share.held, share_of(share.limit, self._worker, others[key]))
+            for share in over.values():
+                share.places = 0
+            await _hold(session, self._worker, {key: share.places for key, share in wanted.items()})
+        for share in (*wanted.values(), *over.values()):
             share.until = began + LEASE_SECONDS
         return False
 
@@ -124,28 +129,35 @@ def share_of(limit: int, worker: str, others: Sequence[tuple[str, int]]) -> int:
     return max(0, min(fair, limit - sum(places for _, places in others)))
 
 
-async def _others(session: WriteSession, key: str, worker: str) -> list[tuple[str, int]]:
-    """Lock a token's shares and lay ours down; who else has a part. Whoever's time is over has none."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('call_share:' || :key, 0))"), {"key": key})
-    await session.execute(
-        text("DELETE FROM call_share WHERE credential_key = :key AND (worker = :worker OR leased_until < clock_timestamp())"),
-        {"key": key, "worker": worker},
-    )
-    rows = await session.execute(text("SELECT worker, places FROM call_share WHERE credential_key = :key"), {"key": key})
-    return [(row.worker, row.places) for row in rows]
+async def _others(session: WriteSession, keys: Sequence[str], worker: str) -> Mapping[str, list[tuple[str, int]]]:
+    """Lock these tokens' shares, in order, and lay ours down; who else has a part. Whoever's time is over has none."""
+    given = {"keys": keys, "worker": worker}
+    await session.execute(_LOCK, given)
+    await session.execute(_LAY_DOWN, given)
+    others: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in await session.execute(_OTHERS, given):
+        others[row.credential_key].append((row.worker, row.places))
+    return others
 
 
-async def _hold(session: WriteSession, key: str, worker: str, places: int) -> None:
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('call_share:' || k.key, 0)) "
+    "FROM (SELECT key FROM unnest(CAST(:keys AS text[])) AS key ORDER BY key) k"
+)
+_LAY_DOWN = text("DELETE FROM call_share WHERE credential_key = ANY (:keys) AND (worker = :worker OR leased_until < clock_timestamp())")
+_OTHERS = text("SELECT credential_key, worker, places FROM call_share WHERE credential_key = ANY (:keys)")
+_HOLD = Bulk(
+    """
+    INSERT INTO call_share (credential_key, worker, places, leased_until)
+    SELECT key, worker, places, clock_timestamp() + make_interval(secs => :seconds) FROM {rows}
+    """,
+    key="text", worker="text", places="integer",
+)  # fmt: skip
+
+
+async def _hold(session: WriteSession, worker: str, places: Mapping[str, int]) -> None:
     """The database's lease is longer than what the worker counts on: their clocks begin at different moments."""
-    await session.execute(
-        text(
-            """
-            INSERT INTO call_share (credential_key, worker, places, leased_until)
-            VALUES (:key, :worker, :places, clock_timestamp() + make_interval(secs => :seconds))
-            """
-        ),
-        {"key": key, "worker": worker, "places": places, "seconds": LEASE_SECONDS * 1.5},
-    )
+    await _HOLD.run(session, [(key, worker, some) for key, some in places.items()], seconds=LEASE_SECONDS * 1.5)
 
 
 async def _take(session: WriteSession, key: str, method: str, *, limit: int, seconds: float) -> tuple[int, timedelta]:

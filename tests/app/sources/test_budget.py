@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from app.sources import budget
 from app.sources.budget import BLOCK, BLOCK_SECONDS, PARTS, UNEVEN, SharedBudget, share_of
+from tests.databases import hearing
 
 if TYPE_CHECKING:
     from app.kernel.db import Database
@@ -55,6 +56,25 @@ async def test_who_comes_gets_a_part_and_who_leaves_gives_it_back(workers: tuple
     await one.leave()
     await two.beat()
     assert (one.places(TOKEN, 3, held=0), two.places(TOKEN, 3, held=0)) == (0, 3)
+
+
+async def test_a_beat_for_many_tokens_is_as_many_statements_as_for_one(
+    worker_db: Database, workers: tuple[SharedBudget, SharedBudget]
+) -> None:
+    """Each group in which a bot has answered lately is one of them, and a beat comes twice a second."""
+    one, two = workers
+    keys = [f"bot {number}" for number in range(30)]
+    counted: list[int] = []
+    for budgets in ([keys[0]], keys):
+        statements: list[str] = []
+        with hearing(worker_db, "before_cursor_execute", lambda *told, into=statements: into.append(told[2])):
+            for worker in (one, two, one, two):
+                for key in budgets:
+                    worker.places(key, 4, held=0)
+                await worker.beat()
+        counted.append(len(statements))
+    assert counted[0] == counted[1]
+    assert {worker.places(key, 4, held=0) for worker in workers for key in keys} == {2}
 
 
 async def test_a_dead_workers_part_is_taken_over(worker_db: Database, workers: tuple[SharedBudget, SharedBudget]) -> None:
