@@ -57,6 +57,8 @@ class Fault:
 class Standing(Protocol):
     """Faults that come by chance until they are taken back: see `connectors.sandbox.standing`."""
 
+    struck: int
+
     def draw(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
         """The fault of this call, if there is one."""
         ...
@@ -114,11 +116,17 @@ class Faults:
             coming.append(fault)  # last: what strikes any call comes before what needs rows
 
     def _drawn(self, platform: str, method: str, token: str | None, *, inner: bool) -> Fault | None:
-        drawn = (one.draw(platform, method, token, inner=inner) for one in self._standing)
-        fault = next((fault for fault in drawn if fault is not None), None)
-        if fault is not None:
-            fault.missed = partial(self._calls.struck, platform, method, fault.kind, -1)
-        return fault
+        for one in self._standing:
+            fault = one.draw(platform, method, token, inner=inner)
+            if fault is not None:
+                fault.missed = partial(self._passed_over, one, fault)
+                return fault
+        return None
+
+    def _passed_over(self, standing: Standing, fault: Fault) -> None:
+        """It does not come again: where no answer has rows others would come ever more rarely."""
+        standing.struck -= 1
+        self._calls.struck(fault.platform, fault.method, fault.kind, -1)
 
     def report(self) -> dict[str, list[dict[str, Any]]]:
         """Faults that are still to come, and those that stand."""

@@ -65,11 +65,6 @@ class Standing:
         self._due = (number + self._chance.random()) / self.share
         return True
 
-    def give_back(self, kind: FaultKind) -> None:
-        """It changed nothing: it comes again when all others of the deck have."""
-        self.struck -= 1
-        self._decks[False].insert(0, kind)
-
     def report(self) -> dict[str, Any]:
         """As `GET /faults` shows it."""
         return {

@@ -61,6 +61,9 @@ def test_a_fault_that_changes_nothing_has_not_struck_and_comes_again(http: Clien
     assert len(told) == 2 * len(again) > 0
     assert [(one["kind"], one["count"]) for one in http.get("/calls")["faults"]] == [("duplicated", 1)]
     assert http.get("/faults")["faults"] == []
+    http.post("/faults", {"platform": "telegram", "share": 1, "kinds": ["duplicated"]})
+    assert statuses(http, 2) == [200, 200]
+    assert [one["struck"] for one in http.get("/faults")["standing"]] == [0]
 
 
 def test_inside_execute_only_refusals_stand_and_other_methods_are_spared(http: Client) -> None:
