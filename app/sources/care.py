@@ -42,7 +42,7 @@ class SetAsideTold:
     last_at: datetime
 
 
-ASIDE_SHOWN = 10
+ASIDE_SHOWN = 200
 _CARRIED = text(
     "SELECT f.page_id FROM feed f JOIN page p ON p.id = f.page_id "
     "WHERE f.due_at = 'infinity' AND p.platform = :platform AND p.external_id = ANY (:pages) ORDER BY f.page_id"

@@ -6,7 +6,9 @@ from app.web.ui.marks import N_
 
 # What a connector says about an answer that did not go out: the codes of `connectors/README.md`.
 REPLY_PROBLEM = {
-    "gone": N_("The comment or the post is no longer there, so the answer has nowhere to stand."),
+    "gone": N_(
+        "The comment or the post is no longer there, so the answer has nowhere to stand. Answer by other means, or close the appeal."
+    ),
     "comments_closed": N_("Comments are closed there. Open them on the platform, or answer by other means."),
     "denied": N_("The platform does not let the page answer there: the author may have closed comments to it."),
     "restricted": N_("The platform has restricted the page. Its owner has to look into it on the platform."),
@@ -29,7 +31,10 @@ REPLY_PROBLEM = {
     "captcha": N_("The platform wants to see a person. Ask the coordinator to sign in to the page; the answer is kept."),
     "validation": N_("The platform wants the page's owner to confirm who they are; the answer is kept."),
     "rate": N_("The platform asks us to wait. The answer will go out by itself."),
-    "flood": N_("The platform asks us to wait. The answer will go out by itself."),
+    "flood": N_(
+        "The platform asks us to rest for some hours. The answer will go out by itself; if it is urgent, choose not to send it and "
+        "answer by hand."
+    ),
     "quota": N_("The platform asks us to wait. The answer will go out by itself."),
     "network": N_("The connection broke while the answer was being published. Look at the post before you decide."),
     "publishing_stopped": N_("Publishing is stopped. The answer waits and goes out when somebody lets publishing go on."),

@@ -21,9 +21,13 @@ from app.web.ui.queue_view import number_text
 from app.web.ui.visit import CurrentVisit, Visit, see_other, visit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.appeals.unsent import Unsent
     from app.kernel.db import ReadSession
-    from app.sources.care import Care
+    from app.sources.care import Care, SetAsideTold
+
+REASONS_SHOWN = 10
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(visit_of), Depends(requires(Permission.PAGE_CONNECT))])
 
@@ -42,10 +46,7 @@ async def care_view(visit: Visit, session: ReadSession, row: PageRow) -> CareVie
         unsent=tuple(number_text(number) for number in sorted({one.number for one in waiting})),
         pushes=_pushes(found),
         may_push=plugin is not None and plugin.push is not None,
-        aside=tuple(
-            AsideView(reason=one.reason, times=one.times, first_at=one.first_at, last_at=one.last_at)
-            for one in await aside_of(session, page_id=row.id)
-        ),
+        aside=_aside(await aside_of(session, page_id=row.id)),
     )
 
 
@@ -81,6 +82,20 @@ def _troubles(visit: Visit, platform: str, found: Care, waiting: list[Unsent]) -
         )
         for code, (ability, detail) in told.items()
     )  # fmt: skip
+
+
+def _aside(found: Sequence[SetAsideTold]) -> tuple[AsideView, ...]:
+    """Each reason once, the latest first: the same trouble spoils many answers."""
+    told: dict[str, AsideView] = {}
+    for one in found:
+        known = told.get(one.reason)
+        told[one.reason] = AsideView(
+            reason=one.reason,
+            times=one.times + (known.times if known else 0),
+            first_at=min(one.first_at, known.first_at) if known else one.first_at,
+            last_at=max(one.last_at, known.last_at) if known else one.last_at,
+        )
+    return tuple(told.values())[:REASONS_SHOWN]
 
 
 def _pushes(found: Care) -> tuple[PushView, ...]:

@@ -181,7 +181,7 @@ def _reply(reply: ReplyRow, may: May) -> ReplyView:
         also=reply.also,
         url=web_address(reply.link),
         problem="publishing_stopped" if reply.stopped else problem_of(reply) if reply.state is not ReplyState.SENT else "",
-        problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON else "",
+        problem_detail=(reply.error_detail or "") if reply.state in NEEDS_A_PERSON - {ReplyState.UNCERTAIN} else "",  # there it is ours
         mend_at=may.mend_at if reply.state is ReplyState.FAILED and reply.error_code in NO_ACCESS else "",
         next_attempt_at=reply.due_at if waits_again else None,
         decisions=_decisions(reply, may),
@@ -196,7 +196,8 @@ def _decisions(reply: ReplyRow, may: May) -> tuple[str, ...]:
     """What a person may say of an answer.
 
     One that is being sent, or looked for, is left alone; one that was held is let go by a coordinator; one that the platform
-    refused may have been posted by hand; one that awaits approval is approved by another than its author.
+    refused may have been posted by hand, where there is something left to post it under; one that awaits approval is approved by
+    another than its author.
     """
     state = reply.state
     if state is ReplyState.AWAITING and may.approve and reply.operator_id != may.operator_id:
@@ -204,7 +205,7 @@ def _decisions(reply: ReplyRow, may: May) -> tuple[str, ...]:
     if not may.work or state is ReplyState.SENDING or (state is ReplyState.FAILED and reply.error_code == SOUGHT):
         return ()
     if state is ReplyState.FAILED:
-        return ("posted", "resend", "withdraw")
+        return ("resend", "withdraw") if reply.error_code == "gone" else ("posted", "resend", "withdraw")
     resends = state in SENT_AGAIN and (state is not ReplyState.HELD or may.release)
     possible = [name for name, after in _DECISIONS.items() if after in TRANSITIONS[state]]
     return tuple(name for name in possible if name != "resend" or resends)

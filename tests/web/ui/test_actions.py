@@ -195,18 +195,6 @@ async def test_what_may_be_said_of_an_answer(operator: Browser, town: Town) -> N
     }
 
 
-async def test_what_goes_on_by_itself_asks_nobody_to_decide(operator: Browser, town: Town, owner_db: Database) -> None:
-    async with owner_db.write() as session:
-        await session.execute(
-            text("UPDATE reply SET error_code = 'server', attempts = 1 WHERE id = ANY (:ids)"),
-            {"ids": [town.replies[state].id for state in (ReplyState.QUEUED, ReplyState.SENDING, ReplyState.UNCERTAIN)]},
-        )
-    shown = (await operator.get(f"/appeals/{town.hostile_number}")).text
-    for state, asks in ((ReplyState.QUEUED, False), (ReplyState.SENDING, False), (ReplyState.UNCERTAIN, True)):
-        card = shown[shown.index(f'id="reply-{town.replies[state].id}"') :].split('class="reply"')[0]
-        assert ("прежде чем решать" in card, "Ответ уйдёт сам." in card) == (asks, not asks), state
-
-
 @WAYS
 @pytest.mark.parametrize(
     ("state", "decision", "after"),
