@@ -17,7 +17,7 @@ from app.kernel.log import logger
 from app.media.pictures import MEDIA_TYPE
 from app.replies.outbox import NO_LIMITS, Claim
 from app.replies.pictures import of_reply
-from app.sources.service import page_options_changed
+from app.sources.facts import page_options_changed
 from connectors.contract import AccessLost, ConnectorError, OutcomeUnknown, PageRef, Picture, PostRef, Rejected, TryLater
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from app.appeals.intake import Looked, open_batch
 from app.appeals.records import record_comment_changes
 from app.kernel.log import logger
+from app.sources.facts import page_options_changed
 from app.sources.queries import unseen_comments
-from app.sources.service import page_options_changed
 from app.sources.store import store_batch
 from app.triage.classification import Classification, Sample
 from app.triage.routing import Router

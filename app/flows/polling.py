@@ -237,10 +237,10 @@ class Poller:
         now = self._clock.now()
         gone = [post.id for post, count in found if count is not None and count.gone]
         waiting = await self._waiting(posts)
-        looks = [self._rhythm.after(post, count, waiting=post.id in waiting, now=now) for post, count in found]
+        looks = [self._rhythm.after(post, count, waiting=post.id in waiting, now=now) for post, count in found if post.id not in gone]
         async with self._database.write() as session:
             await self._keep(session, [one.id for one in leased])
-            await sources.posts_gone(session, post_ids=gone, at=now)
+            await sources.posts_gone(session, post_ids=gone, at=now, again=self._plan.gone())
             await sources.looked(session, looks, now=now)
         changed = [
             (post, count)
@@ -296,9 +296,9 @@ class Poller:
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
             await inbound.take_in(session, platform=self._platform, batch=together([part.batch for _, _, part in parts]), now=now)
-            await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now)
+            await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now, again=self._plan.gone())
             later = now + self._plan.after_refusal()
-            await sources.schedule_probes(session, [(post.id, later) for post, _, part in parts if part.refused])
+            await sources.schedule_probes(session, [(post.id, later) for post, _, part in parts if part.refused and not part.gone])
             for post, count, part in parts:
                 if part.whole:
                     await sources.post_read(session, post_id=post.id, count=count, at=began)

@@ -22,6 +22,8 @@ SOONEST = timedelta(seconds=2)
 """No post is looked at sooner again, however lively it is and however much of the budget is free."""
 SOON = timedelta(seconds=30)
 REFUSED = timedelta(minutes=30)
+GONE = timedelta(hours=1)
+"""Until a post that the platform does not show is looked for again; six weeks at most."""
 GREATEST_SHARE = 0.1
 """Of a platform's calls one post may take: a thread of thousands of comments must not starve a village's page."""
 SWEEP_SHARE = 4
@@ -68,6 +70,10 @@ class Plan:
     def after_refusal(self) -> timedelta:
         """Until the next look at a post whose comments the platform refuses to show."""
         return REFUSED / self._scale
+
+    def gone(self) -> timedelta:
+        """Until the first look for a post that the platform does not show."""
+        return GONE / self._scale
 
     def must_read(self, count: int, seen: int | None, read_at: datetime | None, published_at: datetime, now: datetime) -> bool:
         """Whether the comments of a post are to be read now."""

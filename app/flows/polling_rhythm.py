@@ -92,7 +92,7 @@ class Rhythm:
         again = self._plan.look_again(
             rates.interval(weight, self._theta), waiting=waiting, calls=calls, calls_a_second=self.calls_a_second
         )  # fmt: skip
-        return Look(post_id=post.id, again_at=now + again, weight=weight, heat=heat)
+        return Look(post_id=post.id, again_at=now + again, weight=weight, heat=heat, there=count is not None)
 
     def must_read(self, post: WatchedPost, count: PostCount, *, waiting: bool, now: datetime) -> bool:
         """Whether the comments of a post are to be read now that its counter was told."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import orjson
 from sqlalchemy import text
 
 from app.kernel.db import Bulk
+from app.sources.rules import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.kernel.db import ReadSession, WriteSession
     from connectors.pages import PageFacts
@@ -53,6 +55,16 @@ class Day:
 def lag_of(page_id: int, written_at: datetime, now: datetime) -> Lag:
     """The lag of a comment that was just stored; a platform's clock may be ahead of ours."""
     return Lag(page_id=page_id, seconds=max((now - written_at).total_seconds(), 0.0), written_at=written_at)
+
+
+async def page_options_changed(session: WriteSession, *, platform: str, changed: Mapping[str, Mapping[str, str]]) -> None:
+    """The platform has told something new of pages (by external id): what a connector keeps there follows."""
+    for page, options in sorted(changed.items()):
+        clean = {storable(name)[0]: storable(value)[0][:500] for name, value in options.items()}
+        await session.execute(
+            text("UPDATE page SET options = options || CAST(:options AS jsonb) WHERE platform = :platform AND external_id = :page"),
+            {"platform": platform, "page": storable(page)[0], "options": orjson.dumps(clean).decode()},
+        )
 
 
 async def note_lags(session: WriteSession, lags: Sequence[Lag]) -> None:

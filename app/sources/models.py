@@ -156,7 +156,7 @@ class Post(Base):
     __table_args__ = (
         UniqueConstraint("page_id", "external_id"),
         Index("ix_post_page_id_thread_ref", "page_id", "thread_ref", postgresql_where=sql("thread_ref IS NOT NULL")),
-        Index("ix_post_page_id_probe_at", "page_id", "probe_at", postgresql_where=sql("gone_at IS NULL")),
+        Index("ix_post_page_id_looks", "page_id", "probe_at", postgresql_where=sql("probe_at < 'infinity'")),
     )
 
     id: Mapped[int] = row_id()

@@ -14,7 +14,7 @@ from app.kernel.errors import ConflictError
 from app.sources.rules import storable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from app.kernel.db import ReadSession, WriteSession
@@ -69,9 +69,10 @@ class WatchedPost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What one look at a post's counter leaves: when to come again, and what was learnt."""
+    """What one look at a post's counter leaves: when to come again, and what was learnt. `there`: it was told, so the post is not gone."""
 
     post_id: int
+    there: bool
     again_at: datetime
     weight: float
     heat: float
@@ -111,16 +112,6 @@ async def connect_page(
         },
     )  # fmt: skip
     return int(row.scalar_one())
-
-
-async def page_options_changed(session: WriteSession, *, platform: str, changed: Mapping[str, Mapping[str, str]]) -> None:
-    """The platform has told something new of pages (by external id): what a connector keeps there follows."""
-    for page, options in sorted(changed.items()):
-        clean = {storable(name)[0]: storable(value)[0][:500] for name, value in options.items()}
-        await session.execute(
-            text("UPDATE page SET options = options || CAST(:options AS jsonb) WHERE platform = :platform AND external_id = :page"),
-            {"platform": platform, "page": storable(page)[0], "options": orjson.dumps(clean).decode()},
-        )
 
 
 async def watched_pages(session: ReadSession, *, platform: str) -> list[WatchedPage]:
@@ -286,7 +277,7 @@ async def release_feeds(
             """
             UPDATE feed SET leased_by = NULL, leased_until = NULL, polled_at = :now, failures = 0,
               due_at = greatest(CAST(:due AS timestamptz), CASE WHEN page_id IS NOT NULL THEN least(discover_at,
-                (SELECT min(probe_at) FROM post WHERE post.page_id = feed.page_id AND gone_at IS NULL)) END),
+                (SELECT min(probe_at) FROM post WHERE post.page_id = feed.page_id AND probe_at < 'infinity')) END),
               (error_code, error_detail) = (SELECT error_code, error_detail
                 WHERE id = ANY (:troubled) OR (error_code = 'quota' AND discover_at > :now))
             WHERE id = ANY (:ids) AND leased_by = :worker RETURNING id
@@ -325,7 +316,7 @@ async def due_posts(
             SELECT p.id, p.page_id, g.external_id AS page_external_id, g.options AS page_options, p.external_id, p.thread_ref,
               p.published_at, p.seen_count, p.read_at, p.heat, p.heat_at, p.probe_at <= :now AS due
             FROM post p JOIN page g ON g.id = p.page_id
-            WHERE p.page_id = ANY (:pages) AND p.probe_at <= :until AND p.gone_at IS NULL
+            WHERE p.page_id = ANY (:pages) AND p.probe_at <= :until AND p.probe_at < 'infinity'
             ORDER BY p.probe_at LIMIT :most
             """
         ),
@@ -338,15 +329,17 @@ async def due_posts(
 
 _SCHEDULE_LOOKS = Bulk(
     """
-    UPDATE post p SET probe_at = r.again_at, weight = r.weight, heat = r.heat, heat_at = :now FROM {rows} WHERE p.id = r.id
+    UPDATE post p SET probe_at = r.again_at, weight = r.weight, heat = r.heat, heat_at = :now,
+      gone_at = CASE WHEN NOT r.there THEN p.gone_at END
+    FROM {rows} WHERE p.id = r.id
     """,
-    id="bigint", again_at="timestamptz", weight="real", heat="real",
+    id="bigint", again_at="timestamptz", weight="real", heat="real", there="boolean",
 )  # fmt: skip
 
 
 async def looked(session: WriteSession, looks: Sequence[Look], *, now: datetime) -> None:
     """Write down what looks left."""
-    rows = sorted((look.post_id, look.again_at, look.weight, look.heat) for look in looks)
+    rows = sorted((look.post_id, look.again_at, look.weight, look.heat, look.there) for look in looks)
     await _SCHEDULE_LOOKS.run(session, rows, now=now)
 
 
@@ -382,10 +375,21 @@ async def wake_feeds(session: WriteSession, *, platform: str, pages: Sequence[st
     )
 
 
-async def posts_gone(session: WriteSession, *, post_ids: Sequence[int], at: datetime) -> None:
-    """The platform no longer shows these posts; their comments stay as they were."""
-    gone = text("UPDATE post SET gone_at = :at WHERE id = ANY (:ids) AND gone_at IS NULL")
-    await session.execute(gone, {"ids": list(post_ids), "at": at})
+async def posts_gone(session: WriteSession, *, post_ids: Sequence[int], at: datetime, again: timedelta) -> None:
+    """The platform does not show these posts; their comments stay as they were.
+
+    They are looked for again after `again`, then after as long as they are gone, up to a thousand times that: they may be restored.
+    """
+    gone = text(
+        """
+        UPDATE post p SET gone_at = r.gone_at, probe_at = CASE WHEN r.length < CAST(:again AS interval) * 1000
+          THEN r.gone_at + r.length + greatest(r.length, CAST(:again AS interval)) ELSE 'infinity' END
+        FROM (SELECT id, coalesce(gone_at, :at) AS gone_at, CAST(:at AS timestamptz) - coalesce(gone_at, :at) AS length
+          FROM post WHERE id = ANY (:ids)) r
+        WHERE p.id = r.id
+        """
+    )
+    await session.execute(gone, {"ids": list(post_ids), "at": at, "again": again})
 
 
 async def note_trouble(session: WriteSession, *, feed_id: int, worker: str, code: str, detail: str) -> None:

@@ -28,7 +28,7 @@ UPSERT_POSTS = Bulk(
     ON CONFLICT (page_id, external_id) DO UPDATE SET
       thread_ref = coalesce(excluded.thread_ref, p.thread_ref), text = excluded.text, link = excluded.link,
       attachments = excluded.attachments, published_at = excluded.published_at, observed_at = excluded.observed_at,
-      gone_at = NULL
+      probe_at = CASE WHEN p.gone_at IS NULL THEN p.probe_at ELSE excluded.probe_at END, gone_at = NULL
     WHERE p.observed_at < excluded.observed_at
     """,
     **_POST,

@@ -268,20 +268,6 @@ async def test_an_addition_hidden_by_a_deletion_is_swept_up(town: Town, rows: Ro
     assert [row.deleted_at is None for row in await rows("SELECT deleted_at FROM comment ORDER BY id")] == [False, True]
 
 
-@pytest.mark.parametrize("style", ["probing"])
-async def test_a_vanished_post_is_left_alone(town: Town, rows: Rows) -> None:
-    """Its comments stay as they were, and it is not asked for again."""
-    post = town.world.write_post(town.page, "Дороги")
-    town.world.write_comment(post, PIT)
-    await town.bring_in()
-    del town.world.posts[post]
-    town.pass_time(60)
-    await town.bring_in()
-    (gone,) = await rows("SELECT gone_at FROM post")
-    assert gone.gone_at is not None
-    assert [row.deleted_at for row in await rows("SELECT deleted_at FROM comment")] == [None]
-
-
 def test_pauses_scale_together() -> None:
     """Twenty times faster, the same ratios."""
     plain, fast = Plan(time_scale=1), Plan(time_scale=20)
