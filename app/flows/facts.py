@@ -9,7 +9,7 @@ from app.flows.mending import carried
 from app.flows.platforms import calling
 from app.kernel.log import logger
 from app.sources import facts as kept
-from app.sources.service import page_options_changed
+from app.sources.facts import page_options_changed
 from connectors.contract import ConnectorError, Streams
 from connectors.pages import PageFacts, TellsPages
 

@@ -77,8 +77,11 @@ async def _read_waiting(session: ReadSession) -> None:
 _JOBS = text("SELECT entrypoint, count(*) AS n FROM pgqueuer WHERE status = 'queued' GROUP BY entrypoint")
 _OLDEST = text("SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM reply WHERE state = 'queued'")
 _TIMERS = text("SELECT count(*) FROM appeal WHERE status IN ('new', 'in_work') AND due_at < clock_timestamp()")
+# A failed reading sets a new moment, so a page that fails is late by when it was last read; one that a stream carries is never due itself.
 _OVERDUE = text(
-    "SELECT f.platform, count(*) AS n FROM feed f JOIN page p ON p.id = f.page_id AND p.active WHERE f.due_at < :late GROUP BY f.platform"
+    "SELECT f.platform, count(*) AS n FROM feed f JOIN page p ON p.id = f.page_id AND p.active "
+    "WHERE coalesce(f.polled_at, p.connected_at) < :late AND (f.due_at < :late OR f.due_at = 'infinity' OR f.failures > 0) "
+    "GROUP BY f.platform"
 )
 _TOKENS = text("SELECT CAST(id AS text) AS key, platform FROM credential WHERE revoked_at IS NULL")
 _TAKEN = text(

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.flows.platforms import calling
 from app.sources import care
-from app.sources.service import page_options_changed
+from app.sources.facts import page_options_changed
 from connectors.contract import AccessLost, ConnectorError, Streams
 
 if TYPE_CHECKING:

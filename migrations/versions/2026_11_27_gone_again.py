@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "gone_again"
-down_revision = "listed_at"
+down_revision = "album_parts"
 branch_labels = None
 depends_on = None
 

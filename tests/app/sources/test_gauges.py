@@ -28,6 +28,15 @@ def value(name: str, **labels: str) -> float | None:
     return metrics.REGISTRY.get_sample_value(name, labels)
 
 
+_FEEDS = (
+    (-1, 60, 0), (60, 60, 0), (1, 5, 3), (None, 5, 0),  # due just now, not due yet, failing since lately, on a stream that is read
+    (-20, 60, 0), (-30, 60, 0),  # not read though due
+    (5, 60, 3),  # tried again and again
+    (None, 60, 0),  # on a stream that nobody reads
+)  # fmt: skip
+"""Minutes until a page is due, and since it was read; failures since then."""
+
+
 async def test_shares_of_quotas_and_rates_and_late_pages_are_told(
     owner_db: Database, worker_db: Database, database_url: URL, clock: FixedClock
 ) -> None:
@@ -36,12 +45,16 @@ async def test_shares_of_quotas_and_rates_and_late_pages_are_told(
         token = await session.scalar(
             text("INSERT INTO credential (platform, kind, secret) VALUES ('fake', 'fake', '') RETURNING CAST(id AS text)")
         )
-        for minutes in (1, 20, 30):
+        add = text(
+            "INSERT INTO feed (platform, key, page_id, due_at, polled_at, failures) "
+            "VALUES ('fake', CAST(CAST(:id AS bigint) AS text), :id, coalesce(CAST(:due AS timestamptz), 'infinity'), :polled, "
+            ":failures)"
+        )
+        for due, polled, failures in _FEEDS:
             page = await make_page(session, platform=platform)
-            await session.execute(
-                text("INSERT INTO feed (platform, key, page_id, due_at) VALUES ('fake', CAST(CAST(:id AS bigint) AS text), :id, :due)"),
-                {"id": page.id, "due": clock.now() - timedelta(minutes=minutes)},
-            )
+            due_at = None if due is None else clock.now() + timedelta(minutes=due)
+            given = {"id": page.id, "due": due_at, "polled": clock.now() - timedelta(minutes=polled), "failures": failures}
+            await session.execute(add, given)
     budget, meter = SharedBudget(worker_db, worker="w"), CallMeter(platform)
     parts = WorkerParts(
         clock=clock, database=worker_db, jobs_url=database_url, jobs_role=None, heartbeat=timedelta(seconds=6),
@@ -54,7 +67,7 @@ async def test_shares_of_quotas_and_rates_and_late_pages_are_told(
     for outcome in ("ok", "ok", "rate"):
         meter.called("wall.get", outcome)
     await series.read()
-    assert value("otklik_pages_overdue", platform=platform) == 2
+    assert value("otklik_pages_overdue", platform=platform) == 4
     assert value("otklik_budget_used", platform=platform, limit="wall.get") == pytest.approx(5 / 20), "a block of five was taken"
     assert (value("otklik_budget_used", platform=platform, limit=SECOND) or 0) > 0
     assert (value("otklik_platform_calls_total", platform=platform, method="wall.get", outcome="ok") or 0) >= 2
