@@ -194,9 +194,8 @@ class WholeThread(Timed):
 class Batch:
     """One answer of a platform, mapped. `cursor` is opaque; it is stored in the transaction of the rows.
 
-    It may hold several observations of one comment, the oldest first.
-    `skipped` counts, by reason, what was told and is by design neither post nor comment (a member joined, chatter of a
-    group outside every thread), so that nothing disappears uncounted.
+    It may hold several observations of one comment, the oldest first. `skipped` counts, by reason, what was told and is by design
+    neither post nor comment (a member joined, chatter of a group outside every thread), so that nothing disappears uncounted.
     """
 
     posts: tuple[PostSnapshot, ...] = ()
@@ -216,13 +215,14 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PostCount(Timed):
-    """How many comments a post has now, replies included; `gone` when the platform no longer shows the post."""
+    """How many comments a post has now; `gone`: it is shown no more; `active_at`: when something was last written there, if told."""
 
     page_external_id: str
     external_id: str
     comment_count: int
     observed_at: datetime
     gone: bool = False
+    active_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

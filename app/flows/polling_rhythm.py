@@ -29,6 +29,8 @@ LISTINGS_SHARE = 0.1
 """Of the calls of a platform that has no quota of listings."""
 WASTE = 0.97
 """Of a quota: calls that a dead worker had taken, and second calls where a wall has more new posts than one listing shows."""
+CLOCKS_APART = timedelta(seconds=2)
+"""A platform may round the moment at which something was last written, or be behind; a reading more is all it costs."""
 COMMENTS_A_CALL = 100
 CALLS_A_SECOND = 1.0
 """Of a connector that does not tell what its tokens allow, or has none that may read: the call itself then says what is missing."""
@@ -97,6 +99,8 @@ class Rhythm:
     def must_read(self, post: WatchedPost, count: PostCount, *, waiting: bool, now: datetime) -> bool:
         """Whether the comments of a post are to be read now that its counter was told."""
         if waiting and self._plan.may_be_edited(post.read_at, now):
+            return True
+        if count.active_at is not None and post.read_at is not None and count.active_at > post.read_at - CLOCKS_APART:
             return True
         return self._plan.must_read(count.comment_count, post.seen_count, post.read_at, post.published_at, now)
 

@@ -159,15 +159,19 @@ class OkConnector(Amends):
         return await references.fetch(self._client, reference, page, observed_at=self._options.now())
 
     async def probe(self, posts: Sequence[PostRef]) -> Sequence[PostCount]:
-        """Counters: from the lists of what was active lately, which tell of all groups at once; the others one by one."""
+        """Counters: from the lists of what was active lately, which tell of all groups at once; the others one by one.
+
+        Nobody says whether they count replies, so the lists' moment of the last activity goes with them.
+        """
         if len(posts) > self.probe_limit:
             raise Rejected("bad_request", f"{len(posts)} posts in one call")
         wanted = {(post.page.external_id, post.external_id): post for post in posts}
         counts: list[PostCount] = []
+        active: dict[tuple[str, str], datetime] = {}
         lost: list[AccessLost] = []
         for credential in {token.key: token for post in posts for token in self._client.tokens(post.page.external_id)[:1]}.values():
             try:
-                counts += await self._listed(credential, wanted)
+                counts += await self._listed(credential, wanted, active)
             except AccessLost as error:
                 lost.append(error)
                 for key in [key for key in wanted if credential in self._client.tokens(key[0])[:1]]:
@@ -179,14 +183,17 @@ class OkConnector(Amends):
                 lost.append(error)
         if lost and not counts:
             raise lost[0]
-        return counts
+        return [replace(one, active_at=active.get((one.page_external_id, one.external_id))) for one in counts]
 
-    async def _listed(self, credential: Credential, wanted: dict[tuple[str, str], PostRef]) -> list[PostCount]:
+    async def _listed(
+        self, credential: Credential, wanted: dict[tuple[str, str], PostRef], active: dict[tuple[str, str], datetime]
+    ) -> list[PostCount]:
         """Counters of those that a token's lists tell; they are wanted no more."""
         counts: list[PostCount] = []
         anchor: str | None = None
         for _ in range(PROBE_LISTS):
             part = await self._list(credential, anchor)
+            active |= part.active
             for post in part.posts:
                 key = (post.page_external_id, post.external_id)
                 if post.comment_count is not None and wanted.pop(key, None) is not None:

@@ -57,6 +57,8 @@ class Listing:
 
     posts: list[PostSnapshot] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
+    active: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When something last happened in them, by group and number: of a counter nobody says whether it counts replies."""
     told: int = 0
     reached: datetime | None = None
     """When something last happened in the last of them, which is what OK orders by; None where it does not say."""
@@ -105,7 +107,11 @@ def listing(answer: object, *, observed_at: datetime) -> Listing:
         group = _group_of(row)
         try:
             if group is not None:
-                result.posts.append(_post(as_object(row, "discussion"), group, observed_at))
+                told_of = as_object(row, "discussion")
+                post = _post(told_of, group, observed_at)
+                result.posts.append(post)
+                if (active := maybe_moment_ms(told_of.get("last_activity_date_ms"))) is not None:
+                    result.active[group, post.external_id] = active
         except OddError as odd:
             result.unreadable.append(Unreadable(reason=str(odd), raw=to_bytes(row), page_external_id=group))
     last = rows[-1] if rows else None

@@ -171,6 +171,28 @@ async def test_a_list_that_goes_on_says_how_far_back_it_was_followed() -> None:
         await connector.close()
 
 
+async def test_a_counter_goes_with_the_moment_of_the_last_activity() -> None:
+    """Nobody says whether replies are counted; a discussion that is counted by itself has the moment of the list, too."""
+    rows = [
+        {
+            "object_id": number, "object_type": "GROUP_TOPIC", "title": "Тема", "last_activity_date_ms": 1_763_000_000_500,
+            "ref_objects": [{"id": "5242", "type": "GROUP"}], **counted,
+        }
+        for number, counted in (("63001", {"total_comments_count": 4}), ("63002", {}), ("63003", {"last_activity_date_ms": None}))
+    ]  # fmt: skip
+    async with raw_server() as raw:
+        raw.plan(http(json.dumps({"discussions": rows}).encode()), http(b"7"), http(b"1"))
+        connector = OkConnector(options(raw.url), raw.url)
+        told = await connector.probe([PostRef(page=PAGE, external_id=number) for number in ("63001", "63002", "63003")])
+        at = datetime.fromtimestamp(1_763_000_000.5, UTC)
+        assert [(one.external_id, one.comment_count, one.active_at) for one in told] == [
+            ("63001", 4, at),
+            ("63002", 7, at),
+            ("63003", 1, None),
+        ]
+        await connector.close()
+
+
 async def test_a_group_that_is_lost_to_us_hides_no_other_s_counters() -> None:
     """Only when nothing could be counted is that said; a listing without any token says it, too."""
     refs = [PostRef(page=PageRef(external_id=page), external_id=f"{page}1") for page in ("5242", "5243")]
