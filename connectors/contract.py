@@ -209,7 +209,7 @@ class Batch:
     look_at: tuple[str, ...] = ()
     """Pages (by their ids) of which the platform says that we were let in or sent away: they are listed at once."""
     reached: datetime | None = None
-    """Of a list that goes on and is not ordered by publishing: back to which moment, by what it is ordered by, it was followed."""
+    """Of a list that goes on: back to which moment, by what it is ordered by, it was followed. None: it ends, or its rows' dates tell."""
     cursor: str | None = None
 
 

@@ -43,13 +43,16 @@ if TYPE_CHECKING:
         PageSnapshot,
         PostCount,
         PostRef,
+        PostSnapshot,
         Reference,
         SentLookup,
+        Unreadable,
     )
     from connectors.pages import AbilityCheck, PageFacts
     from connectors.references import Fetched
 
 WALL_PAGE = 100
+WALL_OVERLAP = 5
 GALLERIES_EVERY = timedelta(minutes=10)
 MOST_FOUND, MOST_MENTIONS = 200, 50
 """Rows in one call of `newsfeed.search` and `newsfeed.getMentions`: VK's maxima."""
@@ -139,18 +142,26 @@ class VkConnector(Amends):
         return number
 
     async def discover(self, page: PageRef, *, limit: int) -> Batch:
-        """The newest posts of a wall: one call for each hundred."""
-        batch = Batch()
-        for offset in range(0, limit, WALL_PAGE):
+        """The newest posts of a wall: one call for each hundred, each of which begins among those of the one before.
+
+        What is deleted between two calls moves all below it up. VK may leave rows out: by its total the wall goes on all the same.
+        """
+        posts: list[PostSnapshot] = []
+        unreadable: list[Unreadable] = []
+        ends = False
+        for offset in range(0, max(1, limit - 2 * WALL_OVERLAP), WALL_PAGE - WALL_OVERLAP):
             count = min(WALL_PAGE, limit - offset)
             params: dict[str, str | int] = {"owner_id": page.external_id, "count": count, "offset": offset}
             observed_at = self._options.now()
             answer = await self._client.call(Call(method="wall.get", params=params, kinds=READERS, page=page.external_id))
-            posts = mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
-            batch = Batch(posts=(*batch.posts, *posts.posts), unreadable=(*batch.unreadable, *posts.unreadable))
-            if len(posts.posts) + len(posts.unreadable) < count:
+            told = mapped(answer, mapping.wall_posts, page_external_id=page.external_id, observed_at=observed_at)
+            posts += told.posts
+            unreadable += told.unreadable
+            total = (maybe_int(answer.value.get("count")) if is_object(answer.value) else None) or 0
+            ends = len(told.posts) + len(told.unreadable) < count and total <= offset + count
+            if ends:
                 break
-        return batch
+        return Batch(posts=tuple(posts), unreadable=tuple(unreadable), reached=None if ends or not posts else posts[-1].published_at)
 
     async def fetch_reference(self, reference: Reference, page: PageRef | None) -> Fetched:  # noqa: ARG002 - VK shows any open wall
         """One post or comment, by the link of a person."""

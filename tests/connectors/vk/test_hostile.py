@@ -216,3 +216,18 @@ async def test_with_a_community_token_alone_nothing_can_be_read(server: RawServe
     assert error.code == "token_kind"
     assert server.requests == []
     await vk.close()
+
+
+async def test_a_wall_ends_where_its_total_says_and_calls_overlap(server: RawServer, vk: VkConnector) -> None:
+    """VK leaves rows out of a call; what is deleted between two calls moves all below it up."""
+
+    def wall(numbers: range, total: int) -> bytes:
+        items = [{"id": number, "owner_id": -500, "date": 1763362800 + number, "text": ""} for number in numbers]
+        return http(json.dumps({"response": {"count": total, "items": items}}).encode())
+
+    server.plan(wall(range(300, 205, -1), 300), wall(range(203, 103, -1), 298))
+    told = await vk.discover(PageRef(external_id="-500"), limit=200)
+    assert told.reached == told.posts[-1].published_at
+    assert [b"offset=95" in request for request in server.requests] == [False, True]
+    server.plan(wall(range(300, 290, -1), 10))
+    assert (await vk.discover(PageRef(external_id="-500"), limit=50)).reached is None
