@@ -89,10 +89,11 @@ INSERT_COMMENTS = Bulk(
     form_number="bigint", album="text",
 )  # fmt: skip
 
+# Not the transaction's moment: the comment is ours by now, so what was said of its former form was said before.
 INSERT_REVISIONS = Bulk(
     """
-    INSERT INTO comment_revision (comment_id, revision, text, attachments, raw, edited_at, observed_at)
-    SELECT comment_id, revision, body, CAST(attachments AS jsonb), raw, edited_at, observed_at FROM {rows}
+    INSERT INTO comment_revision (comment_id, revision, text, attachments, raw, edited_at, observed_at, recorded_at)
+    SELECT comment_id, revision, body, CAST(attachments AS jsonb), raw, edited_at, observed_at, clock_timestamp() FROM {rows}
     """,
     comment_id="bigint", revision="integer", body="text", attachments="text", raw="bytea", edited_at="timestamptz",
     observed_at="timestamptz",

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from app.appeals import service as appeals
 from app.appeals.desk import decide_comment
@@ -20,7 +21,7 @@ from app.reports.rules import Period
 from app.reports.verify import verify
 from app.sources.queries import unseen_comments
 from app.triage.rules import Kind
-from connectors.contract import Attachment
+from connectors.contract import Attachment, Batch
 from tests.flows.conftest import AGAIN, PIT, Town, asked, post_of
 
 if TYPE_CHECKING:
@@ -297,6 +298,25 @@ async def test_what_changes_while_triage_looks_is_looked_at_again(
         assert (await open_batch(session, looked, now=town.clock.now())).fates == {}
     await inbound.open_all(town.worker, keeper, town.clock)
     assert [row.fate for row in await rows("SELECT fate FROM comment ORDER BY id LIMIT 1")] == fates
+
+
+async def test_an_edit_comes_after_the_verdict_that_it_undoes_however_long_it_was_on_its_way(town: Town) -> None:
+    """Its transaction had begun before; its clock begins with the edit all the same."""
+    post = town.world.write_post(town.page, "Дороги")
+    comment = town.world.write_comment(post, "Спасибо!")
+    town.pass_time(31)
+    await town.poller().round()
+    written = town.world.comments[comment]
+    town.pass_time(3600)
+    town.world.edit_comment(comment, PIT)
+    edited = Batch(comments=(town.world.comments[comment],))
+    async with town.worker.write() as session:
+        assert await session.scalar(text("SELECT now()")) is not None
+        await inbound.open_all(town.worker, OfficeKeeper(town.worker, town.clock), town.clock)
+        await inbound.take_in(session, platform=town.platform, batch=edited, now=town.clock.now())
+    async with town.worker.read() as session:
+        (unseen,) = await unseen_comments(session, after=0, most=10)
+    assert written.written_at < unseen.written_at == town.clock.now()
 
 
 async def test_a_coordinator_decides_what_triage_could_not(town: Town, rows: Rows) -> None:
