@@ -1,7 +1,8 @@
-"""What polling asks about and what it stores, put in the connectors' words."""
+"""What is asked about and what is stored, put in the connectors' words."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from connectors.contract import Batch, PageRef, PostRef, UnknownPayload, Unreadable
@@ -25,13 +26,19 @@ def post_ref(post: WatchedPost) -> PostRef:
 
 
 def together(batches: Sequence[Batch]) -> Batch:
-    """Batches of different posts as one, so that they are stored and decided in one go."""
+    """Several batches as one, so that they are stored and decided in one go; of a page's option the last one told stands."""
+    options: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for batch in batches:
+        for page, changed in batch.page_options.items():
+            options[page] |= changed
     return Batch(
         posts=tuple(row for batch in batches for row in batch.posts),
         comments=tuple(row for batch in batches for row in batch.comments),
         deletions=tuple(row for batch in batches for row in batch.deletions),
         unreadable=tuple(row for batch in batches for row in batch.unreadable),
         complete_for=tuple(row for batch in batches for row in batch.complete_for),
+        page_options=options,
+        look_at=tuple(page for batch in batches for page in batch.look_at),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.flows import inbound
+from app.flows.polling_batches import page_ref, together
 from app.kernel.log import logger
 from app.sources import hooks, service as sources
 from app.sources.care import list_at_once
@@ -41,20 +42,8 @@ async def take_pushed(database: Database, connectors: Mapping[str, Connector], c
 async def _store(session: WriteSession, connector: AcceptsPush, events: Sequence[WaitingEvent], clock: Clock) -> None:
     platform = events[0].platform
     watched = [] if isinstance(connector, PushedAlone) else await sources.watched_pages(session, platform=platform)
-    pages = Pages(PageRef(external_id=page.external_id, options=page.options) for page in watched)
-    parts = [_parsed(connector, event, pages) for event in events]
-    options: dict[str, dict[str, str]] = {}
-    for part in parts:
-        for told, changed in part.page_options.items():
-            options[told] = options.get(told, {}) | dict(changed)
-    batch = Batch(
-        posts=tuple(row for part in parts for row in part.posts),
-        comments=tuple(row for part in parts for row in part.comments),
-        deletions=tuple(row for part in parts for row in part.deletions),
-        unreadable=tuple(row for part in parts for row in part.unreadable),
-        page_options=options,
-        look_at=tuple(page for part in parts for page in part.look_at),
-    )
+    pages = Pages(page_ref(page) for page in watched)
+    batch = together([_parsed(connector, event, pages) for event in events])
     await inbound.take_in(session, platform=platform, batch=batch, now=clock.now())
     if shown := [post.page_external_id for post in batch.posts if not post.named_only]:
         await sources.wake_feeds(session, platform=platform, pages=shown, now=clock.now())
