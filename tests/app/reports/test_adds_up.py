@@ -106,8 +106,7 @@ async def test_groups_add_up_to_the_whole(owner_db: Database) -> None:
     some = {name: tuple(one for one in values[1:3] if one is not None) for name, values in ids.items()}
     anybody = Access(operator_id=1, name="", login="", is_service=False, grants=(), agency_ids=(), territory_ids=(), whole=True)
     readers = [
-        None,
-        anybody,
+        None,  # who sees the whole region is asked nothing either
         replace(anybody, whole=False, agency_ids=some["agencies"]),
         replace(anybody, whole=False, agency_ids=some["agencies"], territory_ids=some["territories"]),
     ]
