@@ -128,9 +128,12 @@ _ADDRESSES = text(
     ORDER BY c.id FOR NO KEY UPDATE OF c SKIP LOCKED
     """
 )
+# A stage that waited until the next one was reached is not told besides it: "has passed" and "still no answer" at once are one letter.
 _PENDING = text(
     f"""
-    SELECT d.id, n.kind, {TRUE_NOW} AS holds FROM notice_delivery d JOIN notice n ON n.id = d.notice_id
+    SELECT d.id, n.kind, {TRUE_NOW} AND NOT EXISTS (
+        SELECT FROM notice_delivery later WHERE later.notice_id = d.notice_id AND later.address_id = d.address_id AND later.stage > d.stage
+      ) AS holds FROM notice_delivery d JOIN notice n ON n.id = d.notice_id
     LEFT JOIN sla_timer t ON t.id = n.timer_id LEFT JOIN comment c ON c.id = n.comment_id
     WHERE d.address_id = :carrier AND d.letter_id IS NULL AND d.void_at IS NULL AND d.due_at <= :now ORDER BY d.id
     """  # noqa: S608 - constants
