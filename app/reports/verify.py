@@ -21,6 +21,7 @@ from app.reports.models import PROMISES
 from app.reports.raw import read
 from app.reports.recount import Difference, recount
 from app.reports.relines import counts, line, merged, summarise
+from app.reports.resum import sums_unlike
 from app.reports.rules import TREES, Grouping, Period
 from app.reports.service import Asked, measured
 from app.sla.rules import Promise
@@ -68,7 +69,7 @@ async def verify(
     report: Asking = measured,
     measures: Sequence[Definition] = KINDS,
 ) -> Verification:
-    """Recompute a period from raw history and compare: clocks, kept lines, the figures of these measures.
+    """Recompute a period from raw history and compare: clocks, kept lines, the figures of these measures, kept sums of the lines.
 
     `progress` is told the number of clocks done.
 
@@ -94,6 +95,7 @@ async def verify(
         figures, wrong = await _compare(
             session, lines, [Asked(measure=one, access=None, period=period, now=now) for one in measures], report
         )
+        wrong += await sums_unlike(session, period)
     return Verification(period=period, timers=timers, figures=figures, differences=(*differences, *wrong))
 
 

@@ -121,6 +121,9 @@ class NewReplyBody(BaseModel):
     kind: AnswerKind = Field(
         AnswerKind.FINAL, description="An interim answer leaves the appeal in work and starts the clock of the final one"
     )
+    also_merged: bool = Field(
+        default=False, description="The authors of appeals that were merged into this one get the same answer, each where they wrote"
+    )
     pictures: list[PictureId] = Field([], max_length=20, description="What `POST /api/v1/pictures` gave, in the order of showing")
     version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="The appeal's version that the answer was written to: refused (409) when it has moved on"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import text
 
-from app.appeals import amending, pictures, service
+from app.appeals import amending, merging, pictures, service
 from app.appeals.filters import format_number
 from app.appeals.idempotency import done_once
 from app.kernel.db import ReadSession
@@ -35,21 +35,18 @@ async def answer_appeal(
     asked = number_in_path(number)
 
     async def give() -> tuple[int, bool]:
-        reply_id = await service.answer(
-            session,
-            access,
-            number=asked,
-            words=body.text,
-            text_limits={platform: plugin.text_limit for platform, plugin in web.parts.plugins.items()},
-            comment_id=body.comment_id,
-            kind=body.kind,
-            seen_version=body.version,
-            pictures=pictures.Chosen(ids=body.pictures, taken=web.pictures.taken(web.parts.plugins)),
-            now=now,
-        )
+        common: Any = {
+            "number": asked, "words": body.text, "kind": body.kind, "now": now,
+            "text_limits": {platform: plugin.text_limit for platform, plugin in web.parts.plugins.items()},
+            "pictures": pictures.Chosen(ids=body.pictures, taken=web.pictures.taken(web.parts.plugins)),
+        }  # fmt: skip
+        reply_id = await service.answer(session, access, comment_id=body.comment_id, seen_version=body.version, **common)
+        if body.also_merged:
+            await merging.answer_merged(session, access, reply_id=reply_id, **common)
         return reply_id, False
 
-    request = ("reply", asked, body.text, body.comment_id, body.version, body.kind.value, *body.pictures)
+    also = ("also",) if body.also_merged else ()
+    request = ("reply", asked, body.text, body.comment_id, body.version, body.kind.value, *body.pictures, *also)
     reply_id, repeated = await done_once(session, access, key=key, request=request, give=give)
     return ReplyAccepted(id=reply_id, number=format_number(asked), state=await _state(session, reply_id), repeated=repeated)
 

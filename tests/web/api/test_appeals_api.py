@@ -105,6 +105,25 @@ async def test_an_answer_with_a_key_is_queued_once(client: httpx.AsyncClient, ow
     assert again.json()["state"] == "sent", "the state as it is now"
 
 
+async def test_an_answer_goes_to_the_authors_of_merged_appeals_too_where_it_is_asked_for(
+    client: httpx.AsyncClient, owner_db: Database, region: Region, bearer: Bearer
+) -> None:
+    async with owner_db.write() as session:
+        values = {"one": region.their_appeal.id, "other": region.our_appeal.id}
+        await session.execute(
+            text("UPDATE appeal SET merged_into = :other, status = 'closed', close_reason = 'merged' WHERE id = :one"), values
+        )
+    path, who = f"/api/v1/appeals/{region.our_number}/replies", bearer("coordinator")
+    asked = {"text": "Здравствуйте! Починим.", "also_merged": True}
+    answers = [await client.post(path, json=asked, headers=who | {"Idempotency-Key": "all"}) for _ in range(2)]
+    assert [(one.status_code, one.json().get("repeated")) for one in answers] == [(202, False), (202, True)]
+    alone = await client.post(path, json=asked | {"also_merged": False}, headers=who | {"Idempotency-Key": "all"})
+    assert (alone.status_code, alone.json()["code"]) == (409, "idempotency.other"), "another answer"
+    async with owner_db.read() as session:
+        answered = await session.scalars(text("SELECT appeal_id FROM reply ORDER BY appeal_id"))
+        assert list(answered) == sorted((region.our_appeal.id, region.their_appeal.id))
+
+
 async def test_an_answer_that_is_refused_leaves_its_key_free(client: httpx.AsyncClient, region: Region, bearer: Bearer) -> None:
     path = f"/api/v1/appeals/{region.our_number}/replies"
     headers = bearer("ours") | {"Idempotency-Key": "k"}
