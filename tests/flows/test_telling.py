@@ -207,24 +207,6 @@ async def test_outside_own_hours_a_notice_waits_and_a_breach_only_if_they_like(t
     assert (await town.rows("SELECT count(*) FROM notice_delivery WHERE void_at IS NOT NULL"))[0][0] == 3  # two became late, one answered
 
 
-async def test_of_a_deadline_that_went_up_while_somebody_slept_they_are_told_once(town: Town) -> None:
-    person = town.people["operator"]
-    hours = Hours(days=frozenset(range(1, 8)), opens=9 * 60, closes=10 * 60, timezone="Europe/Moscow")
-    async with town.web.write(operator_id=person.id) as session:
-        await addresses.set_hours(session, operator_id=person.id, hours=hours, now=MORNING)
-    async with town.owner.write() as session:
-        await session.execute(
-            text("INSERT INTO notice_rule (role, after_seconds, carriers, created_at) VALUES ('operator', 3600, '[\"email\"]', now())")
-        )
-    (appeal,) = await town.appeals()
-    await town.at(DUE)
-    await town.at(DUE + timedelta(hours=1))
-    assert [one for one in town.told() if one[0] == "operator"] == []
-    await town.at(MORNING + timedelta(days=1))
-    (told,) = [subject for who, subject in town.told() if who == "operator"]
-    assert told == f"Обращение {format_number(appeal.number)}: ответа всё ещё нет"
-
-
 async def test_a_storm_is_one_digest_and_every_notice_is_in_exactly_one_message(town: Town) -> None:
     appeals = await town.appeals(12)
     await town.at(DUE)

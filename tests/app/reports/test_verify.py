@@ -70,7 +70,8 @@ async def a_month(owner_db: Database) -> None:
         await make.make_timer(session, appeal=again, cycle=2, started_at=make.MORNING + 30 * HOUR)
         again.cycle = 2
         await session.flush()
-    await rollup.refresh(owner_db, tz=MONTH.tz)
+    while (await rollup.refresh(owner_db, tz=MONTH.tz)).more:  # a busy machine builds in several goes
+        pass
 
 
 async def test_a_true_month_has_no_differences(owner_db: Database, worker_db: Database) -> None:
@@ -262,7 +263,11 @@ async def test_a_line_broken_by_hand_is_told(owner_db: Database) -> None:
         async with owner_db.write() as session:
             await session.execute(text("INSERT INTO report_queue (appeal_id) VALUES (:id)"), {"id": appeal})
         await rollup.refresh(owner_db, tz=MONTH.tz)
-    assert (await verify(owner_db, period=MONTH, now=NOW, measures=())).differences == (), "computing them anew mends them"
+    left = (await verify(owner_db, period=MONTH, now=NOW, measures=())).differences
+    assert left, "what a line gave too little, its sums lack"
+    assert all(one.group for one in left), "computing them anew mends lines"
+    await rollup.rebuild(owner_db, tz=MONTH.tz)
+    assert (await verify(owner_db, period=MONTH, now=NOW, measures=())).differences == ()
 
 
 @pytest.mark.timeout(60)
