@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from app.kernel.db import WriteSession
 
 REASON_CHARACTERS = 500
+RAW_BYTES = 256 * 1024
+"""So much of what could not be read says what it was: an answer may have tens of megabytes, and come again and again."""
 
 _SET_ASIDE = Bulk(
     """
@@ -68,11 +70,11 @@ class Aside:
 
     def put(self, reason: str, raw: bytes, *, page_id: int | None, reference: str | None, snapshot: CommentSnapshot | None = None) -> None:
         """`reference`: the platform's id of the post that it stands under, or of its thread; `snapshot`: what waits for that post."""
-        bytes_kept = UNTOLD.clean_bytes(raw)  # a platform may have repeated what it was asked with
-        key = (page_id, storable(reference or "")[0], sha256(bytes_kept).digest())
+        clean = UNTOLD.clean_bytes(raw)  # a platform may have repeated what it was asked with
+        key = (page_id, storable(reference or "")[0], sha256(clean).digest())
         why = UNTOLD.clean(storable(reason)[0])[:REASON_CHARACTERS]
         self._things.setdefault(
-            key, _Thing(reason=why, raw=bytes_kept, snapshot=None if snapshot is None else UNTOLD.clean(_packed(snapshot)))
+            key, _Thing(reason=why, raw=clean[:RAW_BYTES], snapshot=None if snapshot is None else UNTOLD.clean(_packed(snapshot)))
         ).times += 1
         self.told += 1
 

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from app.kernel.db import Database
-from connectors.contract import Attachment, Batch
+from app.sources.aside import RAW_BYTES
+from connectors.contract import Attachment, Batch, Unreadable
 from tests.app.sources.test_store import NOW, POST, comment, put, read, ready  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("ready")
@@ -43,6 +44,18 @@ async def test_a_comment_that_came_before_its_post_comes_in_with_it(worker_db: D
     late, once = await read(worker_db, COMMENTS)
     assert tuple(late) == tuple(once)
     assert sorted(tuple(row) for row in await read(owner_db, ASIDE)) == [("unknown_post", 1, True, False), ("unknown_post", 2, False, True)]
+
+
+async def test_of_a_huge_answer_the_beginning_is_kept(worker_db: Database, owner_db: Database) -> None:
+    """It may have tens of megabytes, and differ by a byte each time it is asked for; a comment in it is whole all the same."""
+    told = [Unreadable(reason="malformed", raw=b"x" * RAW_BYTES * 2 + end, page_external_id="-1") for end in (b"1", b"2", b"2")]
+    long = replace(IN_A_THREAD, text="слово" * RAW_BYTES, raw=b"y" * RAW_BYTES * 2)
+    await put(worker_db, Batch(unreadable=tuple(told), comments=(long,)), Batch(posts=(POST,)))
+    kept = await read(owner_db, "SELECT reason, length(raw) AS n, times FROM set_aside ORDER BY reason, times")
+    assert [(row.reason, row.n, row.times) for row in kept] == [
+        ("malformed", RAW_BYTES, 1), ("malformed", RAW_BYTES, 2), ("unknown_post", RAW_BYTES, 1),
+    ]  # fmt: skip
+    assert [row.n for row in await read(worker_db, "SELECT length(text) AS n FROM comment")] == [5 * RAW_BYTES]
 
 
 async def test_what_waits_ends_with_its_bytes(worker_db: Database, owner_db: Database) -> None:
