@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.kernel.db import ReadSession, WriteSession
+
+CLOCKS_APART = timedelta(minutes=2)
+"""So far the platform's clock may be behind ours, or rounded to the second: what was posted right after the refusal counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,7 @@ _SETTLE = text(
       error_detail = CASE WHEN other.there THEN NULL ELSE left(:detail, 500) END
     FROM (SELECT EXISTS (
       SELECT FROM reply h JOIN reply mine ON mine.id = :id AND mine.appeal_id = h.appeal_id AND mine.comment_id = h.comment_id
-      WHERE h.by_hand AND h.state = 'sent' AND h.published_at >= mine.created_at) AS there) other
+      WHERE h.by_hand AND h.state = 'sent' AND h.published_at >= mine.created_at - CAST(:apart AS interval)) AS there) other
     WHERE r.id = :id AND r.state = 'failed' AND r.error_code = :sought RETURNING r.state
     """
 )
@@ -83,6 +86,6 @@ async def settle_sought(session: WriteSession, *, found: Sought, detail: str) ->
 
     `WITHDRAWN`: the page answered in other words, and that answer counts. `FAILED`: nothing of the page's stands there.
     """
-    given = {"id": found.id, "sought": SOUGHT, "not_seen": NOT_SEEN, "detail": storable(detail)[0]}
+    given = {"apart": CLOCKS_APART, "id": found.id, "sought": SOUGHT, "not_seen": NOT_SEEN, "detail": storable(detail)[0]}
     state = (await session.execute(_SETTLE, given)).scalar_one_or_none()
     return None if state is None else ReplyState(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,12 @@ async def test_what_was_posted_by_hand_stops_the_clock_at_its_own_time(town: Tow
     assert acts == ["opened", "reply_queued", "reply_failed", "reply_sought", "reply_sent"]
 
 
-async def test_other_words_count_and_ours_are_withdrawn(town: Town, rows: Rows, refused: str) -> None:
+@pytest.mark.parametrize("ahead", [60, -30])
+async def test_other_words_count_and_ours_are_withdrawn(town: Town, rows: Rows, refused: str, ahead: int) -> None:
+    """Also when they were posted at once, and the platform's clock is a little behind ours."""
+    wrote_at = town.clock.now() + timedelta(seconds=ahead)
     town.pass_time(60)
-    town.world.write_comment(next(iter(town.world.posts)), "Уже засыпали, проверьте.", by_page=True, reply_to=refused)
+    town.world.write_comment(next(iter(town.world.posts)), "Уже засыпали, проверьте.", by_page=True, reply_to=refused, at=wrote_at)
     await _say_posted(town, rows)
     await _look(town)
     assert await _replies(rows) == [("withdrawn", None, False), ("sent", None, True)]
