@@ -87,7 +87,7 @@ class MaxApi:
 
     def _subscriptions(self, bot: Token, method: str, query: dict[str, str], body: Json) -> Json:
         """Who is pushed to: one address for all pages of a bot. The sandbox takes http, too."""
-        pages = [page for page in self._world.state.of("max") if bot.serves(page)]
+        pages = [page for page in self._world.state.of("max") if bot.hears(page)]
         if method == "subscribe":
             url, secret = body.get("url"), body.get("secret", "")
             if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not isinstance(secret, str):

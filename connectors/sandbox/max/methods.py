@@ -40,7 +40,7 @@ class Call:
 
     def pages(self) -> Iterable[Page]:
         """Where the bot is: its channels, and itself with its dialogs."""
-        return (page for page in self.world.state.of("max") if self.bot.serves(page))
+        return (page for page in self.world.state.of("max") if self.bot.hears(page))
 
     def channel(self, name: str) -> Page:
         """A channel by number or name, its own or a public one."""
@@ -53,9 +53,11 @@ class Call:
     def post(self, right: str) -> tuple[Page, Post]:
         """The post of the address, in a channel where the bot has the right."""
         raw = self.path["message"].removeprefix("mid.")
-        for page in self.pages():
+        for page in self.world.state.of("max"):
             post = page.posts.get(int(raw)) if raw.isdecimal() else None
             if post is not None and post.deleted_at is None and not is_dialogs(page, self.bot):
+                if not self.bot.serves(page):
+                    raise denied("membership")
                 self.needs(_READ)
                 self.needs(right)
                 return page, post

@@ -37,7 +37,7 @@ class Updates:
         found: list[tuple[int, Json]] = []
         for number, event in self._kept:
             page = self._world.state.find("max", event.get("page", ""))
-            meant = page is not None and (bot.serves(page) or (event["op"] == "member" and event["bot"] == bot.user_id))
+            meant = page is not None and (bot.hears(page) or (event["op"] == "member" and event["bot"] == bot.user_id))
             if page is None or not meant or (marker is not None and number < marker):
                 continue
             told = update(self._world.state, event, page, base)
@@ -56,7 +56,7 @@ def update(state: State, event: Event, page: Page, base: str) -> Json | None:
         return None if dialogs else {**told, "timestamp": at}
     if op == "member":
         return _membership(state, event, page, at)
-    if op not in {"comment", "edit", "delete"} or not any(bot.serves(page) for bot in state.bots.values()):
+    if op not in {"comment", "edit", "delete"} or not any(bot.hears(page) for bot in state.bots.values()):
         return None
     comment = page.comments[event["id"]]
     return None if comment.via_api else _of_comment(state, op, at, page, comment, base=base, dialogs=dialogs)

@@ -311,3 +311,19 @@ def test_indexes_agree_with_a_simple_model(acts: list[tuple[str, int]]) -> None:
             model.gone.discard(known[0])
     assert [(item, post.thread(item)) for item in post.top] == model.threads()
     assert post.live == len(model.comments) - len(model.gone)
+
+
+def test_a_bot_of_max_hears_its_own_dialogs_and_is_refused_where_it_was_sent_away(http: Client) -> None:
+    for page in ("town_max", "answers_bot"):
+        http.post("/world/pages", {"platform": "max", "page": page})
+    http.post("/world/tokens", {"platform": "max", "token": "made-up", "username": "answers_bot", "pages": ["town_max"]})
+    posts = [http.post("/world/posts", {"platform": "max", "page": page, "text": "П"})["id"] for page in ("town_max", "answers_bot")]
+    for page in ("town_max", "answers_bot"):
+        http.post("/world/comments", {"platform": "max", "page": page, "author": "Вера", "text": "В"})
+    http.post("/world/pages/max/town_max/members", {"bot": "answers_bot", "status": "kicked"}, status=200)
+    http.post("/world/comments", {"platform": "max", "page": "town_max", "author": "Вера", "text": "Не слышно"})
+    token = {"Authorization": "made-up"}
+    told = http.http.get("/updates", params={"marker": 1}, headers=token).json()["updates"]
+    assert [one["update_type"] for one in told] == ["message_created", "bot_removed"]
+    refused = http.http.get(f"/messages/{posts[0]}/comments", headers=token)
+    assert (refused.status_code, refused.json()["code"]) == (403, "chat.denied")
