@@ -124,10 +124,19 @@ def incident(
 
     def work() -> IncidentImport:
         lines = read_rows(read_file(file))
-        given = read_mapping(read_file(known)) if known.exists() else Mapping()
+        given = _given(known, json=json) if known.exists() else Mapping()
         return run(_incidents(lines, given, timezone=timezone, dry_run=dry_run))
 
     _told(file, work, mapping=known, json=json)
+
+
+def _given(known: Path, *, json: bool) -> Mapping:
+    """The mapping, or what is wrong in that very file: its lines are not those of the table."""
+    try:
+        return read_mapping(read_file(known))
+    except ImportFaultsError as error:
+        _tell_faults(known, error, json=json)
+        raise _nothing_imported(known, error) from error
 
 
 async def _incidents(lines: Sequence[Line], given: Mapping, *, timezone: str, dry_run: bool) -> IncidentImport:

@@ -288,6 +288,8 @@ def test_the_past_comes_in_after_what_is_unknown_was_mapped(otklik: Run, tmp_pat
     assert filled.splitlines()[0] == "kind,value,ours"
     ours = {"agency": "minzdrav", "territory": "priozerye", "topic": "new:roads-past/holes-past"}
     filled = re.sub(r"^(\w+),(.*),$", lambda line: f"{line[1]},{line[2]},{ours[line[1]]}", filled, flags=re.MULTILINE)
+    mapping.write_text(filled.replace("minzdrav", '"minzdrav'), encoding="utf-8")
+    assert "Mend past.mapping.csv and import it again" in otklik("import", "incident", file).err, "the fault is in that very file"
     mapping.write_text(filled, encoding="utf-8")
     assert "There is no time zone 'Europe/Nowhere'" in otklik("import", "incident", file, "--timezone", "Europe/Nowhere").err
     dry = otklik("import", "incident", file, "--dry-run", "--json").json
