@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -163,3 +165,9 @@ def test_a_deleted_author_is_named_as_such(renderer: Renderer) -> None:
     template, view = samples.FRAGMENTS["card"]
     source = renderer.render(template, samples.screen("en"), view())
     assert '<b class="author">Deleted account</b>' in source
+    assert "Name not given" not in source
+    card: Any = view()["card"]
+    alone = replace(card, author="", comments=(replace(card.comments[0], id="0", author=""),))
+    source = renderer.render(template, samples.screen("en"), {**view(), "card": alone})
+    assert '<b class="author">Name not given</b>' in source, "it was taken down by hand, without a name"
+    assert "Deleted account" not in source.split('class="thread"')[1].split("</ol>")[0]
