@@ -321,7 +321,9 @@ class _Writer:
         updated: list[tuple[object, ...]] = []
         revisions: list[tuple[Any, ...]] = []
         for row in rows:
-            old = stored[row.key]
+            old = stored.get(row.key)
+            if old is None:  # not to be brought in
+                continue
             seen, form = row.snapshot.observed_at, (form_at(row.snapshot), row.snapshot.form_number)
             if age_of(row.snapshot) <= age_of_stored(old):
                 continue

@@ -73,6 +73,7 @@ FIND_ROOTS = Bulk(
     page_id="bigint", post_id="bigint", external_id="text",
 )  # fmt: skip
 
+# What a citizen wrote to a bot before private messages were switched on is not brought in, however late it is read.
 INSERT_COMMENTS = Bulk(
     """
     INSERT INTO comment (page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, text,
@@ -80,6 +81,8 @@ INSERT_COMMENTS = Bulk(
     SELECT page_id, post_id, external_id, root_external_id, reply_to_external_id, author_id, by_page, body, altered,
       CAST(attachments AS jsonb), link, written_at, edited_at, deleted_at, observed_at, form_at, form_number, album
     FROM {rows}
+    WHERE by_page OR NOT EXISTS (
+      SELECT FROM page g WHERE g.id = r.page_id AND r.written_at < CAST(g.options ->> 'private_since' AS timestamptz))
     ON CONFLICT (page_id, post_id, external_id) DO NOTHING
     RETURNING id, page_id, post_id, external_id
     """,

@@ -153,7 +153,9 @@ async def test_only_an_administrator_switches_and_only_a_bot(town: Town, rows: R
             async with town.web.write(operator_id=who.operator_id) as session:
                 await private.switch(session, operator_id=who.operator_id, page_id=page_id, is_on=True)
     await switched(town.owner, town.web, page_id, is_on=True)
-    assert [row.options for row in await rows("SELECT options FROM page")] == [{"dialogs": "yes", "private": "on"}]
+    assert [row.options for row in await rows("SELECT options - 'private_since' AS options FROM page")] == [
+        {"dialogs": "yes", "private": "on"}
+    ]
     async with town.owner.write() as session:
         await session.execute(text("UPDATE page SET options = '{}'"))
     with pytest.raises(NotFoundError):
@@ -181,9 +183,13 @@ async def test_a_private_question_opens_one_appeal_and_is_answered_in_the_dialog
         page = await connector.describe_page("https://max.ru/answers_bot")
         office = await settle(owner_db, web_db, platform="max", snapshot=page, now=clock.now())
         ((page_id,),) = await rows("SELECT id FROM page")
+        await write("Написано до включения.")
+        await asyncio.sleep(1.1)  # MAX's stand-in tells whole seconds
         await switched(owner_db, web_db, page_id, is_on=True)
+        (before,) = (await world.get("/truth"))["comments"]
+        assert before["text"] == "Написано до включения."
         asked = await write(PIT)
-        (written,) = (await world.get("/truth"))["comments"]
+        _, written = (await world.get("/truth"))["comments"]
         body = pushed(chat, asked, PIT, int(written["author_id"]), written["written_at"])
         read = plugin.push.read(PushRequest(body=body)) if plugin.push else None
         assert read is not None
