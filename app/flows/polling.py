@@ -18,7 +18,7 @@ from app.flows.polling_leases import RENEWALS, Guard, Lost
 from app.flows.polling_lists import Lister
 from app.flows.polling_plan import Plan
 from app.flows.polling_pushed import as_asked, or_pushed
-from app.flows.polling_reads import Part, of_one_page, read_part
+from app.flows.polling_reads import NO_REST, Part, of_one_page, read_part, rest_of
 from app.flows.polling_rhythm import Rhythm
 from app.kernel.errors import ConflictError
 from app.kernel.log import logger
@@ -146,13 +146,13 @@ class Poller:
         for one, page in due:
             if not page.elsewhere and one.id not in walls:
                 continue
-            now = self._clock.now()
+            again = search_every if page.elsewhere else self._rhythm.list_again(page.id, self._clock.now())
             try:
-                again = search_every if page.elsewhere else self._rhythm.list_again(page.id, now)
                 await self._discover(lister, one, page, again=again)
             except (AccessLost, TryLater) as error:
                 if of_one_page(error):
-                    await self._fail_alone(leased, [one], error)
+                    leased.remove(one)  # first: nobody renews what is given back
+                    await self.fail([one], error, rest_of(error, one.failures, again))
                     continue
                 if not isinstance(error, TryLater) or error.code != "quota":
                     raise
@@ -372,10 +372,10 @@ class Poller:
             )  # fmt: skip
             await sources.carried_read(session, platform=self._platform, pages=self._pages_of(held), now=self._clock.now())
 
-    async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError) -> None:
+    async def fail(self, leased: Sequence[LeasedFeed], error: ConnectorError, rest: timedelta = NO_REST) -> None:
         """A bad end: written down for the people who mend it, and when to try again."""
         failures = max((one.failures for one in leased), default=0)
-        pause = self._plan.pause_after(error.after if isinstance(error, TryLater) else None, failures)
+        pause = max(rest, self._plan.pause_after(error.after if isinstance(error, TryLater) else None, failures))
         logger.warning("poll_failed", platform=self._platform, code=error.code, detail=error.detail, feeds=len(leased))
         async with self._database.write() as session:
             held = await sources.fail_feeds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from app.flows.platforms import calling
@@ -13,6 +14,8 @@ from connectors.contract import AccessLost, Batch, ConnectorError, ReadsThreads,
 
 if TYPE_CHECKING:
     from app.sources.service import WatchedPost
+
+NO_REST = timedelta()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +31,14 @@ class Part:
 def of_one_page(error: ConnectorError) -> bool:
     """Whether it may concern some pages alone: their right or their own token is lost, or they trip the connector over a bug of its own."""
     return isinstance(error, AccessLost) or error.code == "bug"
+
+
+def rest_of(error: ConnectorError, failures: int, again: timedelta) -> timedelta:
+    """How long a page rests at least that could not be listed: a wall that is closed to us until its next listing, from the second time on.
+
+    Each listing is one of the day's quota, which all walls share. Whoever opens it says so on its card.
+    """
+    return again if error.code == "no_right" and failures > 0 else NO_REST
 
 
 async def read_part(connector: ReadsThreads, platform: str, post: WatchedPost, cursor: str | None) -> Part:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connectors.contract import AccessLost
+from connectors.contract import AccessLost, Options
+from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from connectors.contract import Batch, PageRef
 
     Rows = Callable[[str], Awaitable[list[Any]]]
 
@@ -35,3 +38,37 @@ async def test_a_captcha_for_comments_alone_is_said_on_the_page_and_read_once_it
     town.pass_time(1800)
     await town.bring_in()
     assert len(await rows("SELECT 1 FROM comment")) == 1
+
+
+class ClosedWall(ProbingConnector):
+    """Lists nothing, and counts how often it was asked to."""
+
+    closed = False
+    listed = 0
+
+    def calls_a_day(self, verb: str) -> float | None:
+        """Few listings."""
+        return 12.0 if verb == "discover" else None
+
+    async def discover(self, page: PageRef, *, limit: int) -> Batch:
+        """The newest posts, unless the wall is closed."""
+        self.listed += 1
+        if self.closed:
+            raise AccessLost("no_right")
+        return await super().discover(page, limit=limit)
+
+
+@pytest.mark.parametrize("style", ["probing"])
+async def test_a_closed_wall_is_listed_no_more_often_than_an_open_one(town: Town, rows: Rows) -> None:
+    """Each listing is one of the day's quota, which all walls share; it is open again, and the next listing finds that."""
+    town.connector = connector = ClosedWall(town.world, Options(api_url=None, credentials=(), now=town.clock.now))
+    town.world.write_post(town.page, "Дороги")
+    listed = []
+    for closed in (False, True, False):
+        connector.closed, before = closed, connector.listed
+        for _ in range(36):
+            town.pass_time(600)
+            await town.bring_in()
+        listed.append(connector.listed - before)
+        assert {row.error_code for row in await rows("SELECT error_code FROM feed")} == {"no_right" if closed else None}
+    assert listed[1] <= listed[0] + 1 < 8
