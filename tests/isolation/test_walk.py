@@ -142,7 +142,8 @@ NAMES_SECRETS = {
 NAMES_NOTHING_SECRET = frozenset({
     "act", "after", "after_interim", "amount", "applied", "as_of", "author", "author_name", "before", "bucket", "by_law", "change", "code",
     "compare", "cursor", "decision", "figure", "format", "from", "group_by", "interim", "key", "kind", "last_event_id", "limit",
-    "also", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise", "q", "reason",
+    "also", "also_merged", "measure", "mine", "name", "nobody", "over", "overdue", "platform", "preset_code", "priority", "promise",
+    "q", "reason",
     "reroute", "seen", "status", "take", "text", "to", "topic", "trouble", "tz", "unit", "upto", "version", "waiting", "working", "written",
     "published_at", "tried", "written_at", "year",
     # of oneself: codes, passwords, what was done
