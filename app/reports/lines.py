@@ -46,6 +46,9 @@ _COUNTS = f"""AND NOT EXISTS (
   SELECT FROM appeal_event x WHERE x.appeal_id = a.id AND x.act = '{Act.REPLY_REMOVED.value}' AND x.data ? 'uncounted'
     AND x.data -> 'reply' = e.data -> 'reply' {{undone_known}})"""
 
+_EVENTS = "appeal_event x WHERE x.appeal_id = s.appeal_id"
+_EVENTS_OF_FEW = "otklik_clock_events(s.appeal_id, CAST(:as_of AS timestamptz)) x WHERE true"
+
 # A clock as it was known: had it been set going again only later, or its deadline been moved by a person, what the event of that says
 # of before still held. (Whatever else moves a deadline later, a pause, leaves it on the same side of the moment.)
 # IS TRUE: else all that was recorded since would be read by its index once more for each clock.
@@ -62,7 +65,7 @@ _CLOCKS_THEN = f"""(
       CAST((array_agg(coalesce(x.data ->> 'due_before', x.data -> 'clocks' -> s.promise ->> 'due_at') ORDER BY x.id))[1] AS timestamptz)
         AS due_at,
       (array_agg(x.data -> 'calendar_before' ORDER BY x.id) FILTER (WHERE x.data ? 'calendar_before'))[1] AS calendar
-    FROM appeal_event x WHERE x.appeal_id = s.appeal_id AND x.cycle = s.cycle AND (x.recorded_at > :as_of) IS TRUE
+    FROM {_EVENTS} AND x.cycle = s.cycle AND (x.recorded_at > :as_of) IS TRUE
       AND (x.act = '{Act.REPLY_REMOVED.value}' AND x.data -> 'clocks' ? s.promise
         OR x.act IN ('{Act.EXTENDED.value}', '{Act.POLICY_APPLIED.value}') AND x.data ->> 'promise' = s.promise)) m)"""  # noqa: S608
 
@@ -70,8 +73,7 @@ _CLOCKS_THEN = f"""(
 _ENDS_PAUSE = (Act.RESUMED, Act.REPLY_SENT, Act.ANSWERED_BY_HAND, Act.CLOSED, Act.DISMISSED, Act.MERGED)
 _PAUSES_THEN = f"""(
   SELECT s.appeal_id, s.since, CASE WHEN coalesce((
-    SELECT min(x.recorded_at) FROM appeal_event x
-    WHERE x.appeal_id = s.appeal_id AND x.act IN ({acts_sql(_ENDS_PAUSE)}) AND greatest(x.occurred_at, s.since) = s.until),
+    SELECT min(x.recorded_at) FROM {_EVENTS} AND x.act IN ({acts_sql(_ENDS_PAUSE)}) AND greatest(x.occurred_at, s.since) = s.until),
     s.until) <= :as_of THEN s.until END AS until
   FROM sla_pause s WHERE s.since <= :as_of)"""  # noqa: S608 - constants
 
@@ -251,6 +253,14 @@ def lines_sql(picked: str, *, as_of: bool) -> str:
     values = ", ".join(f"{columns[name]} AS {name}" for name in COLUMNS)
     own = _OWN_THEN if as_of else OWN
     return f"SELECT {values} FROM ({picked}) picked JOIN appeal a ON a.id = picked.appeal_id {joins} WHERE {own}"  # noqa: S608 - fragments of this file
+
+
+def of_few(lines: str) -> str:
+    """Lines as of a moment for whoever sees some agencies or territories alone.
+
+    An appeal may have gone out of their sight since: what then was recorded of the clocks as they had stood is asked of a door of its own.
+    """
+    return lines.replace(_EVENTS, _EVENTS_OF_FEW)
 
 
 def stands_sql(due: str, *, as_of: bool) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from app.reports.lines import CHANGED, KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql
+from app.reports.lines import CHANGED, KEYS, PERIOD, QUEUED, UNPROMISED, lines_sql, of_few
 from app.reports.models import MARKS, PROMISES
 from app.reports.rules import TREES, Grouping
 from app.sla.rules import TimerOutcome
@@ -280,6 +280,8 @@ def trend_sql(filtered: frozenset[str], *, sight: Sight, source: Source, clock: 
 def facts_sql(filtered: frozenset[str], *, clock: Clock, sight: Sight, source: Source, dismissed: bool) -> str:
     """The lines of the population (`counts`), and the dismissed ones when they are asked for, within the caller's sight."""
     lines = _SOURCES[source].format(columns=_columns(clock), early=_EARLY[sight])
+    if source is Source.THEN and sight is not Sight.WHOLE:
+        lines = of_few(lines)
     population = _POPULATION[clock]
     asked = f"({population} OR f.dismissed)" if dismissed else population
     conditions = " AND ".join([asked, _VISIBLE[sight], *(_ONLY[column] for column in sorted(filtered))])

@@ -127,6 +127,9 @@ DOORS = {
     "otklik_clock_history(since timestamp with time zone, until timestamp with time zone, most integer)": (
         "tells when matters of such territories were asked, answered and stood still, never what anybody wrote"
     ),
+    "otklik_clock_events(of_appeal bigint, as_of timestamp with time zone)": (
+        "tells whoever holds an appeal, or held it at that moment, when its clocks were moved later and from where; no words, no names"
+    ),
     "otklik_running_clocks(most integer)": "tells the clocks that run in matters of such territories, never what anybody wrote",
 }
 

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
+from app.appeals.rules import Act
 from app.people.queries import access_of_operator
 from app.people.rules import Access, Role
 from app.reports import rollup
@@ -131,6 +133,40 @@ async def test_a_repetition_is_one_for_every_reader(owner_db: Database, web_db: 
             assert (await seen(web_db, clinic, as_of=as_of)).total.repeated == 1, as_of
         assert (await seen(web_db, clinic, as_of=at(11, 9))).total.repeated == 0, "not recorded yet"
         await rollup.refresh(worker_db, tz=NOVEMBER.tz)
+
+
+async def test_who_held_it_then_sees_the_clocks_of_then(owner_db: Database, web_db: Database) -> None:
+    """Later all went on to the roads: two were given a longer norm there, of the third it became known that its pause had ended before."""
+    here = await region(owner_db)
+    then, gone = at(16, 9), at(16, 12)
+    async with owner_db.write() as session:
+        moved, again, paused = [await make.make_taken_down_appeal(session, agency=here.roads, written_at=at(14, 9)) for _ in range(3)]
+        for appeal in (moved, again, paused):
+            await make.make_assignment(session, appeal=appeal, agency_id=here.clinic.id, since=at(14, 9), until=gone)
+        change = {"promise": "first_answer", "due_before": at(15, 9).isoformat()}
+        for appeal in (moved, again):
+            await make.make_timer(session, appeal=appeal, due_at=at(25, 9), recorded_at=at(14, 9))
+            await make.make_event(session, appeal=appeal, act=Act.POLICY_APPLIED, occurred_at=at(17, 9), data=change)
+        await make.make_timer(session, appeal=paused, due_at=at(16, 8), recorded_at=at(14, 9))
+        await make.make_pause(session, appeal=paused, since=at(14, 12), until=at(15, 12))
+        await make.make_event(session, appeal=paused, act=Act.PAUSED, occurred_at=at(14, 12))
+        await make.make_event(session, appeal=paused, act=Act.RESUMED, occurred_at=at(15, 12), recorded_at=at(17, 9))
+    clinic, region_wide = await hired(owner_db, (Role.OPERATOR, here.clinic)), await hired(owner_db, (Role.SUPERVISOR, None))
+    (own,) = (await seen(web_db, clinic, as_of=then)).rows
+    whole = next(row for row in (await seen(web_db, region_wide, as_of=then)).rows if row.label == "Поликлиника")
+    assert (own.waiting, own.overdue) == (whole.waiting, whole.overdue) == (4, 2), "two were overdue, one was thought to stand still"
+    async with owner_db.write() as session:
+        school = await make.make_agency(session, name="Школа", territory=here.land)
+    door = text("SELECT count(*) FROM otklik_clock_events(:appeal, :then)")
+    for agency, moment, told_of in (
+        (here.clinic, then, 1),
+        (here.clinic, gone + timedelta(hours=1), 0),
+        (here.roads, then, 1),
+        (school, then, 0),
+    ):
+        reader = await hired(owner_db, (Role.OPERATOR, agency))
+        async with web_db.read(operator_id=reader.operator_id) as session:
+            assert await session.scalar(door, {"appeal": moved.id, "then": moment}) == told_of, (agency.name, moment)
 
 
 @pytest.mark.parametrize("group_by", list(Grouping))
