@@ -69,7 +69,7 @@ def test_zones_carry_their_distance(zone: str, distance: str) -> None:
 
 
 def test_numbers_of_appeals() -> None:
-    assert [appeal_number(n) for n in (7, "4829", 482913077)] == ["7", "4\xa0829", "482\xa0913\xa0077"]
+    assert [appeal_number(n) for n in (95_962_093, "4829", 482913077)] == ["095\xa0962\xa0093", "4\xa0829", "482\xa0913\xa0077"]
     assert iso(datetime(2026, 3, 4, 12, 30, tzinfo=ZoneInfo("Europe/Moscow"))) == "2026-03-04T09:30:00Z"
 
 

@@ -151,7 +151,7 @@ def ranges(hours: Ranges) -> str:
 
 def appeal_number(number: str | int) -> str:
     """An appeal's number in groups of three that do not break over lines."""
-    digits = str(number)
+    digits = f"{number:09d}" if isinstance(number, int) else number
     if not digits.isdigit():
         return digits
     first = len(digits) % 3 or 3
