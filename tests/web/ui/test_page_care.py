@@ -152,6 +152,11 @@ async def test_the_card_says_whether_news_arrive_by_themselves(coordinator: Brow
     assert "площадка присылает сама" in shown
     assert "1 событие ждёт обработки" in shown
     assert "Long Poll" in shown
+    async with owner_db.write() as session:
+        await session.execute(text("UPDATE feed SET error_code = 'push_failing' WHERE page_id = :page"), {"page": page})
+    shown = (await coordinator.get(f"/pages/{page}")).text
+    assert "площадка присылает сама" not in shown
+    assert "до нас не доходит" in shown
 
 
 async def test_what_could_not_be_taken_in_is_shown_once_with_how_often_and_when_last(enter: Enter, town: Town, owner_db: Database) -> None:
