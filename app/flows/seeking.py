@@ -76,6 +76,8 @@ class Seeker:
     async def _settle(self, one: Sought, detail: str) -> bool:
         now = self.clock.now()
         async with self.database.write() as session:
+            if await replies.undecided(session, found=one):
+                return False
             await lock_appeal(session, one.appeal_id)
             state = await replies.settle_sought(session, found=one, detail=detail)
             if state is not None:

@@ -81,6 +81,20 @@ _SETTLE = text(
 )
 
 
+_UNDECIDED = text(
+    """
+    SELECT EXISTS (
+      SELECT FROM reply r JOIN comment asked ON asked.id = r.comment_id JOIN comment c ON c.post_id = asked.post_id
+      WHERE r.id = :id AND r.state = 'failed' AND c.by_page AND c.fate IS NULL)
+    """
+)
+
+
+async def undecided(session: ReadSession, *, found: Sought) -> bool:
+    """Whether another worker is deciding at this moment what the page wrote there: it may be what is looked for."""
+    return bool((await session.execute(_UNDECIDED, {"id": found.id})).scalar_one())
+
+
 async def settle_sought(session: WriteSession, *, found: Sought, detail: str) -> ReplyState | None:
     """After the thread was read; its appeal is locked. None when it was found: then it is published already.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -44,10 +45,9 @@ async def _say_posted(town: Town, rows: Rows) -> None:
         await outcomes.decide_reply(session, town.operator, reply_id=reply.id, decision="posted", now=town.clock.now())
 
 
-async def _look(town: Town) -> int:
+async def _look(town: Town, decide: Callable[[], Awaitable[object]] | None = None) -> int:
     """As the worker does; where only a stream tells, that is read first."""
-    keeper = OfficeKeeper(town.worker, town.clock)
-    decide = partial(inbound.open_all, town.worker, keeper, town.clock)
+    decide = decide or partial(inbound.open_all, town.worker, OfficeKeeper(town.worker, town.clock), town.clock)
     if town.world.style == "streaming":
         await town.poller().round()
         town.pass_time(61)
@@ -74,6 +74,17 @@ async def test_what_was_posted_by_hand_stops_the_clock_at_its_own_time(town: Tow
     assert await _look(town) == 0
     acts = [row.act for row in await rows("SELECT act FROM appeal_event ORDER BY id")]
     assert acts == ["opened", "reply_queued", "reply_failed", "reply_sought", "reply_sent"]
+
+
+async def test_what_another_worker_is_deciding_is_waited_for(town: Town, rows: Rows, refused: str) -> None:
+    """It was said not to stand there, and to be sent again was offered, while triage had the page's answer in hand."""
+    town.pass_time(600)
+    town.world.write_comment(next(iter(town.world.posts)), WORDS, by_page=True, reply_to=refused)
+    await _say_posted(town, rows)
+    assert await _look(town, decide=partial(asyncio.sleep, 0)) == 0
+    assert await _replies(rows) == [("failed", "sought", False)]
+    assert await _look(town) == 1
+    assert await _replies(rows) == [("sent", None, False)]
 
 
 @pytest.mark.parametrize("ahead", [60, -30])
