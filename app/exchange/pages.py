@@ -7,6 +7,7 @@ connector; so these functions take the database: no transaction is open while a 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -33,6 +34,8 @@ _Told = TypeVar("_Told")
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4))
 LONGEST_WAIT = timedelta(seconds=10)
+_SCHEME = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*:(?![0-9])", re.IGNORECASE)
+"""What a browser takes for another way than the web: a script, a file, a letter."""
 REQUIRED, OPTIONAL = ("platform", "link", "agency", "territory"), ("external_id", "title", "sphere")
 
 
@@ -167,6 +170,8 @@ async def _resolve(session: ReadSession, lines: list[Line], there: list[PageLine
                 faults.add(line, f"{column} {line[column]!r} is unknown. Import it first, or mend the code.")
         if not line["link"]:
             faults.add(line, "link is empty. Give the address of the page, as the browser shows it.")
+        elif _SCHEME.match(line["link"]) and ":" not in line["external_id"]:
+            faults.add(line, f"link {line['link']!r} leads to no page. Give its address, as the browser shows it: it begins with https://.")
         page_id = by_id.get((line["platform"], line["external_id"])) if line["external_id"] else names.find(line["link"])
         rows.append(
             _Row(

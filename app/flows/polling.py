@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from app.flows.polling_rhythm import Changed
     from app.kernel.clock import Clock
     from app.kernel.db import Database, WriteSession
     from app.sources.service import LeasedFeed, WatchedPage, WatchedPost
@@ -237,19 +238,14 @@ class Poller:
         now = self._clock.now()
         gone = [post.id for post, count in found if count is not None and count.gone]
         waiting = await self._waiting(posts)
-        looks = [self._rhythm.after(post, count, waiting=post.id in waiting, now=now) for post, count in found if post.id not in gone]
+        looks, changed = self._rhythm.told([(post, count) for post, count in found if post.id not in gone], waiting=waiting, now=now)
         async with self._database.write() as session:
             await self._keep(session, [one.id for one in leased])
             await sources.posts_gone(session, post_ids=gone, at=now, again=self._plan.gone())
             await sources.looked(session, looks, now=now)
-        changed = [
-            (post, count)
-            for post, count in found
-            if count is not None and not count.gone and self._rhythm.must_read(post, count, waiting=post.id in waiting, now=now)
-        ]
         for start in range(0, len(changed), READ_AT_ONCE):
             ours = {one.page_id for one in leased}  # a page that was given back in between is another's to read
-            await self._read_some(leased, [(post, count) for post, count in changed[start : start + READ_AT_ONCE] if post.page_id in ours])
+            await self._read_some(leased, [one for one in changed[start : start + READ_AT_ONCE] if one.post.page_id in ours])
 
     async def _waiting(self, posts: Sequence[WatchedPost]) -> frozenset[int]:
         """Those of some posts under which an appeal waits for an answer."""
@@ -266,42 +262,43 @@ class Poller:
             await self._store([one.id for one in leased], aside(error, None))
             return ()
 
-    async def _read_some(self, leased: list[LeasedFeed], posts: Sequence[tuple[WatchedPost, PostCount]]) -> None:
+    async def _read_some(self, leased: list[LeasedFeed], some: Sequence[Changed]) -> None:
         """All comments of some posts: their first parts side by side, stored as one; what is longer, part by part."""
         began = self._clock.now()
         assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
-        told = await asyncio.gather(*(read_part(self._connector, self._platform, post, None) for post, _ in posts), return_exceptions=True)
-        parts = [(post, count, part) for (post, count), part in zip(posts, told, strict=True) if isinstance(part, Part)]
+        told = await asyncio.gather(*(read_part(self._connector, self._platform, one.post, None) for one in some), return_exceptions=True)
+        parts = [(one, part) for one, part in zip(some, told, strict=True) if isinstance(part, Part)]
         await self._store_parts([one.id for one in leased], parts, began)
-        for post, count, part in parts:
-            await self._read_on([one.id for one in leased], post, count, part.batch.cursor, began)
-        for (post, _), failure in zip(posts, told, strict=True):
+        for one, part in parts:
+            await self._read_on([one.id for one in leased], one, part.batch.cursor, began)
+        for one, failure in zip(some, told, strict=True):
             if isinstance(failure, AccessLost):
-                await self._fail_alone(leased, [one for one in leased if one.page_id == post.page_id], failure)
+                await self._fail_alone(leased, [feed for feed in leased if feed.page_id == one.post.page_id], failure)
             elif isinstance(failure, BaseException):
                 raise failure
 
-    async def _read_on(self, feed_ids: Sequence[int], post: WatchedPost, count: PostCount, cursor: str | None, began: datetime) -> None:
+    async def _read_on(self, feed_ids: Sequence[int], one: Changed, cursor: str | None, began: datetime) -> None:
         assert isinstance(self._connector, ReadsThreads)  # noqa: S101 - the caller checked
         while cursor is not None:
-            part = await read_part(self._connector, self._platform, post, cursor)
-            await self._store_parts(feed_ids, [(post, count, part)], began)
+            part = await read_part(self._connector, self._platform, one.post, cursor)
+            await self._store_parts(feed_ids, [(one, part)], began)
             cursor = part.batch.cursor
 
-    async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[WatchedPost, PostCount, Part]], began: datetime) -> None:
+    async def _store_parts(self, feed_ids: Sequence[int], parts: Sequence[tuple[Changed, Part]], began: datetime) -> None:
         """Store what was read; of posts that were read to the end the counter is remembered."""
         if not parts:
             return
         now = self._clock.now()
         async with self._database.write() as session:
             await self._keep(session, feed_ids)
-            await inbound.take_in(session, platform=self._platform, batch=together([part.batch for _, _, part in parts]), now=now)
-            await sources.posts_gone(session, post_ids=[post.id for post, _, part in parts if part.gone], at=now, again=self._plan.gone())
-            later = now + self._plan.after_refusal()
-            await sources.schedule_probes(session, [(post.id, later) for post, _, part in parts if part.refused and not part.gone])
-            for post, count, part in parts:
+            await inbound.take_in(session, platform=self._platform, batch=together([part.batch for _, part in parts]), now=now)
+            await sources.posts_gone(session, post_ids=[one.post.id for one, part in parts if part.gone], at=now, again=self._plan.gone())
+            for one, part in parts:
                 if part.whole:
-                    await sources.post_read(session, post_id=post.id, count=count, at=began)
+                    await sources.post_read(session, post_id=one.post.id, count=one.count, at=began)
+            later = now + self._plan.after_refusal()
+            ended = [(one, part) for one, part in parts if part.batch.cursor is None and not part.gone]
+            await sources.schedule_probes(session, [(one.post.id, later if part.refused else one.again_at) for one, part in ended])
 
     # --- leases
 

@@ -21,6 +21,8 @@ SHORTEST_OVERLAP = timedelta(seconds=10)
 SOONEST = timedelta(seconds=2)
 """No post is looked at sooner again, however lively it is and however much of the budget is free."""
 SOON = timedelta(seconds=30)
+UNREAD = timedelta(minutes=1)
+"""Until the next look at a post whose new comments could not be read, or whose worker ended before it read them."""
 REFUSED = timedelta(minutes=30)
 GONE = timedelta(hours=1)
 """Until a post that the platform does not show is looked for again; six weeks at most."""
@@ -57,6 +59,10 @@ class Plan:
     def soon(self) -> timedelta:
         """Posts that become due within this go along in a call that is not full."""
         return SOON / self._scale
+
+    def unread(self) -> timedelta:
+        """Until the next look at a post that has changed, should its comments not be read now."""
+        return UNREAD / self._scale
 
     def look_again(self, seconds: float, *, waiting: bool, calls: float, calls_a_second: float) -> timedelta:
         """Until the next look at a post, which comes in `seconds` of the platform's time if nothing forbids it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from app.sources.service import Look
 from connectors.contract import Paced, Probes, Rationed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from app.flows.polling_plan import Plan
@@ -34,6 +36,15 @@ CLOCKS_APART = timedelta(seconds=2)
 COMMENTS_A_CALL = 100
 CALLS_A_SECOND = 1.0
 """Of a connector that does not tell what its tokens allow, or has none that may read: the call itself then says what is missing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    """A post whose comments are to be read; once they are, it is looked at again at `again_at`."""
+
+    post: WatchedPost
+    count: PostCount
+    again_at: datetime
 
 
 class Rhythm:
@@ -78,6 +89,19 @@ class Rhythm:
         page = self._pages.get(page_id, self._usual)
         seconds = self._gains.wait(page.weight, self._price, hour=habits.hour_of(now, page.zone))
         return self._plan.scaled(walls.bounded(seconds, self._longest))
+
+    def told(
+        self, found: Sequence[tuple[WatchedPost, PostCount | None]], *, waiting: Collection[int], now: datetime
+    ) -> tuple[list[Look], list[Changed]]:
+        """What looks at posts leave, and those to be read: unless they are, they are looked at again soon, not perhaps days later."""
+        looks, changed = [], []
+        for post, count in found:
+            look = self.after(post, count, waiting=post.id in waiting, now=now)
+            if count is not None and self.must_read(post, count, waiting=post.id in waiting, now=now):
+                changed.append(Changed(post=post, count=count, again_at=look.again_at))
+                look = replace(look, again_at=min(look.again_at, now + self._plan.unread()))
+            looks.append(look)
+        return looks, changed
 
     def after(self, post: WatchedPost, count: PostCount | None, *, waiting: bool, now: datetime) -> Look:
         """When to look at a post again, now that its counter was told (None: it was not)."""

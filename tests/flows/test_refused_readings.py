@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
-from connectors.contract import AccessLost, Options
+from connectors.contract import AccessLost, Options, TryLater
 from connectors.fake.connector import ProbingConnector
 from tests.flows.conftest import PIT, Town
 
@@ -38,6 +40,30 @@ async def test_a_captcha_for_comments_alone_is_said_on_the_page_and_read_once_it
     town.pass_time(1800)
     await town.bring_in()
     assert len(await rows("SELECT 1 FROM comment")) == 1
+
+
+@pytest.mark.parametrize("style", ["probing"])
+@pytest.mark.parametrize("error", [TryLater("network", after=timedelta(seconds=5)), AccessLost("captcha"), RuntimeError("a bug")])
+async def test_what_could_not_be_read_under_an_old_post_is_not_left_until_its_next_look(town: Town, rows: Rows, error: Exception) -> None:
+    """Nobody has written there for half a year, and livelier posts need the calls: it is looked at once a day."""
+    post = town.world.write_post(town.page, "Дороги")
+    await town.bring_in()
+    async with town.worker.write() as session:
+        others = """
+            INSERT INTO post (page_id, external_id, text, link, published_at, observed_at, probe_at, weight)
+            SELECT page_id, 'other' || n, '', link, published_at, observed_at, 'infinity', 100 FROM post, generate_series(1, 5000) n"""
+        await session.execute(text(others))
+    for _ in range(3):
+        town.pass_time(60 * 86_400)
+        await town.bring_in()
+    town.world.write_comment(post, PIT)
+    town.world.fail("read_thread", error)
+    told = []
+    for hours in (48, 1):
+        town.pass_time(hours * 3600)
+        await town.bring_in()
+        told.append(len(await rows("SELECT 1 FROM comment")))
+    assert told == [0, 1]
 
 
 class ClosedWall(ProbingConnector):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from app.sources import private
 from app.sources.private import Bot
 from app.web.deps import requires
 from app.web.ui.fields import Form
+from app.web.ui.thread_view import web_address
 from app.web.ui.visit import CurrentVisit, see_other, visit_of
 
 PATH = "/administration/private"
@@ -32,7 +33,7 @@ async def private_screen(visit: CurrentVisit) -> Response:
     async with visit.reading() as session:
         frame = await visit.frame(session)
         found = await private.bots(session)
-    return visit.page("private.html", {"page": PrivatePage(bots=tuple(found))}, frame)
+    return visit.page("private.html", {"page": PrivatePage(bots=tuple(replace(bot, link=web_address(bot.link)) for bot in found))}, frame)
 
 
 @router.post(PATH)

@@ -159,6 +159,9 @@ async def test_every_fault_is_told_and_nothing_is_written(owner_db: Database, cl
     told = {fault.line: fault.text for fault in refused.value.faults}
     assert "gone" in told[2]
     assert "external_id is 2" in told[3]
+    for link in ("javascript:alert(1)", "file:///etc/passwd"):
+        with pytest.raises(ImportFaultsError, match="leads to no page"):
+            await load(owner_db, clock, world, f"fake,{link},2,Имя,a,r,\n")
     with pytest.raises(ImportFaultsError, match="line 2 too"):
         await load(owner_db, clock, world, "fake,https://fake.example/2,,,a,r,\nfake,https://www.fake.example/2/,,,a,r,\n")
     async with owner_db.read() as session:
