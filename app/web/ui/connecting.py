@@ -59,6 +59,8 @@ class ConnectPage:
     checks: tuple[CheckView, ...] = ()
     problem: str = ""
     page_id: str = ""
+    is_bot: bool = False
+    """It reads private messages alone, and only once they are switched on."""
     agencies: tuple[Choice, ...] = ()
     territories: tuple[Choice, ...] = ()
     spheres: tuple[Choice, ...] = ()
@@ -189,7 +191,8 @@ def _view(visit: Visit, found: Intake | None, form: Fields, spheres: tuple[Choic
         official=told.get("official"), needed=visit.words("tokens_needed", found.platform, otherwise=""),
         tokens=tuple(sorted((found.tokens or {}).items())), checks=tuple(_check(visit, found.platform, one) for one in found.checks or ()),
         problem=fix_words(visit, found.platform, found.code or "", "") if found.code else "",
-        page_id="" if found.page_id is None else str(found.page_id), agencies=agencies, territories=territories, spheres=spheres,
+        page_id="" if found.page_id is None else str(found.page_id), is_bot=told.get("options", {}).get("dialogs") == "yes",
+        agencies=agencies, territories=territories, spheres=spheres,
     )  # fmt: skip
 
 

@@ -104,6 +104,11 @@ async def test_from_an_address_to_a_watched_page(
     for _ in range(2):
         await work(worker_db, clock, connectors(world))
     assert "Страница подключена" in (await coordinator.get(PATH)).text
+    async with owner_db.write() as session:
+        await session.execute(text("""UPDATE page_intake SET told = told || '{"options": {"dialogs": "yes"}}'"""))
+    of_bot = (await coordinator.get(PATH)).text
+    assert "Бот подключён" in of_bot
+    assert "Страница подключена" not in of_bot, "private messages are off until somebody switches them on"
     async with owner_db.read() as session:
         row = (await session.execute(text("SELECT agency_id, watched_since, active FROM page WHERE external_id = '77'"))).one()
         assert (row.agency_id, row.watched_since, row.active) == (town.ours.id, clock.now() - timedelta(hours=24), True)
