@@ -89,7 +89,8 @@ def _decisions(row: AmendmentRow, may: May) -> tuple[str, ...]:
     found = []
     if row.state is AmendmentState.AWAITING and may.approve and row.operator_id != may.operator_id:
         found.append("approve")
-    if may.work and row.state in DECISIONS["again"] and (row.state is not AmendmentState.HELD or may.release):
+    held_back = row.state is AmendmentState.HELD and not may.release
+    if may.work and row.state in DECISIONS["again"] and not held_back and row.error_code != "too_late":  # it stays too late
         found.append("again")
     if may.work and row.state in DECISIONS["withdraw"]:
         found.append("withdraw")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from app.replies.rules import ReplyState
+from tests import factories
 
 if TYPE_CHECKING:
     from app.kernel.clock import FixedClock
@@ -76,3 +77,18 @@ async def test_only_what_the_platform_lets_be_done_there_is_offered(
     assert shown.count("Площадка позволяет это сделать до") == int(limited)
     asked = await operator.post(f"/replies/{reply.id}/amend", part=True, change="delete", reason="Ошибка", version=1)
     assert (asked.status_code == 409) is ("delete" not in offered), asked.text[:200]
+
+
+async def test_a_change_that_came_too_late_is_not_to_be_tried_again(operator: Browser, town: Town, owner_db: Database) -> None:
+    reply = town.replies[ReplyState.SENT]
+    async with owner_db.write() as session:
+        author = await factories.make_operator(session, role=None)
+        change = await factories.make_amendment(session, reply_id=reply.id, operator=author, state="failed")
+    for code, offered in (("server", True), ("too_late", False)):
+        async with owner_db.write() as session:
+            await session.execute(text("UPDATE amendment SET error_code = :code WHERE id = :id"), {"code": code, "id": change})
+        shown = (await operator.get(f"/appeals/{town.hostile_number}")).text
+        form = shown[shown.index(f'action="/amendments/{change}/resolve"') :]
+        form = form[: form.index("</form>")]
+        assert 'value="withdraw"' in form
+        assert ('value="again"' in form) is offered, code
