@@ -35,7 +35,7 @@ _Told = TypeVar("_Told")
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4))
 LONGEST_WAIT = timedelta(seconds=10)
 _SCHEME = re.compile(r"(?!https?://)[a-z][a-z0-9+.-]*:(?![0-9])", re.IGNORECASE)
-"""What a browser takes for another way than the web: a script, a file, a letter."""
+"""What a browser takes for another way than the web: a script, a file. A platform that is asked about a page tells what it is itself."""
 REQUIRED, OPTIONAL = ("platform", "link", "agency", "territory"), ("external_id", "title", "sphere")
 
 
@@ -170,9 +170,9 @@ async def _resolve(session: ReadSession, lines: list[Line], there: list[PageLine
                 faults.add(line, f"{column} {line[column]!r} is unknown. Import it first, or mend the code.")
         if not line["link"]:
             faults.add(line, "link is empty. Give the address of the page, as the browser shows it.")
-        elif _SCHEME.match(line["link"]) and ":" not in line["external_id"]:
-            faults.add(line, f"link {line['link']!r} leads to no page. Give its address, as the browser shows it: it begins with https://.")
         page_id = by_id.get((line["platform"], line["external_id"])) if line["external_id"] else names.find(line["link"])
+        if line["external_id"] and page_id is None and ":" not in line["external_id"] and _SCHEME.match(line["link"]):
+            faults.add(line, f"link {line['link']!r} leads to no page. Give its address, as the browser shows it: it begins with https://.")
         rows.append(
             _Row(
                 line=line,
